@@ -1,0 +1,156 @@
+//! Bits to [`Instruction`].
+
+use crate::row::{ROW_TABLE, Row};
+use crate::{Extensions, Instruction, Opcode, ROWS};
+
+/// Bytes of the instruction whose first 16 bits are `parcel`: 2 or 4.
+///
+/// Longer formats are reserved (unprivileged manual, "Expanded Instruction-Length
+/// Encoding"); they count as 4 here and decode to nothing.
+pub const fn length(parcel: u16) -> u8 {
+    if parcel & 3 == 3 { 4 } else { 2 }
+}
+
+/// Decodes `word`; a compressed instruction stands in its low half, the rest is ignored.
+///
+/// Returns `None` for bits that are reserved, or that need an extension that
+/// `enabled` does not have.
+pub fn decode(word: u32, enabled: Extensions) -> Option<Instruction> {
+    let word = if length(word as u16) == 2 { word & 0xffff } else { word };
+    let bucket = bucket(word);
+    let range = usize::from(INDEX.starts[bucket])..usize::from(INDEX.starts[bucket + 1]);
+    INDEX.rows[range]
+        .iter()
+        .map(|&row| &ROWS[usize::from(row)])
+        .filter(|row| word & row.mask == row.value && row.extensions.intersects(enabled))
+        .find_map(|row| operands(row, word))
+}
+
+fn operands(row: &Row, word: u32) -> Option<Instruction> {
+    let mut instruction = Instruction::new(row.opcode);
+    for field in row.fields {
+        field.put(&mut instruction, field.value(word)?);
+    }
+    Some(instruction)
+}
+
+/// Rows are looked up by the bits that tell most of them apart: for 32-bit
+/// words the major opcode, funct3 and the top three bits, for 16-bit ones the
+/// quadrant and the top six bits.
+const BUCKET_BITS: [&[u32]; 2] =
+    [&[0, 1, 10, 11, 12, 13, 14, 15], &[2, 3, 4, 5, 6, 12, 13, 14, 29, 30, 31]];
+const COMPRESSED_BUCKETS: usize = 1 << BUCKET_BITS[0].len();
+const BUCKETS: usize = COMPRESSED_BUCKETS + (1 << BUCKET_BITS[1].len());
+
+const fn bucket(word: u32) -> usize {
+    if length(word as u16) == 2 {
+        (word & 3 | word >> 8 & 0xfc) as usize
+    } else {
+        COMPRESSED_BUCKETS + (word >> 2 & 0x1f | word >> 7 & 0xe0 | word >> 21 & 0x700) as usize
+    }
+}
+
+struct Index {
+    /// Where each bucket's rows begin in `rows`; one more for the end.
+    starts: [u16; BUCKETS + 1],
+    rows: [u16; INDEX_LEN],
+}
+
+/// A row's key bits: which are fixed, and their values.
+const fn key(row: &Row) -> (usize, usize) {
+    let bits = BUCKET_BITS[(row.len / 4) as usize];
+    let (mut mask, mut value, mut i) = (0, 0, 0);
+    while i < bits.len() {
+        mask |= ((row.mask >> bits[i] & 1) as usize) << i;
+        value |= ((row.value >> bits[i] & 1) as usize) << i;
+        i += 1;
+    }
+    (mask, value)
+}
+
+/// The bucket after `current` that the row belongs to, counting up through its free key bits.
+const fn next_free(current: usize, fixed: usize, all: usize) -> Option<usize> {
+    let free = all & !fixed;
+    let next = (current | fixed).wrapping_add(1) & free;
+    if next == 0 { None } else { Some(next) }
+}
+
+const fn base_and_all(row: &Row) -> (usize, usize) {
+    if row.len == 2 {
+        (0, COMPRESSED_BUCKETS - 1)
+    } else {
+        (COMPRESSED_BUCKETS, BUCKETS - COMPRESSED_BUCKETS - 1)
+    }
+}
+
+/// How many rows each bucket has.
+const COUNTS: [u16; BUCKETS] = {
+    let mut counts = [0; BUCKETS];
+    let mut i = 0;
+    while i < ROW_TABLE.len() {
+        let (base, all) = base_and_all(&ROW_TABLE[i]);
+        let (fixed, value) = key(&ROW_TABLE[i]);
+        let mut free = Some(0);
+        while let Some(bits) = free {
+            counts[base + (value | bits)] += 1;
+            free = next_free(bits, fixed, all);
+        }
+        i += 1;
+    }
+    counts
+};
+
+const INDEX_LEN: usize = {
+    let (mut sum, mut i) = (0, 0);
+    while i < BUCKETS {
+        sum += COUNTS[i] as usize;
+        i += 1;
+    }
+    sum
+};
+
+/// The rows in decoding order: more fixed bits first, so that nested rows win.
+const ORDER: [u16; ROW_TABLE.len()] = {
+    let mut order = [0; ROW_TABLE.len()];
+    let mut filled = 0;
+    let mut ones = 33;
+    while ones > 0 {
+        ones -= 1;
+        let mut i = 0;
+        while i < ROW_TABLE.len() {
+            if ROW_TABLE[i].mask.count_ones() == ones {
+                order[filled] = i as u16;
+                filled += 1;
+            }
+            i += 1;
+        }
+    }
+    order
+};
+
+#[allow(long_running_const_eval)]
+static INDEX: Index = {
+    let mut index = Index { starts: [0; BUCKETS + 1], rows: [0; INDEX_LEN] };
+    let mut i = 0;
+    while i < BUCKETS {
+        index.starts[i + 1] = index.starts[i] + COUNTS[i];
+        i += 1;
+    }
+    let mut used = [0u16; BUCKETS];
+    i = 0;
+    while i < ORDER.len() {
+        let row = &ROW_TABLE[ORDER[i] as usize];
+        let (base, all) = base_and_all(row);
+        let (fixed, value) = key(row);
+        let mut free = Some(0);
+        while let Some(bits) = free {
+            let bucket = base + (value | bits);
+            index.rows[(index.starts[bucket] + used[bucket]) as usize] =
+                row.opcode as Opcode as u16;
+            used[bucket] += 1;
+            free = next_free(bits, fixed, all);
+        }
+        i += 1;
+    }
+    index
+};

@@ -1,0 +1,147 @@
+//! The table's rows, made from [`for_each_instruction!`](crate::for_each_instruction).
+
+use crate::extension::Extensions;
+use crate::field::{self, Field};
+
+/// What an instruction does, as far as others than its handler must know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Computes integer registers from integer registers.
+    Alu,
+    /// Conditional branch.
+    Branch,
+    /// Unconditional jump, direct or indirect.
+    Jump,
+    /// Reads memory.
+    Load,
+    /// Writes memory.
+    Store,
+    /// Atomic access to memory.
+    Atomic,
+    /// Reads or writes floating-point registers.
+    Float,
+    /// Accesses a CSR.
+    Csr,
+    /// Orders memory accesses or instruction fetches.
+    Fence,
+    /// Environment call, breakpoint, wait.
+    System,
+}
+
+/// A row of the instruction table.
+#[derive(Debug)]
+pub struct Row {
+    /// The row's opcode.
+    pub opcode: Opcode,
+    /// The mnemonic with `_` in place of `.`.
+    pub name: &'static str,
+    /// The extensions any of which provides the instruction.
+    pub extensions: Extensions,
+    /// What it does.
+    pub kind: Kind,
+    /// Operands in assembly order.
+    pub fields: &'static [Field],
+    /// The bits that are fixed.
+    pub mask: u32,
+    /// Their values.
+    pub value: u32,
+    /// Bytes: 2 or 4.
+    pub len: u8,
+    /// The opcode that engines execute in its place; its own if it is not a form of another.
+    pub stands_for: Opcode,
+}
+
+/// Fixed bits, their values and the length in bytes of a pattern such as `"....... 0110111"`.
+const fn pattern(text: &str) -> (u32, u32, u8) {
+    let bytes = text.as_bytes();
+    let (mut mask, mut value, mut bits) = (0u32, 0u32, 0u8);
+    let mut i = 0;
+    while i < bytes.len() {
+        let fixed = match bytes[i] {
+            b' ' => {
+                i += 1;
+                continue;
+            }
+            b'.' => 0,
+            b'0' | b'1' => 1,
+            _ => panic!("a pattern consists of 0, 1, . and spaces"),
+        };
+        mask = mask << 1 | fixed;
+        value = value << 1 | (bytes[i] == b'1') as u32;
+        bits += 1;
+        i += 1;
+    }
+    assert!(bits == 16 || bits == 32, "a pattern has 16 or 32 bits");
+    (mask, value, bits / 8)
+}
+
+macro_rules! define {
+    (
+        base { $($op:ident $name:ident $($ext:ident)|+ $kind:ident [$($field:ident)*] $pattern:literal;)* }
+        alias { $($alias:ident $aname:ident $($aext:ident)|+ [$($afield:ident)*] $apattern:literal => $target:ident;)* }
+    ) => {
+        /// Names a row of the instruction table.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u16)]
+        pub enum Opcode {
+            $(#[doc = concat!("`", stringify!($name), "`")] $op,)*
+            $(#[doc = concat!("`", stringify!($aname), "`, a form of [`Opcode::", stringify!($target), "`]")] $alias,)*
+        }
+
+        impl Opcode {
+            /// How many opcodes engines execute: they come first.
+            pub const BASE_COUNT: usize = [$(Opcode::$op),*].len();
+        }
+
+        /// All rows, in the order of [`Opcode`].
+        pub static ROWS: [Row; ROW_COUNT] = ROW_TABLE;
+
+        const ROW_COUNT: usize = Opcode::BASE_COUNT + [$(Opcode::$alias),*].len();
+
+        pub(crate) const ROW_TABLE: [Row; ROW_COUNT] = [
+            $({
+                let (mask, value, len) = pattern($pattern);
+                Row {
+                    opcode: Opcode::$op,
+                    name: stringify!($name),
+                    extensions: Extensions::NONE$(.with(Extensions::$ext))+,
+                    kind: Kind::$kind,
+                    fields: &[$(field::$field),*],
+                    mask, value, len,
+                    stands_for: Opcode::$op,
+                }
+            },)*
+            $({
+                let (mask, value, len) = pattern($apattern);
+                Row {
+                    opcode: Opcode::$alias,
+                    name: stringify!($aname),
+                    extensions: Extensions::NONE$(.with(Extensions::$aext))+,
+                    kind: kind_of(Opcode::$target),
+                    fields: &[$(field::$afield),*],
+                    mask, value, len,
+                    stands_for: Opcode::$target,
+                }
+            },)*
+        ];
+
+        const fn kind_of(opcode: Opcode) -> Kind {
+            const KINDS: [Kind; Opcode::BASE_COUNT] = [$(Kind::$kind),*];
+            KINDS[opcode as usize]
+        }
+    };
+}
+
+crate::for_each_instruction!(define);
+
+impl Opcode {
+    /// The opcode's row.
+    pub const fn row(self) -> &'static Row {
+        &ROWS[self as usize]
+    }
+
+    /// All opcodes, in the order of the table.
+    pub fn all() -> impl Iterator<Item = Opcode> {
+        ROWS.iter().map(|row| row.opcode)
+    }
+}
