@@ -1,1 +1,47 @@
-//! (being written)
+//! Runs RISC-V Linux programs: the embedding API of rvrun.
+//!
+//! ```no_run
+//! use rvrun::{Exit, Program};
+//!
+//! let program = Program::new("./hello").arg("world").env("LANG", "C");
+//! match rvrun::run(program)? {
+//!     Exit::Status(status) => println!("exited with {status}"),
+//!     Exit::Signal { signal, .. } => println!("killed by signal {signal}"),
+//!     other => println!("{other:?}"),
+//! }
+//! # Ok::<(), rvrun::Error>(())
+//! ```
+//!
+//! [`Program`] says what to run and how; [`run`] loads it and runs it to its
+//! end in the calling process and thread: guest addresses are host addresses,
+//! guest file descriptors are host file descriptors, and a guest that forks
+//! forks the embedder, so that `run` returns once in each process.
+//!
+//! Modules: [`loader`] maps the program and its dynamic linker, [`stack`] lays
+//! out what the program finds on its stack, [`machine`] is the dispatcher
+//! between the engine and the Linux ABI, [`report`] explains a guest's death.
+
+#![forbid(unsafe_code)]
+
+mod cpu;
+mod error;
+mod file;
+mod loader;
+mod machine;
+mod program;
+mod report;
+mod stack;
+
+pub use cpu::isa_listing;
+pub use rvrun_host::process::die_of_signal;
+pub use error::Error;
+pub use machine::{Exit, run};
+pub use program::{Program, StraceSink, default_sysroots};
+pub use rvrun_isa::Extensions;
+pub use rvrun_syscall::ExecConfig;
+
+/// Whether binfmt_misc started this process and put the guest's `argv[0]`
+/// behind the program's path (bit 0 of the kernel's `AT_FLAGS`).
+pub fn preserves_argv0() -> bool {
+    rvrun_host::process::auxv(stack::key::FLAGS) & 1 != 0
+}

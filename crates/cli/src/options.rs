@@ -1,0 +1,187 @@
+//! rvrun's own command line, from one definition: parser, help, completions, man page.
+
+use crate::EarlyStop;
+use crate::settings::{EnvironmentChange, Settings};
+use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
+use clap_complete::Shell;
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+/// Runs RISC-V Linux programs on x86-64 Linux.
+#[derive(Parser)]
+#[command(
+    name = "rvrun",
+    version,
+    override_usage = "rvrun [OPTIONS] PROGRAM [ARGS]...",
+    after_help = "Everything behind PROGRAM belongs to the guest; `--` ends the options.",
+    after_long_help = "\
+Examples:
+  rvrun ./hello                      run a static program
+  rvrun --sysroot ~/rv bash          run bash from a riscv64 root directory
+  rvrun --strace ./server 8080       show its system calls
+  rvrun --cpu rva22u64 ./program     run it on a lesser processor
+  rvrun --env LANG=C ./program       change its environment
+
+Exit status:
+  the guest's own; 125 if rvrun itself fails, 126 if the program cannot be
+  run, 127 if it is not found. A guest that dies of a signal makes rvrun die
+  of the same signal.
+
+Sysroot:
+  --sysroot, else RVRUN_SYSROOT, else QEMU_LD_PREFIX, else
+  /usr/riscv64-linux-gnu or /etc/qemu-binfmt/riscv64 if there is one. Absolute
+  paths of the guest are looked up there first, then on the host."
+)]
+struct Options {
+    /// Look up the guest's absolute paths below DIR first
+    #[arg(short = 'L', long, value_name = "DIR")]
+    sysroot: Option<PathBuf>,
+
+    /// Set an environment variable for the guest
+    #[arg(short = 'E', long = "env", value_name = "KEY=VALUE")]
+    env: Vec<OsString>,
+
+    /// Remove an environment variable from the guest's environment
+    #[arg(short = 'U', long = "unset-env", value_name = "KEY")]
+    unset_env: Vec<OsString>,
+
+    /// What the guest sees as argv[0]
+    #[arg(short = '0', long, value_name = "NAME")]
+    argv0: Option<OsString>,
+
+    /// The processor: max, rv64gc, rva22u64 or rva23u64, then changes such as ,zfa=off
+    #[arg(long, value_name = "MODEL[,EXT=on|off]...", env = "RVRUN_CPU")]
+    cpu: Option<String>,
+
+    /// How guest code is executed
+    #[arg(long, value_enum, default_value_t = Engine::Interp, env = "RVRUN_ENGINE")]
+    engine: Engine,
+
+    /// Print a line for each system call
+    #[arg(long, env = "RVRUN_STRACE", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    strace: bool,
+
+    /// Append the lines of --strace to FILE instead of standard error
+    #[arg(short = 'o', long, value_name = "FILE", env = "RVRUN_STRACE_OUTPUT")]
+    strace_output: Option<PathBuf>,
+
+    /// Load position-independent programs at the same addresses each time
+    #[arg(long, env = "RVRUN_NO_ASLR", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    no_aslr: bool,
+
+    /// List the instructions that guests can use, by extension
+    #[arg(long)]
+    list_isa: bool,
+
+    /// Print a completion script for a shell
+    #[arg(long, value_name = "SHELL", hide_short_help = true)]
+    completions: Option<Shell>,
+
+    /// Print the manual page
+    #[arg(long, hide_short_help = true)]
+    man: bool,
+
+    /// Put process numbers before the lines of --strace from the start
+    #[arg(long, hide = true)]
+    strace_pid: bool,
+
+    /// The guest's AT_EXECFN
+    #[arg(long, hide = true, value_name = "NAME")]
+    execfn: Option<OsString>,
+
+    /// The program and its arguments
+    #[arg(value_name = "PROGRAM", trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<OsString>,
+}
+
+/// How guest code is executed.
+#[derive(Clone, Copy, ValueEnum)]
+enum Engine {
+    /// Interpret it.
+    Interp,
+}
+
+/// Parses the command line of `rvrun`.
+pub fn parse(name: OsString, args: Vec<OsString>) -> Result<Settings, EarlyStop> {
+    let options = Options::try_parse_from(std::iter::once(name).chain(args)).map_err(|error| {
+        if error.use_stderr() {
+            let text = error.to_string();
+            EarlyStop::Usage(text.strip_prefix("error: ").unwrap_or(&text).trim_end().into())
+        } else {
+            print(error.to_string().as_bytes())
+        }
+    })?;
+    if options.list_isa {
+        return Err(print(rvrun::isa_listing().as_bytes()));
+    }
+    if let Some(shell) = options.completions {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Options::command(), "rvrun", &mut script);
+        return Err(print(&script));
+    }
+    if options.man {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(Options::command())
+            .render(&mut page)
+            .map_err(|error| EarlyStop::Usage(format!("cannot make the manual page: {error}")))?;
+        return Err(print(&page));
+    }
+    settings(options)
+}
+
+fn settings(options: Options) -> Result<Settings, EarlyStop> {
+    let Engine::Interp = options.engine;
+    let mut command = options.command.into_iter();
+    let Some(program) = command.next() else {
+        return Err(EarlyStop::Usage(
+            "which program? usage: rvrun [OPTIONS] PROGRAM [ARGS]... (rvrun --help tells more)".into(),
+        ));
+    };
+    let mut environment = Vec::new();
+    for setting in &options.env {
+        environment.push(split_setting(setting)?);
+    }
+    environment.extend(options.unset_env.into_iter().map(EnvironmentChange::Remove));
+    Ok(Settings {
+        program: program.into(),
+        args: command.collect(),
+        argv0: options.argv0,
+        execfn: options.execfn,
+        sysroot: options.sysroot.or_else(sysroot_from_environment),
+        environment,
+        cpu: options.cpu,
+        strace: options.strace || options.strace_output.is_some(),
+        strace_pid: options.strace_pid,
+        strace_output: options.strace_output,
+        no_aslr: options.no_aslr,
+    })
+}
+
+/// Splits `KEY=VALUE`.
+pub fn split_setting(setting: &OsStr) -> Result<EnvironmentChange, EarlyStop> {
+    let bytes = setting.as_bytes();
+    match bytes.iter().position(|b| *b == b'=') {
+        Some(at) if at > 0 => Ok(EnvironmentChange::Set(
+            OsString::from_vec(bytes[..at].to_vec()),
+            OsString::from_vec(bytes[at + 1..].to_vec()),
+        )),
+        _ => Err(EarlyStop::Usage(format!("`{}` is not KEY=VALUE", setting.display()))),
+    }
+}
+
+/// The sysroot that the environment names.
+pub fn sysroot_from_environment() -> Option<PathBuf> {
+    ["RVRUN_SYSROOT", "QEMU_LD_PREFIX"]
+        .into_iter()
+        .filter_map(std::env::var_os)
+        .find(|value| !value.is_empty())
+        .map(PathBuf::from)
+}
+
+/// Prints what was asked for. A reader that has closed the pipe wants no more of it.
+pub fn print(text: &[u8]) -> EarlyStop {
+    let _ = std::io::stdout().write_all(text);
+    EarlyStop::Done
+}

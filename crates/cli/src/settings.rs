@@ -1,0 +1,214 @@
+//! What the command line and the environment settled, whichever way it was written.
+
+use crate::EarlyStop;
+use crate::strace;
+use rvrun::{ExecConfig, Extensions, Program};
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// Everything needed to run a program.
+#[derive(Default)]
+pub struct Settings {
+    /// The program as the user named it.
+    pub program: PathBuf,
+    /// Its arguments without `argv[0]`.
+    pub args: Vec<OsString>,
+    /// Its `argv[0]`, if it is not the program's name.
+    pub argv0: Option<OsString>,
+    /// Its `AT_EXECFN`, if it is not the program's name.
+    pub execfn: Option<OsString>,
+    /// The sysroot that the command line or the environment names.
+    pub sysroot: Option<PathBuf>,
+    /// `KEY=VALUE` settings and `KEY` removals, in order.
+    pub environment: Vec<EnvironmentChange>,
+    /// The processor, as `--cpu` takes it.
+    pub cpu: Option<String>,
+    /// Trace system calls.
+    pub strace: bool,
+    /// Put the process's number before the first line of the trace already.
+    pub strace_pid: bool,
+    /// Trace to this file instead of standard error.
+    pub strace_output: Option<PathBuf>,
+    /// Load at fixed addresses.
+    pub no_aslr: bool,
+}
+
+/// One `--env` or `--unset-env`.
+#[derive(Clone)]
+pub enum EnvironmentChange {
+    /// Set the first to the second.
+    Set(OsString, OsString),
+    /// Remove it.
+    Remove(OsString),
+}
+
+impl Settings {
+    /// The program that these settings describe.
+    pub fn into_program(self) -> Result<Program, EarlyStop> {
+        let sysroot = match &self.sysroot {
+            Some(directory) if !directory.is_dir() => {
+                return Err(EarlyStop::Usage(format!(
+                    "the sysroot {} is not a directory",
+                    directory.display()
+                )));
+            }
+            // Guests change their working directory.
+            Some(directory) => Some(directory.canonicalize().unwrap_or(directory.clone())),
+            None => rvrun::default_sysroots().find(|d| d.is_dir()).map(Path::to_path_buf),
+        };
+        let extensions = match &self.cpu {
+            Some(cpu) => parse_cpu(cpu).map_err(EarlyStop::Usage)?,
+            None => Extensions::ALL,
+        };
+        let exec = self.exec_config(sysroot.as_deref());
+        let path = find_program(&self.program, sysroot.as_deref());
+        let mut program = Program::new(path)
+            .args(self.args)
+            .envs(std::env::vars_os())
+            .argv0(self.argv0.unwrap_or_else(|| self.program.clone().into_os_string()))
+            .execfn(self.execfn.unwrap_or_else(|| self.program.clone().into_os_string()))
+            .extensions(extensions)
+            .randomize(!self.no_aslr)
+            .exec(exec);
+        for change in self.environment {
+            program = match change {
+                EnvironmentChange::Set(key, value) => program.env(key, value),
+                EnvironmentChange::Remove(key) => program.env_remove(key),
+            };
+        }
+        if let Some(sysroot) = sysroot {
+            program = program.sysroot(sysroot);
+        }
+        if self.strace {
+            let sink = strace::sink(self.strace_output.as_deref()).map_err(EarlyStop::Usage)?;
+            program = program.strace(sink).strace_pid(self.strace_pid);
+        }
+        Ok(program)
+    }
+
+    /// How the guest's `execve` starts us again: with the options that hold for
+    /// a whole process tree.
+    fn exec_config(&self, sysroot: Option<&Path>) -> ExecConfig {
+        let mut prefix: Vec<OsString> = vec!["rvrun".into()];
+        let mut option = |name: &str, value: &OsStr| {
+            prefix.push(name.into());
+            prefix.push(value.into());
+        };
+        if let Some(sysroot) = sysroot {
+            option("--sysroot", sysroot.as_os_str());
+        }
+        if let Some(cpu) = &self.cpu {
+            option("--cpu", cpu.as_ref());
+        }
+        if let Some(output) = &self.strace_output {
+            option("--strace-output", output.as_os_str());
+        }
+        if self.strace {
+            prefix.extend(["--strace".into(), "--strace-pid".into()]);
+        }
+        if self.no_aslr {
+            prefix.push("--no-aslr".into());
+        }
+        ExecConfig { vm: "/proc/self/exe".into(), prefix }
+    }
+}
+
+/// Where the program is: what the user named, if it is there; an absolute path
+/// below the sysroot first; a bare name along the sysroot's usual directories.
+fn find_program(program: &Path, sysroot: Option<&Path>) -> PathBuf {
+    let Some(sysroot) = sysroot else { return program.to_path_buf() };
+    if program.is_absolute() {
+        let below = sysroot.join(program.strip_prefix("/").unwrap_or(program));
+        return if below.exists() { below } else { program.to_path_buf() };
+    }
+    let bare = program.components().count() == 1 && !program.as_os_str().is_empty();
+    if bare && !program.exists() {
+        let directories = ["usr/local/bin", "usr/bin", "bin", "usr/sbin", "sbin", "usr/games"];
+        let found = directories.iter().map(|d| sysroot.join(d).join(program)).find(|p| p.is_file());
+        return found.unwrap_or_else(|| program.to_path_buf());
+    }
+    program.to_path_buf()
+}
+
+/// Parses `max`, `rv64`, `rva22u64`, `rva23u64` followed by `,EXTENSION=on|off`
+/// or `,+EXTENSION` / `,-EXTENSION` items.
+pub fn parse_cpu(text: &str) -> Result<Extensions, String> {
+    use Extensions as E;
+    const RV64GC: Extensions = E::I
+        .with(E::M)
+        .with(E::A)
+        .with(E::F)
+        .with(E::D)
+        .with(E::C)
+        .with(E::ZICSR)
+        .with(E::ZIFENCEI)
+        .with(E::ZICNTR)
+        .with(E::ZIHPM);
+    const RVA22: Extensions = RV64GC
+        .with(E::ZIHINTPAUSE)
+        .with(E::ZBA)
+        .with(E::ZBB)
+        .with(E::ZBS)
+        .with(E::ZICBOM)
+        .with(E::ZICBOP)
+        .with(E::ZICBOZ)
+        .with(E::ZFHMIN);
+    const RVA23: Extensions = RVA22
+        .with(E::ZIHINTNTL)
+        .with(E::ZICOND)
+        .with(E::ZIMOP)
+        .with(E::ZCMOP)
+        .with(E::ZCB)
+        .with(E::ZFA)
+        .with(E::ZAWRS);
+    let mut items = text.split(',');
+    let model = items.next().unwrap_or_default();
+    let mut set = match model {
+        "max" | "rv64" => E::ALL,
+        "rv64gc" => RV64GC,
+        "rva22u64" => RVA22,
+        "rva23u64" => RVA23,
+        other => {
+            return Err(format!(
+                "unknown processor `{other}`; there are max, rv64, rv64gc, rva22u64 and rva23u64"
+            ));
+        }
+    };
+    for item in items {
+        let (name, on) = match item.split_once('=') {
+            Some((name, "on" | "true")) => (name, true),
+            Some((name, "off" | "false")) => (name, false),
+            Some((_, value)) => return Err(format!("`{value}` in `{item}` is neither on nor off")),
+            None => match item.strip_prefix('-') {
+                Some(name) => (name, false),
+                None => (item.strip_prefix('+').unwrap_or(item), true),
+            },
+        };
+        let extension = E::named(name).ok_or_else(|| {
+            format!("unknown extension `{name}`; rvrun --list-isa names those that there are")
+        })?;
+        set = if on { set | extension } else { set - extension };
+    }
+    Ok(set)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processors_are_models_with_changes() {
+        assert_eq!(parse_cpu("max"), Ok(Extensions::ALL));
+        let cpu = parse_cpu("rva22u64,zfa=on,-zbb,+zacas").unwrap();
+        assert!(cpu.contains(Extensions::ZFA | Extensions::ZACAS | Extensions::ZBA));
+        assert!(!cpu.intersects(Extensions::ZBB | Extensions::ZICOND));
+        assert!(parse_cpu("rva23u64").unwrap().contains(Extensions::ZICOND));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_processor_is_named() {
+        assert!(parse_cpu("z80").unwrap_err().contains("`z80`"));
+        assert!(parse_cpu("max,zzz=on").unwrap_err().contains("`zzz`"));
+        assert!(parse_cpu("max,zba=maybe").unwrap_err().contains("`maybe`"));
+    }
+}

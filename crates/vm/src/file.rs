@@ -1,0 +1,65 @@
+//! Program files: opening them with errors that say what is wrong.
+
+use crate::error::Error;
+use rvrun_decoder::elf::{Image, Source};
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// An open program and its headers.
+pub struct ProgramFile {
+    /// Where it was found.
+    pub path: PathBuf,
+    /// The open file.
+    pub file: File,
+    /// Its headers.
+    pub image: Image,
+}
+
+struct Reader<'a>(&'a File);
+
+impl Source for Reader<'_> {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut done = 0;
+        while done < buffer.len() {
+            match self.0.read_at(&mut buffer[done..], offset.saturating_add(done as u64)) {
+                Ok(0) => break,
+                Ok(n) => done += n,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // Offsets beyond what the kernel can express lie behind every end.
+                Err(error) if error.kind() == ErrorKind::InvalidInput => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+}
+
+impl ProgramFile {
+    /// Opens the program at `path` on the host and reads its headers.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let path = path.to_path_buf();
+        let not_runnable = |why: &str| Error::NotRunnable { path: path.clone(), why: why.into() };
+        let file = File::open(&path).map_err(|source| match source.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => Error::NotFound { path: path.clone() },
+            ErrorKind::PermissionDenied => not_runnable("permission denied; it cannot be read"),
+            _ => Error::Host { what: format!("cannot open {}", path.display()), source },
+        })?;
+        let metadata = file.metadata().map_err(|source| Error::Host {
+            what: format!("cannot examine {}", path.display()),
+            source,
+        })?;
+        if metadata.is_dir() {
+            return Err(not_runnable("is a directory, not a program"));
+        }
+        if !metadata.is_file() {
+            return Err(not_runnable("is not a regular file"));
+        }
+        if metadata.permissions().mode() & 0o111 == 0 {
+            return Err(not_runnable("permission denied; make it executable (chmod +x)"));
+        }
+        let image = Image::parse(&Reader(&file)).map_err(|e| Error::elf(path.clone(), e))?;
+        Ok(Self { path, file, image })
+    }
+}

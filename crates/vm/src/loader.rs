@@ -1,0 +1,194 @@
+//! Maps a program and its dynamic linker into the guest's address space.
+
+use crate::error::Error;
+use crate::file::ProgramFile;
+use rvrun_decoder::elf::Segment;
+use rvrun_memory::{AddressSpace, Errno, GuestAddr, access};
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::sync::Arc;
+
+const PAGE: u64 = 4096;
+
+/// `PROT_*` and `MAP_*` of `mmap(2)`, equal on both architectures.
+mod map {
+    pub const READ: i32 = 1;
+    pub const WRITE: i32 = 2;
+    pub const EXEC: i32 = 4;
+    pub const PRIVATE: i32 = 0x02;
+    pub const FIXED: i32 = 0x10;
+    pub const ANONYMOUS: i32 = 0x20;
+    pub const NORESERVE: i32 = 0x4000;
+    pub const STACK: i32 = 0x2_0000;
+    pub const FIXED_NOREPLACE: i32 = 0x10_0000;
+}
+
+/// Position-independent programs go to two thirds of the sv39 address space, as
+/// Linux places them, which leaves their heap room to grow.
+const PROGRAM_BASE: u64 = 0x2a_aaaa_a000;
+/// Pages by which a program's place and its heap's vary (`mmap_rnd_bits` of sv39 is 24).
+const PROGRAM_RANDOM_PAGES: u64 = 1 << 24;
+const HEAP_RANDOM_PAGES: u64 = 1 << 13;
+/// Linux keeps as much free below a stack.
+const STACK_GUARD: u64 = 256 * PAGE;
+
+/// Where a file was loaded.
+#[derive(Clone, Copy, Debug)]
+pub struct Loaded {
+    /// Added to the file's addresses.
+    pub bias: u64,
+    /// Entry point.
+    pub entry: GuestAddr,
+    /// The program headers.
+    pub phdr: GuestAddr,
+    /// The end of the last segment.
+    pub end: GuestAddr,
+}
+
+/// Gives random numbers of pages, or always 0 with randomisation off.
+pub type RandomPages<'a> = dyn FnMut(u64) -> u64 + 'a;
+
+/// Maps the program; a position-independent one somewhere in the range for programs.
+pub fn load_program(
+    space: &AddressSpace,
+    program: &ProgramFile,
+    random: &mut RandomPages<'_>,
+) -> Result<Loaded, Error> {
+    let image = &program.image;
+    if !image.position_independent {
+        return load(space, program, 0);
+    }
+    let wanted = PROGRAM_BASE + random(PROGRAM_RANDOM_PAGES) * PAGE;
+    load(space, program, wanted.next_multiple_of(image.alignment) - image.span().start)
+        .or_else(|_| load_anywhere(space, program))
+}
+
+/// Maps a dynamic linker where the host's kernel finds room.
+pub fn load_anywhere(space: &AddressSpace, program: &ProgramFile) -> Result<Loaded, Error> {
+    let image = &program.image;
+    let span = image.span();
+    // Room enough to find an aligned place in.
+    let room = (span.end - span.start).saturating_add(image.alignment - PAGE);
+    let anonymous = map::PRIVATE | map::ANONYMOUS | map::NORESERVE;
+    let found = space
+        .mmap(0, room, 0, anonymous, -1, 0, None)
+        .map_err(|errno| no_room(&program.path, errno))?;
+    space.munmap(found, room).map_err(|errno| no_room(&program.path, errno))?;
+    load(space, program, found.next_multiple_of(image.alignment).wrapping_sub(span.start))
+}
+
+fn load(space: &AddressSpace, program: &ProgramFile, bias: u64) -> Result<Loaded, Error> {
+    let image = &program.image;
+    let span = image.span();
+    let (start, len) = (span.start.wrapping_add(bias), span.end - span.start);
+    // One reservation first: the segments then replace only what is the guest's.
+    let reserve = map::PRIVATE | map::ANONYMOUS | map::NORESERVE | map::FIXED_NOREPLACE;
+    space.mmap(start, len, 0, reserve, -1, 0, None).map_err(|errno| no_room(&program.path, errno))?;
+    let name: Arc<str> = program.path.to_string_lossy().into();
+    let mut mapped_to = start;
+    for segment in &image.segments {
+        let segment = Segment { vaddr: segment.vaddr.wrapping_add(bias), ..*segment };
+        load_segment(space, &program.file, &segment, &name).map_err(|errno| {
+            let _ = space.munmap(start, len);
+            no_room(&program.path, errno)
+        })?;
+        let from = segment.vaddr & !(PAGE - 1);
+        unmap_gap(space, mapped_to, from);
+        mapped_to = (segment.vaddr + segment.mem_size).next_multiple_of(PAGE);
+    }
+    Ok(Loaded {
+        bias,
+        entry: image.entry.wrapping_add(bias),
+        phdr: image.phdr_address.wrapping_add(bias),
+        end: span.end.wrapping_add(bias),
+    })
+}
+
+/// Gives back what the reservation has between two segments.
+fn unmap_gap(space: &AddressSpace, from: u64, to: u64) {
+    if from < to {
+        // A reservation that stays is harmless: nothing can be reached through it.
+        let _ = space.munmap(from, to - from);
+    }
+}
+
+fn load_segment(
+    space: &AddressSpace,
+    file: &File,
+    segment: &Segment,
+    name: &Arc<str>,
+) -> Result<(), Errno> {
+    let protection = protection(segment);
+    let start = segment.vaddr & !(PAGE - 1);
+    let file_end = segment.vaddr + segment.file_size;
+    let end = (segment.vaddr + segment.mem_size).next_multiple_of(PAGE);
+    let file_pages_end = file_end.next_multiple_of(PAGE);
+    if segment.file_size != 0 {
+        let offset = segment.offset - segment.vaddr % PAGE;
+        let flags = map::PRIVATE | map::FIXED;
+        let len = file_pages_end - start;
+        space.mmap(start, len, protection, flags, file.as_raw_fd(), offset, Some(name.clone()))?;
+    }
+    let zero_from = if segment.file_size == 0 { start } else { file_pages_end };
+    if zero_from < end {
+        let flags = map::PRIVATE | map::FIXED | map::ANONYMOUS;
+        space.mmap(zero_from, end - zero_from, protection, flags, -1, 0, None)?;
+    }
+    if segment.mem_size > segment.file_size && file_end < zero_from {
+        // The file's last page goes on with whatever the file has there. A segment
+        // that may not be written keeps that, as it does under Linux.
+        let tail = (zero_from - file_end).min(segment.mem_size - segment.file_size);
+        if segment.writable {
+            access::zero(file_end, tail as usize).map_err(|_| Errno(EFAULT))?;
+        }
+    }
+    Ok(())
+}
+
+const EFAULT: i32 = 14;
+
+fn protection(segment: &Segment) -> i32 {
+    let mut protection = 0;
+    for (allowed, bit) in [
+        (segment.readable, map::READ),
+        (segment.writable, map::WRITE),
+        (segment.executable, map::EXEC),
+    ] {
+        if allowed {
+            protection |= bit;
+        }
+    }
+    protection
+}
+
+fn no_room(path: &Path, errno: Errno) -> Error {
+    Error::Host {
+        what: format!("cannot map {} into memory", path.display()),
+        source: io::Error::from_raw_os_error(errno.0),
+    }
+}
+
+/// The first address of the heap.
+pub fn heap_start(program: &Loaded, random: &mut RandomPages<'_>) -> GuestAddr {
+    program.end + random(HEAP_RANDOM_PAGES) * PAGE
+}
+
+/// Maps a stack of `size` bytes and returns the address behind its end.
+pub fn map_stack(space: &AddressSpace, size: u64, executable: bool) -> Result<GuestAddr, Error> {
+    let failed = |errno: Errno| Error::Host {
+        what: format!("cannot map a stack of {size} bytes (ulimit -s sets its size)"),
+        source: io::Error::from_raw_os_error(errno.0),
+    };
+    let anonymous = map::PRIVATE | map::ANONYMOUS | map::NORESERVE;
+    let base =
+        space.mmap(0, size + STACK_GUARD, 0, anonymous, -1, 0, None).map_err(failed)?;
+    let protection = map::READ | map::WRITE | if executable { map::EXEC } else { 0 };
+    let flags = anonymous | map::FIXED | map::STACK;
+    let bottom = base + STACK_GUARD;
+    space
+        .mmap(bottom, size, protection, flags, -1, 0, Some("[stack]".into()))
+        .map_err(failed)?;
+    Ok(bottom + size)
+}

@@ -1,0 +1,194 @@
+//! The dispatcher: loads a program, then goes back and forth between the engine
+//! and the Linux ABI until the guest ends.
+
+use crate::error::Error;
+use crate::file::ProgramFile;
+use crate::program::Program;
+use crate::stack::{self, Contents, Stack, key};
+use crate::{cpu, loader, report};
+use rvrun_hart::Hart;
+use rvrun_host::{fault, process};
+use rvrun_interp::{Interpreter, Stop};
+use rvrun_memory::AddressSpace;
+use rvrun_syscall::{Config, Outcome, ProcessImage, Strace, Task, dispatch};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How a guest process ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Exit {
+    /// It exited with this status, 0 to 255.
+    Status(i32),
+    /// An exception killed it. The embedder decides what to do with its own process.
+    Signal {
+        /// The signal's number, equal on both architectures.
+        signal: i32,
+        /// What happened and what would help, in a line or a few.
+        report: String,
+    },
+}
+
+const PHDR_BYTES: u64 = 56;
+const CLOCK_TICKS: u64 = 100;
+const DEFAULT_STACK: u64 = 8 << 20;
+const MIN_STACK: u64 = 128 << 10;
+const MAX_STACK: u64 = 1 << 30;
+
+/// Loads `program` and runs it to its end.
+///
+/// # Errors
+/// When the program cannot be started; see [`Error`].
+pub fn run(program: Program) -> Result<Exit, Error> {
+    fault::install().map_err(|source| Error::Host {
+        what: "cannot install the handler for memory faults".into(),
+        source,
+    })?;
+    let space = Arc::new(AddressSpace::new());
+    let extensions = program.extensions;
+    let (hart, config, image) = load(program, &space)?;
+    let interpreter = Interpreter::new(space.clone(), extensions);
+    let task = Task::new(Arc::new(config), space.clone(), image);
+    Ok(Machine { space, interpreter, task, hart, extensions }.run())
+}
+
+struct Machine {
+    space: Arc<AddressSpace>,
+    interpreter: Interpreter,
+    task: Task,
+    hart: Hart,
+    extensions: rvrun_isa::Extensions,
+}
+
+impl Machine {
+    fn run(mut self) -> Exit {
+        loop {
+            match self.interpreter.run(&mut self.hart) {
+                Stop::Syscall => match dispatch(&mut self.task, &mut self.hart) {
+                    Outcome::Continue => {}
+                    Outcome::Exit(status) => return Exit::Status(status),
+                    other => {
+                        unreachable!("the system call layer asked for {other:?}")
+                    }
+                },
+                Stop::Attention => {}
+                Stop::Trap(trap) => {
+                    let report = report::describe(&trap, &self.hart, &self.space, self.extensions);
+                    return Exit::Signal { signal: report::signal(&trap), report };
+                }
+            }
+        }
+    }
+}
+
+fn load(
+    program: Program,
+    space: &Arc<AddressSpace>,
+) -> Result<(Hart, Config, ProcessImage), Error> {
+    let file = ProgramFile::open(&program.path)?;
+    let random_bytes = process::random_bytes()
+        .map_err(|source| Error::Host { what: "cannot get random numbers".into(), source })?;
+    let randomize = program.randomize && !process::aslr_disabled();
+    let mut random = random_pages(if randomize { random_bytes } else { [0; 16] });
+    let loaded = loader::load_program(space, &file, &mut random)?;
+    let linker = match &file.image.interpreter {
+        Some(path) => {
+            let linker = open_interpreter(&file, path, program.sysroot.as_deref())?;
+            Some(loader::load_anywhere(space, &linker)?)
+        }
+        None => None,
+    };
+    let heap = loader::heap_start(&loaded, &mut random);
+    space.set_brk_start(heap);
+    let size = process::stack_limit().unwrap_or(DEFAULT_STACK).clamp(MIN_STACK, MAX_STACK) & !4095;
+    let top = loader::map_stack(space, size, file.image.executable_stack)?;
+    let top = top - random(1 << 9) * 16;
+
+    let path = absolute(&program.path);
+    let argv0 = program.argv0.unwrap_or_else(|| program.path.clone().into_os_string());
+    let args: Vec<Vec<u8>> =
+        std::iter::once(argv0).chain(program.args).map(OsString::into_vec).collect();
+    let execfn = program.execfn.unwrap_or_else(|| program.path.clone().into_os_string()).into_vec();
+    let contents = Contents {
+        args: args.clone(),
+        env: program.env.iter().map(|(k, v)| [k.as_bytes(), b"=", v.as_bytes()].concat()).collect(),
+        execfn: execfn.clone(),
+        random: random_bytes,
+        auxv: vec![
+            (key::HWCAP, cpu::hwcap(program.extensions)),
+            (key::PAGESZ, 4096),
+            (key::CLKTCK, CLOCK_TICKS),
+            (key::PHDR, loaded.phdr),
+            (key::PHENT, PHDR_BYTES),
+            (key::PHNUM, file.image.phdr_count.into()),
+            (key::BASE, linker.map_or(0, |l| l.bias)),
+            (key::FLAGS, 0),
+            (key::ENTRY, loaded.entry),
+            (key::UID, process::auxv(key::UID)),
+            (key::EUID, process::auxv(key::EUID)),
+            (key::GID, process::auxv(key::GID)),
+            (key::EGID, process::auxv(key::EGID)),
+            (key::SECURE, process::auxv(key::SECURE)),
+        ],
+    };
+    let Some(Stack { pointer, auxv }) = stack::lay_out(top, size, &contents) else {
+        return Err(Error::NotRunnable {
+            path: program.path,
+            why: format!(
+                "its arguments and environment do not fit a stack of {size} bytes (ulimit -s)"
+            ),
+        });
+    };
+
+    let mut hart = Hart::new();
+    hart.pc = linker.map_or(loaded.entry, |l| l.entry);
+    hart.x[2] = pointer;
+    let image = ProcessImage { program: path, execfn, args, auxv, brk_start: heap };
+    let config = Config {
+        sysroot: program.sysroot,
+        strace: program.strace.map(|sink| Strace { sink, show_pid: program.strace_pid }),
+        exec: program.exec,
+        uname_release: None,
+        cpu: cpu::describe(program.extensions),
+    };
+    Ok((hart, config, image))
+}
+
+fn open_interpreter(
+    program: &ProgramFile,
+    path: &[u8],
+    sysroot: Option<&Path>,
+) -> Result<ProgramFile, Error> {
+    let guest = Path::new(OsStr::from_bytes(path));
+    let found = rvrun_syscall::resolve(sysroot, guest);
+    ProgramFile::open(&found).map_err(|error| match error {
+        Error::NotFound { .. } => Error::NoInterpreter {
+            program: program.path.clone(),
+            interpreter: guest.display().to_string(),
+            sysroot: sysroot.map(Path::to_path_buf),
+        },
+        Error::NotRunnable { why, .. } => Error::NotRunnable {
+            path: program.path.clone(),
+            why: format!("its dynamic linker {} is unusable: {why}", found.display()),
+        },
+        other => other,
+    })
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// Numbers below the one asked for, drawn from `seed`; all 0 if that is 0.
+///
+/// `AT_RANDOM` shows the guest the same bytes, which tells it nothing that its
+/// own pointers do not.
+fn random_pages(seed: [u8; 16]) -> impl FnMut(u64) -> u64 {
+    let mut state = u128::from_le_bytes(seed);
+    move |pages| {
+        state = state.wrapping_mul(0xda94_2042_e4dd_58b5);
+        (state >> 64) as u64 % pages
+    }
+}

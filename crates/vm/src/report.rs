@@ -1,0 +1,138 @@
+//! What a guest's death was about, in words: the instruction, where it stands,
+//! what it would need.
+
+use rvrun_decoder::elf::{Image, Source, Symbol, symbol_at};
+use rvrun_hart::{Hart, Trap};
+use rvrun_isa::{Extensions, decode};
+use rvrun_memory::{AccessKind, AddressSpace, FaultCause};
+use std::fmt::Write;
+use std::io;
+use std::path::Path;
+
+/// Signal numbers of `signal(7)`, equal on both architectures.
+mod number {
+    pub const SIGILL: i32 = 4;
+    pub const SIGTRAP: i32 = 5;
+    pub const SIGBUS: i32 = 7;
+    pub const SIGSEGV: i32 = 11;
+}
+
+/// The signal that Linux sends for a trap (kernel: `arch/riscv/kernel/traps.c`).
+pub fn signal(trap: &Trap) -> i32 {
+    match trap {
+        Trap::IllegalInstruction { .. } => number::SIGILL,
+        Trap::Breakpoint => number::SIGTRAP,
+        Trap::InstructionMisaligned { .. } | Trap::AmoMisaligned { .. } => number::SIGBUS,
+        Trap::Memory(fault) if fault.cause == FaultCause::BusError => number::SIGBUS,
+        Trap::Memory(_) => number::SIGSEGV,
+    }
+}
+
+/// Describes `trap` at the hart's pc.
+pub fn describe(trap: &Trap, hart: &Hart, space: &AddressSpace, enabled: Extensions) -> String {
+    let place = place(space, hart.pc);
+    match trap {
+        Trap::IllegalInstruction { bits } => {
+            format!("illegal instruction {} at {place}{}", hex(*bits), reason(*bits, enabled))
+        }
+        Trap::Breakpoint => {
+            format!("breakpoint at {place}; programs stop like this in abort paths and debug traps")
+        }
+        Trap::InstructionMisaligned { addr } => {
+            format!("jump to the misaligned address {addr:#x} at {place}")
+        }
+        Trap::AmoMisaligned { addr, .. } => format!(
+            "atomic access to the misaligned address {addr:#x} at {place}; \
+             RISC-V wants atomics aligned to their width"
+        ),
+        Trap::Memory(fault) => {
+            let what = match fault.kind {
+                AccessKind::Fetch => "execute",
+                AccessKind::Load => "read",
+                AccessKind::Store => "write",
+            };
+            let why = match fault.cause {
+                FaultCause::NotMapped => "nothing is mapped there",
+                FaultCause::Protection => "the mapping does not allow it",
+                FaultCause::BusError => "it lies behind the end of the mapped file",
+            };
+            format!("cannot {what} address {:#x} at {place}: {why}", fault.addr)
+        }
+    }
+}
+
+fn hex(bits: u32) -> String {
+    if bits >> 16 == 0 { format!("{bits:#06x}") } else { format!("{bits:#010x}") }
+}
+
+/// Why the bits are illegal, as far as it can be known.
+fn reason(bits: u32, enabled: Extensions) -> String {
+    if bits == 0 {
+        return ": all zeros, which is no instruction; a jump went astray or code is missing".into();
+    }
+    if let Some(instruction) = decode(bits, Extensions::ALL) {
+        let extensions = instruction.row().extensions;
+        let names: Vec<_> = extensions.names().collect();
+        return if extensions.intersects(enabled) {
+            format!(": `{instruction}` with a reserved rounding mode or CSR")
+        } else {
+            format!(": `{instruction}` needs the extension {}, which --cpu leaves out", names.join(" or "))
+        };
+    }
+    match bits & 0x7f {
+        0x57 => " of the vector extension V, which rvrun does not have yet; \
+                 build the program without it (-march=rv64gc)"
+            .into(),
+        0x0b | 0x2b | 0x5b | 0x7b => ", a vendor's custom instruction; \
+                 build the program for standard RISC-V"
+            .into(),
+        0x77 => " of the vector cryptography extensions, which rvrun does not have yet".into(),
+        _ => ", which no extension that rvrun knows defines".into(),
+    }
+}
+
+/// An address with its file and symbol.
+fn place(space: &AddressSpace, pc: u64) -> String {
+    let mut text = format!("pc {pc:#x}");
+    let Some((path, offset)) = space.file_at(pc) else { return text };
+    let _ = write!(text, " in {}", path.display());
+    if let Some(Symbol { name, offset }) = symbol(&path, offset) {
+        let _ = write!(text, " ({:#}+{offset:#x})", rustc_demangle::demangle(&name));
+    }
+    text
+}
+
+struct Bytes<'a>(&'a [u8]);
+
+impl Source for Bytes<'_> {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let rest = usize::try_from(offset).ok().and_then(|o| self.0.get(o..)).unwrap_or(&[]);
+        let n = rest.len().min(buffer.len());
+        buffer[..n].copy_from_slice(&rest[..n]);
+        Ok(n)
+    }
+}
+
+/// The symbol of the byte at `offset` in the file at `path`.
+fn symbol(path: &Path, offset: u64) -> Option<Symbol> {
+    let bytes = std::fs::read(path).ok()?;
+    let image = Image::parse(&Bytes(&bytes)).ok()?;
+    let segment =
+        image.segments.iter().find(|s| (s.offset..s.offset + s.file_size).contains(&offset))?;
+    symbol_at(&bytes, offset - segment.offset + segment.vaddr)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_names_the_extension() {
+        let base = Extensions::I | Extensions::C;
+        assert!(reason(0x02c5_8533, base).contains("`mul a0, a1, a2` needs the extension m"));
+        assert!(reason(0x0205_f557, base).contains("vector extension V"));
+        assert!(reason(0, base).contains("all zeros"));
+        assert!(reason(0x0000_000b, base).contains("vendor"));
+        assert!(reason(0xffff_ffff, base).contains("no extension that rvrun knows"));
+    }
+}
