@@ -1,1 +1,9 @@
-//! (being written)
+//! The host: its signals, its clocks, and what the VM asks about its own process.
+//!
+//! All raw calls to the operating system that do not map guest memory and are
+//! not a guest's system call are here. [`fault`] turns memory faults of guest
+//! accesses into errors.
+
+pub mod fault;
+pub mod process;
+pub mod time;

@@ -1,1 +1,22 @@
-//! (being written)
+//! The interpreter: runs IR blocks, pre-decoded and threaded.
+//!
+//! [`Interpreter::run`] executes a hart's program until something needs
+//! attention from above ([`Stop`]). Blocks are lifted on demand, pre-decoded
+//! into slots ([`slot`]), linked as they are executed, and dropped when the
+//! guest's code changes. Each hart has an interpreter of its own, so that
+//! nothing on the hot path is shared.
+//!
+//! It is the independent oracle of the JIT, and knows neither it nor Linux.
+//!
+//! `unsafe` is confined to the handlers ([`ops`]) and the store of blocks
+//! ([`blocks`]), which share one invariant: a slot pointer that handlers see
+//! points into a live chunk, at an op that pre-decoding laid out.
+
+mod blocks;
+mod context;
+mod interpreter;
+mod ops;
+mod predecode;
+mod slot;
+
+pub use interpreter::{Interpreter, Stop};

@@ -1,38 +1,49 @@
-//! (being written)
-/// A guest address.
+//! The guest's address space: its mappings, and accesses to them.
+//!
+//! A guest address *is* a host address. A guest's load is then one host load,
+//! pointers in system calls can go to the host's kernel unchanged, and a fault of
+//! the host's CPU is a fault of the guest ([`access`]). Nothing outside of this
+//! crate relies on it: addresses become host pointers only here.
+//!
+//! What that protects, and what not:
+//!
+//! - The guest cannot unmap, replace or re-protect what is not its own:
+//!   [`AddressSpace`] knows every mapping that it made for the guest, and the
+//!   guest's calls act on those only.
+//! - Guest code is never executable on the host. `PROT_EXEC` is kept here and
+//!   becomes readability on the host, so that the decoder can read it. A guest
+//!   can therefore read a mapping that is executable only.
+//! - A guest that stores through a wild pointer into memory of the VM is *not*
+//!   stopped. The VM and its heap lie at addresses that the host's kernel has
+//!   randomised, so this does not happen by accident, but nothing here contains a
+//!   guest that means harm: use the host's own sandboxing for such guests.
+//!
+//! Neighbours: `rvrun-host` turns host faults into errors; engines use
+//! [`access`] and follow [`AddressSpace::code_epoch`]; the Linux ABI calls the
+//! methods that are named after system calls.
+
+pub mod access;
+mod code_log;
+mod fault;
+mod host_maps;
+mod raw;
+mod regions;
+mod space;
+
+pub use fault::{AccessKind, Fault, FaultCause};
+pub use host_maps::Mapping;
+pub use space::AddressSpace;
+
+/// An address in the guest's address space.
 pub type GuestAddr = u64;
-/// What an access wanted.
+
+/// A Linux error number, positive; the numbers are equal on both architectures (errno(3)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AccessKind {
-    /// Instruction fetch.
-    Fetch,
-    /// Load.
-    Load,
-    /// Store or AMO.
-    Store,
-}
-/// Why it failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FaultCause {
-    /// Nothing is mapped there.
-    NotMapped,
-    /// The mapping does not allow it.
-    Protection,
-    /// Beyond the end of the mapped file.
-    BusError,
-}
-/// A refused access.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Where.
-    pub addr: GuestAddr,
-    /// What.
-    pub kind: AccessKind,
-    /// Why.
-    pub cause: FaultCause,
-}
-impl std::fmt::Display for Fault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?} at {:#x}: {:?}", self.kind, self.addr, self.cause)
-    }
-}
+pub struct Errno(pub i32);
+
+/// The guest's page size in bytes.
+pub const PAGE: u64 = 4096;
+
+/// The end of user addresses on riscv64 with four-level page tables (sv48), less the
+/// last page, which x86-64 does not give.
+pub const TASK_SIZE: u64 = (1 << 47) - PAGE;

@@ -1,0 +1,195 @@
+//! How a host memory fault inside an engine's access becomes an `Err`.
+//!
+//! The guest's loads and stores are plain host accesses. When one faults, the
+//! kernel sends SIGSEGV or SIGBUS, and the handler here looks the faulting
+//! instruction up in the *exception table*: the linker section `rvrun_ex`, into
+//! which every such access has written its own address and that of its landing
+//! ([`EXCEPTION_ENTRY`]). Found there, the handler notes what happened in a
+//! thread-local and resumes at the landing, where [`take`] tells the access what
+//! to report. Not found, the fault is the VM's own: after one line of explanation
+//! the default action kills it.
+//!
+//! Async-signal-safety: the handler reads a table that is sorted before the
+//! handler is installed and never changes, writes a thread-local that has no
+//! destructor and needs no initialisation, and changes the interrupted context's
+//! instruction pointer. It allocates nothing and takes no lock. It runs on an
+//! alternate stack, since the guest can exhaust any other.
+//!
+//! SIGSEGV and SIGBUS stay unblocked on the host whatever the guest's mask is;
+//! a blocked synchronous fault would kill the process.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::io;
+use std::sync::OnceLock;
+
+/// Assembly that adds an entry to the exception table: the access is at the
+/// label `2`, its landing is the operand `landing`.
+#[macro_export]
+macro_rules! exception_entry {
+    () => {
+        ".pushsection rvrun_ex, \"aR\", @progbits\n.long 2b - .\n.long {landing} - .\n.popsection"
+    };
+}
+
+/// What the host reported of a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostFault {
+    /// The address that faulted; the CPU gives none for addresses that are not canonical.
+    pub address: Option<u64>,
+    /// Which signal it was.
+    pub signal: Signal,
+    /// Its `si_code` (sigaction(2)).
+    pub code: i32,
+}
+
+/// The signals that faults come as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGSEGV.
+    Segv,
+    /// SIGBUS.
+    Bus,
+}
+
+/// An entry of the exception table; both addresses are relative to their own place.
+#[repr(C)]
+struct Entry {
+    access: i32,
+    landing: i32,
+}
+
+unsafe extern "C" {
+    #[link_name = "__start_rvrun_ex"]
+    static TABLE_START: Entry;
+    #[link_name = "__stop_rvrun_ex"]
+    static TABLE_END: Entry;
+}
+
+/// Absolute addresses of accesses and landings, sorted by access.
+static TABLE: OnceLock<Box<[(usize, usize)]>> = OnceLock::new();
+
+thread_local! {
+    static LAST: Cell<HostFault> =
+        const { Cell::new(HostFault { address: None, signal: Signal::Segv, code: 0 }) };
+}
+
+/// Bytes of the alternate stack.
+const STACK_BYTES: usize = 64 << 10;
+
+/// What the last fault of this thread was. For use at a landing.
+pub fn take() -> HostFault {
+    LAST.get()
+}
+
+/// Installs the handler, and this thread's alternate stack. Further calls do nothing.
+///
+/// # Errors
+/// The host's, when it refuses the handler or the stack.
+pub fn install() -> io::Result<()> {
+    static DONE: OnceLock<Result<(), i32>> = OnceLock::new();
+    TABLE.get_or_init(sorted_table);
+    DONE.get_or_init(|| {
+        install_thread()
+            .and_then(|()| install_handler(libc::SIGSEGV))
+            .and_then(|()| install_handler(libc::SIGBUS))
+            .map_err(|error| error.raw_os_error().unwrap_or(libc::EINVAL))
+    })
+    .map_err(io::Error::from_raw_os_error)
+}
+
+/// Gives the calling thread an alternate stack for the handler.
+///
+/// # Errors
+/// The host's, when there is no memory for it.
+pub fn install_thread() -> io::Result<()> {
+    // SAFETY: a fresh anonymous mapping touches nothing that exists.
+    let stack = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            STACK_BYTES,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+            -1,
+            0,
+        )
+    };
+    if stack == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    let stack = libc::stack_t { ss_sp: stack, ss_flags: 0, ss_size: STACK_BYTES };
+    // SAFETY: the stack is mapped for good and used by nothing else.
+    match unsafe { libc::sigaltstack(&stack, std::ptr::null_mut()) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn install_handler(signal: c_int) -> io::Result<()> {
+    // SAFETY: an all-zero sigaction is a valid one to fill in.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handle as *const () as usize;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+    // SAFETY: the handler keeps to what the module's documentation says.
+    match unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn sorted_table() -> Box<[(usize, usize)]> {
+    let start = &raw const TABLE_START;
+    let end = &raw const TABLE_END;
+    let count = (end as usize - start as usize) / size_of::<Entry>();
+    // SAFETY: the linker puts these symbols around the section, which consists of entries.
+    let entries = unsafe { std::slice::from_raw_parts(start, count) };
+    let absolute = |field: &i32| (&raw const *field as usize).wrapping_add_signed(*field as isize);
+    let mut table: Box<[_]> =
+        entries.iter().map(|entry| (absolute(&entry.access), absolute(&entry.landing))).collect();
+    table.sort_unstable();
+    table
+}
+
+/// The landing for a fault at `ip`.
+fn landing(ip: usize) -> Option<usize> {
+    let table = TABLE.get()?;
+    let index = table.binary_search_by_key(&ip, |(access, _)| *access).ok()?;
+    table.get(index).map(|(_, landing)| *landing)
+}
+
+extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: the kernel gives SA_SIGINFO handlers valid pointers to both.
+    let (info, context) = unsafe { (&*info, &mut *context.cast::<libc::ucontext_t>()) };
+    let ip = &mut context.uc_mcontext.gregs[libc::REG_RIP as usize];
+    let raised_by_cpu = info.si_code > 0;
+    match landing(*ip as usize) {
+        Some(landing) if raised_by_cpu => {
+            // SAFETY: these signals carry an address when the CPU raised them.
+            let address = unsafe { info.si_addr() } as u64;
+            LAST.set(HostFault {
+                address: (info.si_code != libc::SI_KERNEL).then_some(address),
+                signal: if signal == libc::SIGBUS { Signal::Bus } else { Signal::Segv },
+                code: info.si_code,
+            });
+            *ip = landing as i64;
+        }
+        _ => give_up(signal, raised_by_cpu),
+    }
+}
+
+/// Lets the signal take its default action: for a fault when the instruction
+/// is tried again, for one that was sent when it is sent again.
+fn give_up(signal: c_int, raised_by_cpu: bool) {
+    const MESSAGE: &[u8] =
+        b"rvrun: internal error: a memory fault in the VM itself; please report it\n";
+    // SAFETY: these calls are async-signal-safe, and the message outlives them.
+    unsafe {
+        if raised_by_cpu {
+            libc::write(libc::STDERR_FILENO, MESSAGE.as_ptr().cast(), MESSAGE.len());
+        }
+        libc::signal(signal, libc::SIG_DFL);
+        if !raised_by_cpu {
+            libc::raise(signal);
+        }
+    }
+}

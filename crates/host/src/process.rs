@@ -1,0 +1,55 @@
+//! What the VM asks the host about its own process, and how it ends.
+
+use std::ffi::c_ulong;
+use std::io;
+
+/// The value of a key in the VM's own auxiliary vector, 0 if it is not there (getauxval(3)).
+pub fn auxv(key: u64) -> u64 {
+    // SAFETY: getauxval takes any key and has no other contract.
+    unsafe { libc::getauxval(key as c_ulong) }
+}
+
+/// Sixteen random bytes (getrandom(2)).
+///
+/// # Errors
+/// When the kernel has none to give, which does not happen once a system has started.
+pub fn random_bytes() -> io::Result<[u8; 16]> {
+    let mut bytes = [0u8; 16];
+    // SAFETY: the buffer is as long as the length says.
+    let n = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    if n == bytes.len() as isize { Ok(bytes) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The soft limit of the stack's size in bytes, `None` if there is none (getrlimit(2)).
+pub fn stack_limit() -> Option<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a valid place for the result.
+    let failed = unsafe { libc::getrlimit(libc::RLIMIT_STACK, &mut limit) } != 0;
+    (!failed && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+}
+
+/// Whether address space randomisation is off for this process (personality(2)).
+pub fn aslr_disabled() -> bool {
+    const QUERY: c_ulong = 0xffff_ffff;
+    // SAFETY: the query changes nothing.
+    let personality = unsafe { libc::personality(QUERY) };
+    personality != -1 && personality & libc::ADDR_NO_RANDOMIZE != 0
+}
+
+/// Ends the process by a signal's default action, so that its parent sees that signal.
+///
+/// For signals whose default action is not to end the process, or that the
+/// host does not know, it exits with 128 and the signal's number instead.
+pub fn die_of_signal(signal: i32) -> ! {
+    // SAFETY: resets one disposition to its default and unblocks that signal, with
+    // structures of the kernel's own layout; nothing of the VM runs afterwards.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, signal);
+        libc::sigprocmask(libc::SIG_UNBLOCK, &set, std::ptr::null_mut());
+        libc::raise(signal);
+        libc::_exit(128 + signal)
+    }
+}

@@ -1,0 +1,178 @@
+//! The pre-decoded blocks of one hart: where they are, how they are linked,
+//! and how they are dropped.
+//!
+//! Slots live in chunks that never move, so links are plain pointers. A dropped
+//! block is unlinked from its predecessors and forgotten, but its slots stay
+//! until the store is cleared as a whole; that happens when it outgrows
+//! [`MAX_SLOTS`]. Nothing here may be called while handlers run, except through
+//! the interpreter's own loop after they have stopped.
+
+use crate::predecode;
+use crate::slot::{Link, Slot};
+use rustc_hash::{FxHashMap, FxHasher};
+use rvrun_decoder::{Block, MAX_BLOCK_BYTES};
+use std::collections::BTreeMap;
+use std::hash::Hasher;
+use std::ops::Range;
+
+/// Slots of one chunk: 1 MiB.
+const CHUNK_SLOTS: usize = 1 << 16;
+/// All slots: 128 MiB. The text of large programs (compilers, browsers) takes
+/// about four bytes of slots a byte of code that was executed.
+const MAX_SLOTS: usize = 128 * CHUNK_SLOTS;
+
+/// Index of a block.
+type Id = u32;
+
+struct Entry {
+    pc: u64,
+    end: u64,
+    /// The first op.
+    slots: *const Slot,
+    /// Links of other blocks that lead here.
+    incoming: Vec<*mut Link>,
+    /// Hash of the guest bytes, for code that the guest may write in place.
+    content: Option<u64>,
+}
+
+struct Chunk {
+    slots: Vec<Slot>,
+    /// The blocks in it, in ascending order of their slots.
+    blocks: Vec<Id>,
+}
+
+/// See the module's documentation.
+pub struct Blocks {
+    chunks: Vec<Chunk>,
+    entries: Vec<Entry>,
+    by_pc: FxHashMap<u64, Id>,
+    /// The same, ordered, to find what a change of code touches.
+    ordered: BTreeMap<u64, Id>,
+    scratch: Vec<Slot>,
+}
+
+impl Blocks {
+    pub fn new() -> Self {
+        Self {
+            chunks: Vec::new(),
+            entries: Vec::new(),
+            by_pc: FxHashMap::default(),
+            ordered: BTreeMap::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// The block at `pc`, if there is one.
+    pub fn get(&self, pc: u64) -> Option<*const Slot> {
+        self.by_pc.get(&pc).map(|id| self.entries[*id as usize].slots)
+    }
+
+    /// Adds a block. `content` is the hash of its bytes where they may change in place.
+    pub fn insert(&mut self, block: &Block, soft_float: bool, content: Option<u64>) -> *const Slot {
+        self.scratch.clear();
+        predecode::predecode(block, soft_float, &mut self.scratch);
+        let id = self.entries.len() as Id;
+        let chunk = match self.chunks.last_mut() {
+            Some(chunk) if chunk.slots.len() + self.scratch.len() <= CHUNK_SLOTS => chunk,
+            _ => {
+                let slots = Vec::with_capacity(CHUNK_SLOTS);
+                self.chunks.push(Chunk { slots, blocks: Vec::new() });
+                self.chunks.last_mut().expect("a chunk was just added")
+            }
+        };
+        let first = chunk.slots.len();
+        // Within its capacity, so the slots before stay where they are.
+        chunk.slots.extend_from_slice(&self.scratch);
+        chunk.blocks.push(id);
+        let slots = chunk.slots[first..].as_ptr();
+        let Block { pc, end, .. } = *block;
+        self.entries.push(Entry { pc, end, slots, incoming: Vec::new(), content });
+        self.by_pc.insert(pc, id);
+        self.ordered.insert(pc, id);
+        slots
+    }
+
+    /// Makes `link` lead to the block at its pc, which must exist.
+    pub fn link(&mut self, link: *mut Link) {
+        // SAFETY: handlers stop only with links of live slots, which chunks keep in place.
+        let link_ref = unsafe { &mut *link };
+        if let Some(id) = self.by_pc.get(&link_ref.pc) {
+            let entry = &mut self.entries[*id as usize];
+            link_ref.next = entry.slots;
+            entry.incoming.push(link);
+        }
+    }
+
+    /// The pc of the op at `slot`, and that of its block.
+    pub fn position(&self, slot: *const Slot) -> Option<(u64, u64)> {
+        let chunk = self.chunks.iter().find(|chunk| chunk.slots.as_ptr_range().contains(&slot))?;
+        let after = chunk.blocks.partition_point(|id| self.entries[*id as usize].slots <= slot);
+        let entry = &self.entries[*chunk.blocks.get(after.checked_sub(1)?)? as usize];
+        // SAFETY: handlers stop only with the slot of an op, within a chunk.
+        let at = unsafe { (*slot).op.at };
+        Some((entry.pc + 2 * u64::from(at), entry.pc))
+    }
+
+    /// Drops the blocks that overlap `range` unless `keep` says that the code
+    /// from the first to the second address still has that hash.
+    pub fn invalidate(&mut self, range: Range<u64>, keep: impl Fn(u64, u64, u64) -> bool) {
+        let from = range.start.saturating_sub(MAX_BLOCK_BYTES);
+        let stale: Vec<Id> = self
+            .ordered
+            .range(from..range.end)
+            .map(|(_, id)| *id)
+            .filter(|id| {
+                let entry = &self.entries[*id as usize];
+                // A block that ends in a fetch fault depends on the bytes behind it too.
+                entry.end + 4 > range.start
+                    && !entry.content.is_some_and(|hash| keep(entry.pc, entry.end, hash))
+            })
+            .collect();
+        for id in stale {
+            self.drop_block(id);
+        }
+    }
+
+    /// Drops the blocks whose bytes the guest may have written in place, unless
+    /// `keep` says that they are the same.
+    pub fn revalidate(&mut self, keep: impl Fn(u64, u64, u64) -> bool) {
+        let changed =
+            |entry: &Entry| entry.content.is_some_and(|hash| !keep(entry.pc, entry.end, hash));
+        let stale: Vec<Id> = self
+            .ordered
+            .values()
+            .copied()
+            .filter(|id| changed(&self.entries[*id as usize]))
+            .collect();
+        for id in stale {
+            self.drop_block(id);
+        }
+    }
+
+    fn drop_block(&mut self, id: Id) {
+        let entry = &mut self.entries[id as usize];
+        for link in entry.incoming.drain(..) {
+            // SAFETY: chunks keep the slots of all blocks, dropped ones included, in place.
+            unsafe { (*link).next = std::ptr::null() };
+        }
+        self.by_pc.remove(&entry.pc);
+        self.ordered.remove(&entry.pc);
+    }
+
+    /// Whether the store has outgrown its bound and must be cleared before the next insertion.
+    pub fn is_full(&self) -> bool {
+        self.chunks.len() * CHUNK_SLOTS > MAX_SLOTS
+    }
+
+    /// Drops everything.
+    pub fn clear(&mut self) {
+        *self = Self::new();
+    }
+}
+
+/// A hash of guest bytes, to find out whether they changed.
+pub fn content_hash(bytes: &[u8]) -> u64 {
+    let mut hasher = FxHasher::default();
+    hasher.write(bytes);
+    hasher.finish()
+}

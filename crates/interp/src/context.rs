@@ -1,0 +1,123 @@
+//! What handlers share beside the hart: why they stopped, the jump cache, the
+//! attention flag.
+
+use crate::slot::{Link, Slot};
+use rvrun_hart::{Hart, Trap};
+use rvrun_isa::Extensions;
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Why the handlers returned.
+#[derive(Clone, Copy, Debug)]
+pub enum Exit {
+    /// A link that leads nowhere yet was taken.
+    Unlinked(*mut Link),
+    /// An indirect jump to `hart.pc` missed the jump cache.
+    Indirect,
+    /// An environment call; `hart.pc` is behind it.
+    Syscall,
+    /// The op at that slot trapped.
+    Trap(*const Slot, Trap),
+    /// The op at that slot is not an instruction that this hart has.
+    Illegal(*const Slot),
+    /// The instruction of the op at that slot could not be fetched.
+    FetchFault(*const Slot),
+    /// A fence.i was executed; `hart.pc` is behind it.
+    FenceI,
+    /// The rounding mode went to or from one that the host's unit lacks; the
+    /// op at that slot is done.
+    RoundingMode(*const Slot),
+    /// Somebody raised the attention flag; `hart.pc` is the next instruction.
+    Attention,
+}
+
+const JUMP_CACHE_ENTRIES: usize = 4096;
+
+#[derive(Clone, Copy)]
+struct JumpCacheEntry {
+    pc: u64,
+    block: *const Slot,
+}
+
+/// An odd address is never a jump's target.
+const EMPTY: JumpCacheEntry = JumpCacheEntry { pc: 1, block: ptr::null() };
+
+/// See the module's documentation.
+pub struct Context {
+    /// Set by the handler that stops.
+    pub exit: Exit,
+    /// What the hart implements.
+    pub extensions: Extensions,
+    /// Whether blocks were pre-decoded for a dynamic rounding mode that the
+    /// host's floating-point unit lacks.
+    pub soft_float: bool,
+    attention: Arc<AtomicU32>,
+    jump_cache: Box<[JumpCacheEntry; JUMP_CACHE_ENTRIES]>,
+}
+
+impl Context {
+    /// An empty context.
+    pub fn new(extensions: Extensions) -> Self {
+        Self {
+            exit: Exit::Indirect,
+            extensions,
+            soft_float: false,
+            attention: Arc::default(),
+            jump_cache: Box::new([EMPTY; JUMP_CACHE_ENTRIES]),
+        }
+    }
+
+    /// Non-zero makes the interpreter stop at its next backward or indirect jump.
+    pub fn attention(&self) -> &Arc<AtomicU32> {
+        &self.attention
+    }
+
+    /// Whether the interpreter is to stop.
+    #[inline(always)]
+    pub fn wants_attention(&self) -> bool {
+        self.attention.load(Ordering::Relaxed) != 0
+    }
+
+    /// The block at `pc`, if an indirect jump went there before.
+    #[inline(always)]
+    pub fn cached(&self, pc: u64) -> Option<*const Slot> {
+        let entry = &self.jump_cache[Self::index(pc)];
+        (entry.pc == pc).then_some(entry.block)
+    }
+
+    /// Remembers the block at `pc`.
+    pub fn cache(&mut self, pc: u64, block: *const Slot) {
+        self.jump_cache[Self::index(pc)] = JumpCacheEntry { pc, block };
+    }
+
+    /// Forgets all blocks.
+    pub fn clear_cache(&mut self) {
+        self.jump_cache.fill(EMPTY);
+    }
+
+    /// Stops the handlers: returns what the caller must return.
+    #[cold]
+    pub fn stop(&mut self, exit: Exit) -> *const Slot {
+        self.exit = exit;
+        ptr::null()
+    }
+
+    /// Stops with a trap of the op at `slot`.
+    #[cold]
+    pub fn trap(&mut self, slot: *const Slot, trap: impl Into<Trap>) -> *const Slot {
+        self.stop(Exit::Trap(slot, trap.into()))
+    }
+
+    /// Stops because attention is wanted before the instruction at `pc`.
+    #[cold]
+    pub fn yield_at(&mut self, hart: &mut Hart, pc: u64) -> *const Slot {
+        hart.pc = pc;
+        self.stop(Exit::Attention)
+    }
+
+    #[inline(always)]
+    fn index(pc: u64) -> usize {
+        (pc >> 1) as usize % JUMP_CACHE_ENTRIES
+    }
+}

@@ -1,0 +1,213 @@
+//! Terminators: branches, jumps, calls, and what stops the interpreter.
+//!
+//! A terminator's op is followed by its data: the taken and the fall-through
+//! [`Link`] of a branch, the one link of a direct jump (behind the return
+//! address of a call). Its immediate counts the block's instructions.
+
+use crate::context::{Context, Exit};
+use crate::slot::{Link, Next, Slot};
+use rvrun_hart::{Hart, Trap};
+
+/// Goes on where the link at `$link` leads.
+macro_rules! follow {
+    ($link:expr, $hart:ident, $context:ident) => {{
+        let link: *const Slot = $link;
+        // SAFETY: the slot holds a link of this op.
+        let next = unsafe { (*link).link.next };
+        if next.is_null() {
+            return $context.stop(Exit::Unlinked(link as *mut Link));
+        }
+        go!(next, $hart, $context)
+    }};
+}
+
+/// The data slot `$n` behind the op.
+macro_rules! data {
+    ($slot:ident, $n:literal) => {
+        // SAFETY: pre-decoding puts this op's data behind it.
+        unsafe { $slot.add($n) }
+    };
+}
+
+/// Handlers for branches, and for those whose taken target is not further on:
+/// only these and indirect jumps look at the attention flag, since every loop
+/// contains one of them.
+macro_rules! branches {
+    ($($name:ident $backward:ident |$a:ident, $b:ident| $condition:expr;)*) => {$(
+        #[doc = concat!("`", stringify!($name), "`")]
+        ///
+        /// # Safety
+        /// See [`Handler`](crate::slot::Handler).
+        pub unsafe fn $name(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
+            let op = op!(slot);
+            let ($a, $b) = (x!(hart, op.rs1), x!(hart, op.rs2));
+            hart.instret += op.imm as u64;
+            if $condition {
+                follow!(data!(slot, 1), hart, context)
+            }
+            follow!(data!(slot, 2), hart, context)
+        }
+
+        #[doc = concat!("`", stringify!($name), "` backwards")]
+        ///
+        /// # Safety
+        /// See [`Handler`](crate::slot::Handler).
+        pub unsafe fn $backward(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
+            let op = op!(slot);
+            let ($a, $b) = (x!(hart, op.rs1), x!(hart, op.rs2));
+            hart.instret += op.imm as u64;
+            if $condition {
+                follow_backward!(data!(slot, 1), hart, context)
+            }
+            follow!(data!(slot, 2), hart, context)
+        }
+    )*};
+}
+
+/// [`follow!`], unless attention is wanted.
+macro_rules! follow_backward {
+    ($link:expr, $hart:ident, $context:ident) => {{
+        let link: *const Slot = $link;
+        if $context.wants_attention() {
+            // SAFETY: the slot holds a link of this op.
+            return $context.yield_at($hart, unsafe { (*link).link.pc });
+        }
+        follow!(link, $hart, $context)
+    }};
+}
+
+branches! {
+    beq beq_backward |a, b| a == b;
+    bne bne_backward |a, b| a != b;
+    blt blt_backward |a, b| (a as i64) < b as i64;
+    bge bge_backward |a, b| a as i64 >= b as i64;
+    bltu bltu_backward |a, b| a < b;
+    bgeu bgeu_backward |a, b| a >= b;
+    beqz beqz_backward |a, _b| a == 0;
+    bnez bnez_backward |a, _b| a != 0;
+}
+
+/// A direct jump, or a block that goes on in the next one.
+///
+/// # Safety
+/// See [`Handler`](crate::slot::Handler).
+pub unsafe fn jump(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
+    let op = op!(slot);
+    hart.instret += op.imm as u64;
+    follow!(data!(slot, 1), hart, context)
+}
+
+/// A direct jump backwards.
+///
+/// # Safety
+/// See [`Handler`](crate::slot::Handler).
+pub unsafe fn jump_backward(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
+    let op = op!(slot);
+    hart.instret += op.imm as u64;
+    follow_backward!(data!(slot, 1), hart, context)
+}
+
+/// `jal`: a direct call. Recursion returns through [`indirect_jump`], which looks at the attention flag.
+///
+/// # Safety
+/// See [`Handler`](crate::slot::Handler).
+pub unsafe fn jal(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
+    let op = op!(slot);
+    hart.instret += op.imm as u64;
+    // SAFETY: the slot behind a call holds its return address.
+    *x_mut!(hart, op.rd) = unsafe { (*data!(slot, 1)).value };
+    follow_backward!(data!(slot, 2), hart, context)
+}
+
+/// Jumps to `$target` by the jump cache.
+macro_rules! jump_to {
+    ($target:expr, $hart:ident, $context:ident) => {{
+        let target: u64 = $target;
+        if $context.wants_attention() {
+            return $context.yield_at($hart, target);
+        }
+        if let Some(next) = $context.cached(target) {
+            go!(next, $hart, $context)
+        }
+        $hart.pc = target;
+        return $context.stop(Exit::Indirect);
+    }};
+}
+
+/// The target of an indirect jump through `rs1`: the offset stands in the slot behind.
+macro_rules! target {
+    ($slot:ident, $op:ident, $hart:ident) => {{
+        // SAFETY: the slot behind an indirect jump holds its offset.
+        let offset = unsafe { (*data!($slot, 1)).value };
+        x!($hart, $op.rs1).wrapping_add(offset) & !1
+    }};
+}
+
+/// `jalr` without a link.
+///
+/// # Safety
+/// See [`Handler`](crate::slot::Handler).
+pub unsafe fn indirect_jump(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
+    let op = op!(slot);
+    hart.instret += op.imm as u64;
+    jump_to!(target!(slot, op, hart), hart, context)
+}
+
+/// `jalr`
+///
+/// # Safety
+/// See [`Handler`](crate::slot::Handler).
+pub unsafe fn jalr(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
+    let op = op!(slot);
+    hart.instret += op.imm as u64;
+    let target = target!(slot, op, hart);
+    // SAFETY: the second slot behind an indirect call holds its return address.
+    *x_mut!(hart, op.rd) = unsafe { (*data!(slot, 2)).value };
+    jump_to!(target, hart, context)
+}
+
+/// Handlers that stop at the address in the slot behind, with the instruction done.
+macro_rules! stops {
+    ($($name:ident $exit:ident;)*) => {$(
+        #[doc = concat!("`", stringify!($name), "`")]
+        ///
+        /// # Safety
+        /// See [`Handler`](crate::slot::Handler).
+        pub unsafe fn $name(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
+            let op = op!(slot);
+            hart.instret += op.imm as u64;
+            // SAFETY: the slot behind holds the address of the next instruction.
+            hart.pc = unsafe { (*data!(slot, 1)).value };
+            context.stop(Exit::$exit)
+        }
+    )*};
+}
+
+stops! {
+    ecall Syscall;
+    fence_i FenceI;
+}
+
+/// `ebreak`
+///
+/// # Safety
+/// See [`Handler`](crate::slot::Handler).
+pub unsafe fn ebreak(slot: *const Slot, _hart: &mut Hart, context: &mut Context) -> Next {
+    context.trap(slot, Trap::Breakpoint)
+}
+
+/// An instruction that cannot be executed, whatever the reason.
+///
+/// # Safety
+/// See [`Handler`](crate::slot::Handler).
+pub unsafe fn illegal(slot: *const Slot, _hart: &mut Hart, context: &mut Context) -> Next {
+    context.stop(Exit::Illegal(slot))
+}
+
+/// An instruction that cannot be fetched.
+///
+/// # Safety
+/// See [`Handler`](crate::slot::Handler).
+pub unsafe fn fetch_fault(slot: *const Slot, _hart: &mut Hart, context: &mut Context) -> Next {
+    context.stop(Exit::FetchFault(slot))
+}

@@ -1,0 +1,133 @@
+//! Loads, stores and cache-block operations.
+
+use rvrun_memory::access;
+use rvrun_memory::{AccessKind, Fault};
+
+/// Bytes of a cache block (`riscv_hwprobe` reports the same).
+const CACHE_BLOCK: u64 = 64;
+
+/// Handlers for loads into integer registers.
+macro_rules! loads {
+    ($($name:ident $access:ident;)*) => {
+        handlers! {$(
+            #[doc = concat!("`", stringify!($name), "`")]
+            $name |slot, op, hart, context| {
+                let address = x!(hart, op.rs1).wrapping_add_signed(op.imm.into());
+                if let Err(fault) = access::$access(address, x_mut!(hart, op.rd)) {
+                    return context.trap(slot, fault);
+                }
+            }
+        )*}
+    };
+}
+
+loads! {
+    lb load_i8;
+    lh load_i16;
+    lw load_i32;
+    ld load_u64;
+    lbu load_u8;
+    lhu load_u16;
+    lwu load_u32;
+}
+
+/// Handlers for stores from integer registers.
+macro_rules! stores {
+    ($($name:ident $access:ident;)*) => {
+        handlers! {$(
+            #[doc = concat!("`", stringify!($name), "`")]
+            $name |slot, op, hart, context| {
+                let address = x!(hart, op.rs1).wrapping_add_signed(op.imm.into());
+                if let Err(fault) = access::$access(address, x!(hart, op.rs2)) {
+                    return context.trap(slot, fault);
+                }
+            }
+        )*}
+    };
+}
+
+stores! {
+    sb store_u8;
+    sh store_u16;
+    sw store_u32;
+    sd store_u64;
+}
+
+/// Handlers for loads into floating-point registers, with the bits that box the value.
+macro_rules! float_loads {
+    ($($name:ident $access:ident $boxing:literal;)*) => {
+        handlers! {$(
+            #[doc = concat!("`", stringify!($name), "`")]
+            $name |slot, op, hart, context| {
+                let address = x!(hart, op.rs1).wrapping_add_signed(op.imm.into());
+                let mut value = 0;
+                if let Err(fault) = access::$access(address, &mut value) {
+                    return context.trap(slot, fault);
+                }
+                *f_mut!(hart, op.rd) = value | $boxing;
+            }
+        )*}
+    };
+}
+
+float_loads! {
+    flh load_u16 0xffff_ffff_ffff_0000;
+    flw load_u32 0xffff_ffff_0000_0000;
+    fld load_u64 0;
+}
+
+/// Handlers for stores from floating-point registers.
+macro_rules! float_stores {
+    ($($name:ident $access:ident;)*) => {
+        handlers! {$(
+            #[doc = concat!("`", stringify!($name), "`")]
+            $name |slot, op, hart, context| {
+                let address = x!(hart, op.rs1).wrapping_add_signed(op.imm.into());
+                if let Err(fault) = access::$access(address, f!(hart, op.rs2)) {
+                    return context.trap(slot, fault);
+                }
+            }
+        )*}
+    };
+}
+
+float_stores! {
+    fsh store_u16;
+    fsw store_u32;
+    fsd store_u64;
+}
+
+handlers! {
+    /// `cbo.clean`: the host's caches are coherent, so only the address is checked.
+    cbo_clean |slot, op, hart, context| {
+        if let Err(fault) = touch(x!(hart, op.rs1)) {
+            return context.trap(slot, fault);
+        }
+    }
+    /// `cbo.flush`: as `cbo.clean`.
+    cbo_flush |slot, op, hart, context| {
+        if let Err(fault) = touch(x!(hart, op.rs1)) {
+            return context.trap(slot, fault);
+        }
+    }
+    /// `cbo.inval`: performed as a flush, as the manual allows and Linux configures it.
+    cbo_inval |slot, op, hart, context| {
+        if let Err(fault) = touch(x!(hart, op.rs1)) {
+            return context.trap(slot, fault);
+        }
+    }
+    /// `cbo.zero`
+    cbo_zero |slot, op, hart, context| {
+        let block = x!(hart, op.rs1) & !(CACHE_BLOCK - 1);
+        if let Err(fault) = access::zero(block, CACHE_BLOCK as usize) {
+            return context.trap(slot, fault);
+        }
+    }
+}
+
+/// Checks that the block can be read; a fault counts as a store's (Zicbom, "Traps").
+fn touch(address: u64) -> Result<(), Fault> {
+    let mut ignored = 0;
+    access::load_u8(address, &mut ignored)
+        .map_err(|fault| Fault { kind: AccessKind::Store, ..fault })
+}

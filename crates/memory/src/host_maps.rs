@@ -1,0 +1,103 @@
+//! What `/proc/self/maps` shows of the guest's mappings: files and offsets are
+//! the host kernel's knowledge, protections and names are ours.
+
+use crate::GuestAddr;
+use crate::regions::Regions;
+use std::fs;
+
+/// A mapping as a line of `/proc/self/maps` shows it (proc_pid_maps(5)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// First address.
+    pub start: GuestAddr,
+    /// Address behind the last.
+    pub end: GuestAddr,
+    /// `PROT_*` as the guest asked for it.
+    pub prot: i32,
+    /// Whether writes reach others.
+    pub shared: bool,
+    /// Offset in the file, in bytes.
+    pub offset: u64,
+    /// Major and minor number of the file's device, in hexadecimal as the kernel writes them.
+    pub device: String,
+    /// The file's inode, 0 for anonymous memory.
+    pub inode: u64,
+    /// The file's path on the host, or a name in brackets, or nothing.
+    pub name: String,
+}
+
+/// The mappings of `regions`, cut along the host's.
+pub fn mappings(regions: &Regions) -> Vec<Mapping> {
+    let text = fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let mut all: Vec<Mapping> = Vec::new();
+    for host in text.lines().filter_map(parse) {
+        for (part, attributes) in regions.within(host.start..host.end) {
+            let label = attributes.label.as_deref();
+            // The host's own names for anonymous memory are not the guest's.
+            let name = label.unwrap_or(if host.inode == 0 { "" } else { &host.name });
+            let mapping = Mapping {
+                start: part.start,
+                end: part.end,
+                prot: attributes.prot,
+                shared: attributes.shared,
+                offset: if host.inode == 0 { 0 } else { host.offset + (part.start - host.start) },
+                name: name.to_owned(),
+                ..host.clone()
+            };
+            match all.last_mut() {
+                Some(last) if continues(last, &mapping) => last.end = mapping.end,
+                _ => all.push(mapping),
+            }
+        }
+    }
+    all
+}
+
+/// Whether `next` is the same anonymous memory as `last`, cut only by the host's protections.
+fn continues(last: &Mapping, next: &Mapping) -> bool {
+    last.inode == 0
+        && *next == Mapping { start: next.start, end: next.end, ..last.clone() }
+        && last.end == next.start
+}
+
+fn parse(line: &str) -> Option<Mapping> {
+    let mut rest = line;
+    let mut word = || {
+        let trimmed = rest.trim_start();
+        let end = trimmed.find(' ').unwrap_or(trimmed.len());
+        let (word, tail) = trimmed.split_at(end);
+        rest = tail;
+        word
+    };
+    let (start, end) = word().split_once('-')?;
+    let _protection = word();
+    let offset = u64::from_str_radix(word(), 16).ok()?;
+    let device = word().to_owned();
+    let inode = word().parse().ok()?;
+    Some(Mapping {
+        start: u64::from_str_radix(start, 16).ok()?,
+        end: u64::from_str_radix(end, 16).ok()?,
+        prot: 0,
+        shared: false,
+        offset,
+        device,
+        inode,
+        name: rest.trim_start().to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_maps_is_understood() {
+        let line = "7f0000001000-7f0000003000 r--p 00002000 fe:01 1234    /usr/lib/a b.so";
+        let mapping = parse(line).unwrap();
+        assert_eq!((mapping.start, mapping.end), (0x7f00_0000_1000, 0x7f00_0000_3000));
+        assert_eq!((mapping.offset, mapping.inode), (0x2000, 1234));
+        assert_eq!((mapping.device.as_str(), mapping.name.as_str()), ("fe:01", "/usr/lib/a b.so"));
+        assert_eq!(parse("7f00-7f10 rw-p 00000000 00:00 0").unwrap().name, "");
+        assert_eq!(parse("nonsense"), None);
+    }
+}

@@ -1,0 +1,64 @@
+//! The host's mapping calls, with errors as numbers.
+
+use crate::{Errno, GuestAddr};
+use std::ffi::c_void;
+use std::io;
+
+fn last_errno() -> Errno {
+    Errno(io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL))
+}
+
+fn check(result: i32) -> Result<(), Errno> {
+    if result == 0 { Ok(()) } else { Err(last_errno()) }
+}
+
+fn pointer(addr: GuestAddr) -> *mut c_void {
+    addr as *mut c_void
+}
+
+/// mmap(2). With `MAP_FIXED` the caller has made sure that the range is the guest's.
+pub fn mmap(
+    addr: GuestAddr,
+    len: u64,
+    prot: i32,
+    flags: i32,
+    fd: i32,
+    offset: u64,
+) -> Result<GuestAddr, Errno> {
+    // SAFETY: only guest memory is replaced, by the caller's promise.
+    let result = unsafe { libc::mmap(pointer(addr), len as usize, prot, flags, fd, offset as i64) };
+    if result == libc::MAP_FAILED { Err(last_errno()) } else { Ok(result as GuestAddr) }
+}
+
+/// munmap(2) of guest memory.
+pub fn munmap(addr: GuestAddr, len: u64) -> Result<(), Errno> {
+    // SAFETY: only guest memory is unmapped, by the caller's promise.
+    check(unsafe { libc::munmap(pointer(addr), len as usize) })
+}
+
+/// mprotect(2) of guest memory.
+pub fn mprotect(addr: GuestAddr, len: u64, prot: i32) -> Result<(), Errno> {
+    // SAFETY: only guest memory is changed, by the caller's promise.
+    check(unsafe { libc::mprotect(pointer(addr), len as usize, prot) })
+}
+
+/// madvise(2) of guest memory.
+pub fn madvise(addr: GuestAddr, len: u64, advice: i32) -> Result<(), Errno> {
+    // SAFETY: only guest memory is changed, by the caller's promise.
+    check(unsafe { libc::madvise(pointer(addr), len as usize, advice) })
+}
+
+/// mremap(2) of guest memory; with `MREMAP_FIXED` to a range that is the guest's.
+pub fn mremap(
+    old: GuestAddr,
+    old_len: u64,
+    new_len: u64,
+    flags: i32,
+    new: GuestAddr,
+) -> Result<GuestAddr, Errno> {
+    // SAFETY: only guest memory is moved and replaced, by the caller's promise.
+    let result = unsafe {
+        libc::mremap(pointer(old), old_len as usize, new_len as usize, flags, pointer(new))
+    };
+    if result == libc::MAP_FAILED { Err(last_errno()) } else { Ok(result as GuestAddr) }
+}
