@@ -1,1 +1,46 @@
-//! (being written)
+//! The Linux ABI of riscv64, carried out by an x86-64 Linux host.
+//!
+//! [`dispatch`] takes a hart that stopped at an `ecall`, carries out the system
+//! call in `a7` and leaves the result in `a0`. [`SYSCALLS`] is the one table:
+//! number, name, arguments, handler and how well the call is supported; the
+//! dispatch, the strace lines and `docs/syscalls.md` come out of it.
+//!
+//! A guest address is a host address, so a guest's pointer goes to the host's
+//! kernel as it is and `EFAULT` comes back by itself. Only where a structure
+//! differs between the two architectures, or where this crate itself has to
+//! know the bytes (paths, argument lists), are they copied.
+//!
+//! Neighbours: `rvrun-memory` owns the guest's mappings, `rvrun-hart` its
+//! registers. This crate knows no engine; it neither prints nor reads the
+//! environment: lines for `--strace` go to the sink in [`Config`].
+//!
+//! Invariants: a guest's argument can make a call fail, never make the VM
+//! panic; no call unmaps or re-protects memory that is not the guest's; a call
+//! that is passed through takes no lock and allocates nothing.
+
+mod abi;
+mod calls;
+mod config;
+mod dispatch;
+mod docs;
+mod guest;
+mod host_signals;
+mod path;
+mod procfs;
+mod program;
+mod raw;
+mod row;
+mod strace;
+mod table;
+mod task;
+mod translate;
+
+pub use config::{Config, Cpu, ExecConfig, ProcessImage, Strace, StraceSink};
+pub use dispatch::{Outcome, dispatch};
+pub use docs::syscalls_page;
+pub use row::{Arg, Args, Flow, Handler, Kind, Last, PathArg, Row, Support, SysResult};
+pub use rvrun_memory::Errno;
+pub use strace::names::Names;
+pub use table::SYSCALLS;
+pub use task::Task;
+pub use translate::resolve;

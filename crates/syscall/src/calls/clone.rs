@@ -1,0 +1,159 @@
+//! New processes.
+//!
+//! The VM's process is the guest's process, so `fork` is the host's. The host's
+//! child goes on in a copy of this VM; the guest's stack, thread pointer and
+//! "clear at exit" address are set here, since the host's must stay the VM's.
+//!
+//! `vfork` is a fork whose parent waits: `CLONE_VFORK` does that without
+//! `CLONE_VM`, too.
+
+use crate::host_signals;
+use crate::row::{Args, Flow};
+use crate::task::Task;
+use crate::{Errno, guest, raw};
+use libc::{
+    CLONE_CHILD_CLEARTID, CLONE_SETTLS, CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK, CLONE_VM,
+};
+use rvrun_hart::Hart;
+
+/// What users should know of `clone` and `clone3`.
+pub(crate) const NOTE: &str = "threads, and memory shared without CLONE_VFORK, give ENOSYS; after vfork the parent waits, \
+     but does not see what the child writes to memory";
+
+/// Resets the caught signals of the child. The host would reset the VM's, too.
+const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
+/// What is never asked of the host.
+const NOT_THE_HOSTS: u64 =
+    (CLONE_VM | CLONE_SIGHAND | CLONE_SETTLS | CLONE_CHILD_CLEARTID) as u64 | CLONE_CLEAR_SIGHAND;
+/// Register numbers.
+const SP: usize = 2;
+const TP: usize = 4;
+
+/// What a new process starts with, beside what the host gives it.
+struct Child {
+    flags: u64,
+    /// Its stack pointer; 0 for the parent's.
+    stack: u64,
+    tls: u64,
+    child_tid: u64,
+}
+
+/// `clone(flags, stack, parent_tid, tls, child_tid)`.
+pub(crate) fn clone(task: &mut Task, hart: &mut Hart, args: Args) -> Result<Flow, Errno> {
+    let [flags, stack, parent_tid, tls, child_tid, _] = args;
+    let flags = flags & 0xffff_ffff;
+    check(flags)?;
+    // On x86-64 the last two are the other way round.
+    let host = [flags & !NOT_THE_HOSTS, 0, parent_tid, child_tid, 0, 0];
+    task.process.note_relatives();
+    let pid = raw::check(raw::syscall(libc::SYS_clone, host))?;
+    Ok(begin(task, hart, pid, &Child { flags, stack, tls, child_tid }))
+}
+
+/// Offsets of `struct clone_args`, in words.
+mod field {
+    pub const FLAGS: usize = 0;
+    pub const CHILD_TID: usize = 2;
+    pub const STACK: usize = 5;
+    pub const STACK_SIZE: usize = 6;
+    pub const TLS: usize = 7;
+}
+
+/// Words of `struct clone_args` in Linux 6.12, and in its first version.
+const WORDS: usize = 11;
+const FIRST_WORDS: usize = 8;
+/// The largest structure that the kernel reads.
+const MAX_SIZE: usize = 4096;
+
+/// `clone3(args, size)`.
+pub(crate) fn clone3(task: &mut Task, hart: &mut Hart, args: Args) -> Result<Flow, Errno> {
+    let (mut words, size) = read_args(args[0], args[1])?;
+    let [flags, stack, stack_size] =
+        [field::FLAGS, field::STACK, field::STACK_SIZE].map(|index| words[index]);
+    if (stack == 0) != (stack_size == 0) {
+        return Err(Errno(libc::EINVAL));
+    }
+    check(flags)?;
+    if flags & CLONE_CLEAR_SIGHAND != 0 && flags & CLONE_SIGHAND as u64 != 0 {
+        return Err(Errno(libc::EINVAL));
+    }
+    let child = Child {
+        flags,
+        stack: stack.wrapping_add(stack_size),
+        tls: words[field::TLS],
+        child_tid: words[field::CHILD_TID],
+    };
+    words[field::FLAGS] = flags & !NOT_THE_HOSTS;
+    words[field::STACK] = 0;
+    words[field::STACK_SIZE] = 0;
+    words[field::TLS] = 0;
+    task.process.note_relatives();
+    let pid = raw::call(libc::SYS_clone3, &[words.as_ptr() as u64, size as u64])?;
+    Ok(begin(task, hart, pid, &child))
+}
+
+/// Reads `struct clone_args` as `copy_struct_from_user` does. The second value
+/// is how many bytes of it the guest's version has.
+fn read_args(addr: u64, size: u64) -> Result<([u64; WORDS], usize), Errno> {
+    let size =
+        usize::try_from(size).ok().filter(|size| *size <= MAX_SIZE).ok_or(Errno(libc::E2BIG))?;
+    if size < 8 * FIRST_WORDS {
+        return Err(Errno(libc::EINVAL));
+    }
+    let mut bytes = [0u8; MAX_SIZE];
+    guest::read(addr, &mut bytes[..size])?;
+    let (known, unknown) = bytes.split_at(8 * WORDS);
+    if unknown.iter().any(|byte| *byte != 0) {
+        return Err(Errno(libc::E2BIG));
+    }
+    let mut words = [0; WORDS];
+    for (word, chunk) in words.iter_mut().zip(known.chunks_exact(8)) {
+        let mut field = [0; 8];
+        field.copy_from_slice(chunk);
+        *word = u64::from_le_bytes(field);
+    }
+    Ok((words, size.min(8 * WORDS)))
+}
+
+/// Refuses what the kernel refuses about flags that the host does not get to
+/// see, and what is not there yet.
+fn check(flags: u64) -> Result<(), Errno> {
+    let has = |flag: i32| flags & flag as u64 != 0;
+    if has(CLONE_THREAD) && !has(CLONE_SIGHAND) || has(CLONE_SIGHAND) && !has(CLONE_VM) {
+        return Err(Errno(libc::EINVAL));
+    }
+    if has(CLONE_THREAD) || has(CLONE_VM) && !has(CLONE_VFORK) {
+        return Err(Errno(libc::ENOSYS));
+    }
+    Ok(())
+}
+
+/// The two processes' first steps.
+fn begin(task: &mut Task, hart: &mut Hart, pid: u64, child: &Child) -> Flow {
+    if pid == 0 {
+        let has = |flag: u64| child.flags & flag != 0;
+        if child.stack != 0 {
+            hart.x[SP] = child.stack;
+        }
+        if has(CLONE_SETTLS as u64) {
+            hart.x[TP] = child.tls;
+        }
+        task.clear_child_tid = if has(CLONE_CHILD_CLEARTID as u64) { child.child_tid } else { 0 };
+        if has(CLONE_CLEAR_SIGHAND) {
+            clear_handlers(task);
+        }
+        // A reservation does not survive a switch to another process.
+        hart.reservation = None;
+    }
+    Flow::Return(pid)
+}
+
+/// Gives the caught signals their default action; ignored ones stay ignored.
+fn clear_handlers(task: &Task) {
+    for (signal, action) in (1..).zip(task.process.actions.lock().iter_mut()) {
+        if action.handler != libc::SIG_IGN as u64 && action.handler != libc::SIG_DFL as u64 {
+            *action = Default::default();
+            host_signals::set_action(signal, libc::SIG_DFL as u64, 0);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Opening files, symbolic links, the working directory.
+
+use crate::path::Intent;
+use crate::procfs::{self, ProcFile};
+use crate::row::{Args, SysResult};
+use crate::task::Task;
+use crate::{Errno, guest, raw};
+use std::sync::atomic::Ordering;
+
+const EINVAL: Errno = Errno(libc::EINVAL);
+
+/// `openat(dirfd, path, flags, mode)`.
+pub(crate) fn openat(task: &mut Task, args: Args) -> SysResult {
+    open(task, libc::SYS_openat, args, args[2])
+}
+
+/// `openat2(dirfd, path, how, size)`.
+pub(crate) fn openat2(task: &mut Task, args: Args) -> SysResult {
+    // Too small a structure or a wild one is for the kernel to refuse.
+    let flags = if args[3] >= 24 { guest::read_u64(args[2]).unwrap_or(0) } else { 0 };
+    open(task, libc::SYS_openat2, args, flags)
+}
+
+fn open(task: &Task, number: i64, mut args: Args, flags: u64) -> SysResult {
+    let flags = flags as i32;
+    let link_itself = flags & libc::O_NOFOLLOW != 0 || flags & libc::O_EXCL != 0;
+    let intent = match (flags & libc::O_CREAT != 0, link_itself) {
+        (true, true) => Intent::Create,
+        (true, false) => Intent::CreateFollow,
+        (false, _) if flags & libc::O_NOFOLLOW != 0 => Intent::NoFollow,
+        (false, _) => Intent::Follow,
+    };
+    if let Some(content) = made_file(task, args[1]) {
+        if flags & libc::O_ACCMODE != libc::O_RDONLY {
+            return Err(Errno(libc::EACCES));
+        }
+        if flags & libc::O_DIRECTORY != 0 {
+            return Err(Errno(libc::ENOTDIR));
+        }
+        return procfs::open_memory(c"proc", &content, flags & libc::O_CLOEXEC != 0);
+    }
+    let path = task.host_path(args[0], args[1], intent)?;
+    if let Some(path) = &path {
+        args[1] = path.as_ptr() as u64;
+    }
+    raw::check(raw::syscall(number, args))
+}
+
+/// The bytes of a file of `/proc` that this crate makes.
+fn made_file(task: &Task, path: u64) -> Option<Vec<u8>> {
+    let mut start = [0; 6];
+    if guest::read_some(path, &mut start) < start.len() || start != *b"/proc/" {
+        return None;
+    }
+    ProcFile::of(&guest::read_path(path).ok()?)?.content(&task.process)
+}
+
+/// `readlinkat(dirfd, path, buf, size)`.
+pub(crate) fn readlinkat(task: &mut Task, mut args: Args) -> SysResult {
+    let mut start = [0; 6];
+    let in_proc = guest::read_some(args[1], &mut start) == start.len() && start == *b"/proc/";
+    if in_proc && args[3] as i32 > 0 {
+        let path = guest::read_path(args[1])?;
+        let target = match ProcFile::of(&path) {
+            Some(ProcFile::Exe) => Some(os_bytes(&task.process.image.program)),
+            // Links to open files and to the working directory name the host's paths.
+            _ if task.process.sysroot.is_some() => crate::translate::read_link(&path),
+            _ => None,
+        };
+        if let Some(target) = target {
+            let shown = task.process.guest_view(&target);
+            let length = shown.len().min(args[3] as i32 as usize);
+            guest::write(args[2], &shown[..length])?;
+            return Ok(length as u64);
+        }
+    }
+    let path = task.host_path(args[0], args[1], Intent::NoFollow)?;
+    if let Some(path) = &path {
+        args[1] = path.as_ptr() as u64;
+    }
+    raw::check(raw::syscall(libc::SYS_readlinkat, args))
+}
+
+fn os_bytes(path: &std::path::Path) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt;
+    path.as_os_str().as_bytes().to_vec()
+}
+
+/// `getcwd(buf, size)`.
+pub(crate) fn getcwd(task: &mut Task, args: Args) -> SysResult {
+    if !task.process.inside_sysroot.load(Ordering::Relaxed) {
+        return raw::check(raw::syscall(libc::SYS_getcwd, args));
+    }
+    let mut buf = [0u8; guest::PATH_MAX];
+    let length =
+        raw::call(libc::SYS_getcwd, &[buf.as_mut_ptr() as u64, buf.len() as u64])? as usize;
+    // The kernel counts the NUL.
+    let host = buf.get(..length.saturating_sub(1)).ok_or(EINVAL)?;
+    let mut shown = task.process.guest_view(host).to_vec();
+    shown.push(0);
+    if shown.len() as u64 > args[1] {
+        return Err(Errno(libc::ERANGE));
+    }
+    guest::write(args[0], &shown)?;
+    Ok(shown.len() as u64)
+}
+
+/// `chdir(path)`.
+pub(crate) fn chdir(task: &mut Task, args: Args) -> SysResult {
+    let path = task.host_path(libc::AT_FDCWD as u64, args[0], Intent::Follow)?;
+    let address = path.as_ref().map_or(args[0], |path| path.as_ptr() as u64);
+    raw::call(libc::SYS_chdir, &[address])?;
+    task.process.note_directory();
+    Ok(0)
+}
+
+/// `fchdir(fd)`.
+pub(crate) fn fchdir(task: &mut Task, args: Args) -> SysResult {
+    raw::call(libc::SYS_fchdir, &[args[0]])?;
+    task.process.note_directory();
+    Ok(0)
+}

@@ -1,0 +1,72 @@
+//! The guest's mappings: all of them go through its address space.
+
+use crate::Errno;
+use crate::row::{Args, SysResult};
+use crate::task::Task;
+
+/// Flags of x86-64's `mmap` that riscv64 does not have and ignores:
+/// `MAP_32BIT` and `MAP_ABOVE4G`.
+const X86_FLAGS: i32 = 0x40 | 0x80;
+
+/// `brk(address)`.
+pub(crate) fn brk(task: &mut Task, args: Args) -> SysResult {
+    Ok(task.process.space.brk(args[0]))
+}
+
+/// `mmap(address, len, prot, flags, fd, offset)`.
+pub(crate) fn mmap(task: &mut Task, args: Args) -> SysResult {
+    let [address, len, prot, flags, fd, offset] = args;
+    task.process.space.mmap(
+        address,
+        len,
+        prot as i32,
+        flags as i32 & !X86_FLAGS,
+        fd as i32,
+        offset,
+        None,
+    )
+}
+
+/// `munmap(address, len)`.
+pub(crate) fn munmap(task: &mut Task, args: Args) -> SysResult {
+    task.process.space.munmap(args[0], args[1])?;
+    Ok(0)
+}
+
+/// `mprotect(address, len, prot)`.
+pub(crate) fn mprotect(task: &mut Task, args: Args) -> SysResult {
+    task.process.space.mprotect(args[0], args[1], args[2] as i32)?;
+    Ok(0)
+}
+
+/// `mremap(old, old_len, new_len, flags, new)`.
+pub(crate) fn mremap(task: &mut Task, args: Args) -> SysResult {
+    task.process.space.mremap(args[0], args[1], args[2], args[3] as i32, args[4])
+}
+
+/// `madvise(address, len, advice)`.
+pub(crate) fn madvise(task: &mut Task, args: Args) -> SysResult {
+    task.process.space.madvise(args[0], args[1], args[2] as i32)?;
+    Ok(0)
+}
+
+/// `pkey_mprotect(address, len, prot, key)`: no riscv64 machine has protection
+/// keys, so only the key -1, "none", is valid (`pkeys(7)`).
+pub(crate) fn pkey_mprotect(task: &mut Task, args: Args) -> SysResult {
+    if args[3] as i32 != -1 {
+        return Err(Errno(libc::EINVAL));
+    }
+    mprotect(task, args)
+}
+
+/// `pkey_alloc(flags, rights)`: there are none to allocate.
+pub(crate) fn pkey_alloc(_: &mut Task, args: Args) -> SysResult {
+    const RIGHTS: u64 = 3;
+    let error = if args[0] != 0 || args[1] & !RIGHTS != 0 { libc::EINVAL } else { libc::ENOSPC };
+    Err(Errno(error))
+}
+
+/// `pkey_free(key)`: none was allocated.
+pub(crate) fn pkey_free(_: &mut Task, _: Args) -> SysResult {
+    Err(Errno(libc::EINVAL))
+}

@@ -1,0 +1,104 @@
+//! From an `ecall` to a handler and back.
+
+use crate::row::{Args, Flow, Handler, Row};
+use crate::strace::{self, Pending};
+use crate::table::SYSCALLS;
+use crate::task::Task;
+use crate::{Errno, raw};
+use rvrun_hart::Hart;
+
+/// Register numbers.
+const A0: usize = 10;
+const A7: usize = 17;
+
+/// What the VM does after a system call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Go on at the hart's pc.
+    Continue,
+    /// The guest process ends with this exit status, 0 to 255.
+    Exit(i32),
+}
+
+/// One more than the largest number in the table.
+const NUMBERS: usize = 463;
+
+/// The table by number.
+static BY_NUMBER: [Option<&'static Row>; NUMBERS] = {
+    let mut by_number: [Option<&'static Row>; NUMBERS] = [None; NUMBERS];
+    let mut index = 0;
+    while index < SYSCALLS.len() {
+        let row = &SYSCALLS[index];
+        let place = &mut by_number[row.number as usize];
+        assert!(place.is_none(), "two rows have the same number");
+        *place = Some(row);
+        index += 1;
+    }
+    by_number
+};
+
+/// The row of a system call's number.
+pub(crate) fn row(number: u64) -> Option<&'static Row> {
+    BY_NUMBER.get(usize::try_from(number).ok()?).copied().flatten()
+}
+
+/// Carries out the system call that `hart` asks for.
+///
+/// Called with the pc behind the `ecall`; reads `a7` and `a0` to `a5`, and
+/// writes `a0`.
+pub fn dispatch(task: &mut Task, hart: &mut Hart) -> Outcome {
+    let number = hart.x[A7];
+    let args = [hart.x[10], hart.x[11], hart.x[12], hart.x[13], hart.x[14], hart.x[15]];
+    let row = row(number);
+    if task.process.config.strace.is_some() {
+        return traced(task, hart, row, number, args);
+    }
+    match carry_out(task, hart, row, args) {
+        Flow::Return(value) => {
+            hart.x[A0] = value;
+            Outcome::Continue
+        }
+        Flow::Stop(outcome) => outcome,
+    }
+}
+
+/// Calls the row's handler; an error becomes the negative number that the guest reads.
+#[inline]
+fn carry_out(task: &mut Task, hart: &mut Hart, row: Option<&'static Row>, args: Args) -> Flow {
+    let result = match row.map_or(Handler::Missing, |row| row.handler) {
+        Handler::Host(number) => return Flow::Return(raw::syscall(number, args)),
+        Handler::Call(function) => function(task, args),
+        Handler::Paths(number, paths) => task.with_paths(number, args, paths),
+        Handler::Control(function) => match function(task, hart, args) {
+            Ok(flow) => return flow,
+            Err(error) => Err(error),
+        },
+        Handler::Missing => Err(Errno(libc::ENOSYS)),
+    };
+    Flow::Return(result.unwrap_or_else(|Errno(number)| i64::from(-number) as u64))
+}
+
+/// As [`dispatch`], with a line for the call.
+#[cold]
+fn traced(
+    task: &mut Task,
+    hart: &mut Hart,
+    row: Option<&'static Row>,
+    number: u64,
+    args: Args,
+) -> Outcome {
+    task.pending = Some(Box::new(Pending::new(row, number, args)));
+    let flow = carry_out(task, hart, row, args);
+    let pending = task.pending.take();
+    match flow {
+        Flow::Return(value) => {
+            hart.x[A0] = value;
+            if let Some(pending) = pending {
+                strace::emit(task, &pending.finished(value));
+            }
+            Outcome::Continue
+        }
+        Flow::Stop(outcome) => outcome,
+    }
+}

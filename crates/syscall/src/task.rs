@@ -1,0 +1,120 @@
+//! A task: the Linux thread that owns a hart, and the process it belongs to.
+
+use crate::abi::sigaction::Action;
+use crate::config::{Config, ProcessImage};
+use crate::path::Sysroot;
+use crate::strace::Pending;
+use crate::{host_signals, raw};
+use parking_lot::Mutex;
+use rvrun_memory::AddressSpace;
+use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The Linux thread that owns a hart.
+pub struct Task {
+    /// What it shares with the other threads of its process.
+    pub(crate) process: Arc<Process>,
+    /// The signals that the guest has blocked; the host's mask is the same but
+    /// for those that the VM itself needs.
+    pub(crate) blocked: u64,
+    /// The stack for signal handlers.
+    pub(crate) signal_stack: SignalStack,
+    /// Where the thread's number is cleared at its end (`set_tid_address`); 0 for nowhere.
+    pub(crate) clear_child_tid: u64,
+    /// The call that is being carried out, when calls are reported.
+    pub(crate) pending: Option<Box<Pending>>,
+}
+
+/// `sigaltstack`'s stack.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SignalStack {
+    pub(crate) base: u64,
+    pub(crate) size: u64,
+    /// `SS_AUTODISARM` or nothing.
+    pub(crate) flags: u32,
+}
+
+/// What the threads of a guest process share.
+pub(crate) struct Process {
+    pub(crate) config: Arc<Config>,
+    pub(crate) space: Arc<AddressSpace>,
+    pub(crate) image: ProcessImage,
+    pub(crate) sysroot: Option<Sysroot>,
+    /// What the guest wants done with signal N, at N - 1.
+    pub(crate) actions: Mutex<[Action; 64]>,
+    /// System V shared memory: address and length of each attachment.
+    pub(crate) attached: Mutex<BTreeMap<u64, u64>>,
+    /// Whether the working directory lies below the sysroot.
+    pub(crate) inside_sysroot: AtomicBool,
+    /// Whether this process was made by fork or has made another.
+    relatives: AtomicBool,
+}
+
+impl Task {
+    /// The first task of a process whose program the loader has put into `space`.
+    ///
+    /// Starts the heap at [`ProcessImage::brk_start`], names the host's thread
+    /// after the program as `execve` does, and takes over the signal mask and
+    /// the ignored signals that the VM inherited.
+    pub fn new(config: Arc<Config>, space: Arc<AddressSpace>, image: ProcessImage) -> Self {
+        space.set_brk_start(image.brk_start);
+        let name = image.execfn.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        host_signals::name_thread(name);
+        let process = Process {
+            sysroot: config.sysroot.as_deref().map(Sysroot::new),
+            actions: Mutex::new(host_signals::inherited_actions()),
+            attached: Mutex::default(),
+            inside_sysroot: AtomicBool::new(false),
+            relatives: AtomicBool::new(false),
+            config,
+            space,
+            image,
+        };
+        process.note_directory();
+        let blocked = host_signals::mask();
+        host_signals::set_mask(blocked);
+        Self {
+            process: Arc::new(process),
+            blocked,
+            signal_stack: SignalStack::default(),
+            clear_child_tid: 0,
+            pending: None,
+        }
+    }
+
+    /// The guest's threads that end clear a word and wake who waits for it (`set_tid_address(2)`).
+    pub(crate) fn announce_end(&self) {
+        if self.clear_child_tid != 0 && crate::guest::write(self.clear_child_tid, &[0; 4]).is_ok() {
+            let wake = [self.clear_child_tid, libc::FUTEX_WAKE as u64, 1, 0, 0, 0];
+            raw::syscall(libc::SYS_futex, wake);
+        }
+    }
+}
+
+impl Process {
+    /// Whether other processes of this guest may print lines, too.
+    pub(crate) fn has_relatives(&self) -> bool {
+        self.relatives.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that there is more than one process now.
+    pub(crate) fn note_relatives(&self) {
+        self.relatives.store(true, Ordering::Relaxed);
+    }
+
+    /// Remembers whether the working directory lies below the sysroot.
+    pub(crate) fn note_directory(&self) {
+        let inside = self.sysroot.as_ref().is_some_and(|sysroot| {
+            std::env::current_dir()
+                .is_ok_and(|directory| sysroot.strip(directory.as_os_str().as_bytes()).is_some())
+        });
+        self.inside_sysroot.store(inside, Ordering::Relaxed);
+    }
+
+    /// The guest's view of a path on the host.
+    pub(crate) fn guest_view<'a>(&self, host: &'a [u8]) -> &'a [u8] {
+        self.sysroot.as_ref().and_then(|sysroot| sysroot.strip(host)).unwrap_or(host)
+    }
+}
