@@ -28,7 +28,7 @@ use std::sync::OnceLock;
 #[macro_export]
 macro_rules! exception_entry {
     () => {
-        ".pushsection rvrun_ex, \"aR\", @progbits\n.long 2b - .\n.long {landing} - .\n.popsection"
+        ".pushsection rvrun_ex, \"aR\", @progbits\n.balign 4\n.long 2b - .\n.long {landing} - .\n.popsection"
     };
 }
 

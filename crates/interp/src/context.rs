@@ -4,6 +4,8 @@
 use crate::slot::{Link, Slot};
 use rvrun_hart::{Hart, Trap};
 use rvrun_isa::Extensions;
+use rvrun_memory::access::Refused;
+use rvrun_memory::{AccessKind, GuestAddr};
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -107,6 +109,13 @@ impl Context {
     #[cold]
     pub fn trap(&mut self, slot: *const Slot, trap: impl Into<Trap>) -> *const Slot {
         self.stop(Exit::Trap(slot, trap.into()))
+    }
+
+    /// Stops because an access to `addr` was refused, just now.
+    #[cold]
+    #[inline(never)]
+    pub fn refused(&mut self, slot: *const Slot, addr: GuestAddr, kind: AccessKind) -> *const Slot {
+        self.trap(slot, Refused.fault(addr, kind))
     }
 
     /// Stops because attention is wanted before the instruction at `pc`.

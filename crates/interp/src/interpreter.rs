@@ -90,7 +90,7 @@ impl Interpreter {
                 }
                 Exit::RoundingMode(slot) => {
                     self.set_position(hart, slot);
-                    let next = self.instruction_bits(hart.pc).map_or(4, |bits| length(bits));
+                    let next = self.instruction_bits(hart.pc).map_or(4, length);
                     hart.pc += next;
                     hart.instret += 1;
                     self.follow_rounding_mode(hart);

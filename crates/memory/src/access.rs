@@ -3,6 +3,10 @@
 //! Every function takes any address at all. Results go through a reference
 //! because an access with a landing for its fault cannot have register outputs;
 //! on a fault the place keeps its value.
+//!
+//! The single accesses fail with [`Refused`], which holds nothing: an engine's
+//! handler that had room for a whole [`Fault`] on its stack would not be left by
+//! a jump.
 
 use crate::GuestAddr;
 use crate::fault::{AccessKind, Fault};
@@ -10,10 +14,18 @@ use rvrun_host::exception_entry;
 use rvrun_host::fault as host;
 use std::arch::asm;
 
-/// The fault that the host reported for an access at `addr`.
-#[cold]
-fn refused(addr: GuestAddr, kind: AccessKind) -> Fault {
-    Fault::from_host(host::take(), addr, kind)
+/// An access of this thread was refused, just now.
+#[derive(Clone, Copy, Debug)]
+pub struct Refused;
+
+impl Refused {
+    /// What exactly was refused. To be asked before the thread's next access to
+    /// guest memory, with that access's address and kind.
+    #[cold]
+    #[inline(never)]
+    pub fn fault(self, addr: GuestAddr, kind: AccessKind) -> Fault {
+        Fault::from_host(host::take(), addr, kind)
+    }
 }
 
 macro_rules! loads {
@@ -21,9 +33,9 @@ macro_rules! loads {
         #[doc = concat!("Loads ", $what, ".")]
         ///
         /// # Errors
-        /// The fault, if the memory cannot be read.
+        /// If the memory cannot be read.
         #[inline(always)]
-        pub fn $name(addr: GuestAddr, out: &mut u64) -> Result<(), Fault> {
+        pub fn $name(addr: GuestAddr, out: &mut u64) -> Result<(), Refused> {
             // SAFETY: reads guest memory, whose faults resume at the landing, and writes
             // only to `out` and a scratch register.
             unsafe {
@@ -34,7 +46,7 @@ macro_rules! loads {
                     value = out(reg) _,
                     addr = in(reg) addr,
                     out = in(reg) out,
-                    landing = label { return Err(refused(addr, AccessKind::Load)) },
+                    landing = label { return Err(Refused) },
                     options(nostack, preserves_flags),
                 );
             }
@@ -58,10 +70,10 @@ macro_rules! stores {
         #[doc = concat!("Stores ", $what, " of `value`.")]
         ///
         /// # Errors
-        /// The fault, if the memory cannot be written; nothing was written then, or
-        /// only what lies before a page boundary.
+        /// If the memory cannot be written; nothing was written then, or only
+        /// what lies before a page boundary.
         #[inline(always)]
-        pub fn $name(addr: GuestAddr, value: u64) -> Result<(), Fault> {
+        pub fn $name(addr: GuestAddr, value: u64) -> Result<(), Refused> {
             // SAFETY: writes guest memory, whose faults resume at the landing.
             unsafe {
                 asm!(
@@ -69,7 +81,7 @@ macro_rules! stores {
                     exception_entry!(),
                     addr = in(reg) addr,
                     value = in($class) value,
-                    landing = label { return Err(refused(addr, AccessKind::Store)) },
+                    landing = label { return Err(Refused) },
                     options(nostack, preserves_flags),
                 );
             }
@@ -92,9 +104,9 @@ macro_rules! exchanges {
         /// Atomic and sequentially consistent. `old` becomes what was there, zero-extended.
         ///
         /// # Errors
-        /// The fault, if the memory cannot be written.
+        /// If the memory cannot be written.
         #[inline(always)]
-        pub fn $name(addr: GuestAddr, operand: u64, old: &mut u64) -> Result<(), Fault> {
+        pub fn $name(addr: GuestAddr, operand: u64, old: &mut u64) -> Result<(), Refused> {
             // SAFETY: changes guest memory, whose faults resume at the landing, and
             // writes only to `old` besides.
             unsafe {
@@ -108,7 +120,7 @@ macro_rules! exchanges {
                     operand = in(reg) operand,
                     addr = in(reg) addr,
                     old = in(reg) old,
-                    landing = label { return Err(refused(addr, AccessKind::Store)) },
+                    landing = label { return Err(Refused) },
                     options(nostack),
                 );
             }
@@ -136,9 +148,9 @@ macro_rules! compare_exchanges {
         /// its low bits equal those of `expected` exactly if the exchange took place.
         ///
         /// # Errors
-        /// The fault, if the memory cannot be written.
+        /// If the memory cannot be written.
         #[inline(always)]
-        pub fn $name(addr: GuestAddr, expected: u64, new: u64, old: &mut u64) -> Result<(), Fault> {
+        pub fn $name(addr: GuestAddr, expected: u64, new: u64, old: &mut u64) -> Result<(), Refused> {
             // SAFETY: changes guest memory, whose faults resume at the landing, and
             // writes only to `old` besides.
             unsafe {
@@ -153,7 +165,7 @@ macro_rules! compare_exchanges {
                     addr = in(reg) addr,
                     old = in(reg) old,
                     out("rax") _,
-                    landing = label { return Err(refused(addr, AccessKind::Store)) },
+                    landing = label { return Err(Refused) },
                     options(nostack),
                 );
             }
@@ -175,13 +187,13 @@ compare_exchanges! {
 /// be a multiple of 16: callers check that, as the guest's architecture asks.
 ///
 /// # Errors
-/// The fault, if the memory cannot be written or `addr` is misaligned.
+/// If the memory cannot be written or `addr` is misaligned.
 pub fn compare_exchange_u128(
     addr: GuestAddr,
     expected: u128,
     new: u128,
     old: &mut u128,
-) -> Result<(), Fault> {
+) -> Result<(), Refused> {
     let expected = [expected as u64, (expected >> 64) as u64];
     let new = [new as u64, (new >> 64) as u64];
     // SAFETY: changes guest memory, whose faults resume at the landing; `rbx`, which
@@ -202,6 +214,7 @@ pub fn compare_exchange_u128(
             "jmp {failed}",
             "4:",
             ".pushsection rvrun_ex, \"aR\", @progbits",
+            ".balign 4",
             ".long 2b - .",
             ".long 3b - .",
             ".popsection",
@@ -213,7 +226,7 @@ pub fn compare_exchange_u128(
             out("rax") _,
             out("rcx") _,
             out("rdx") _,
-            failed = label { return Err(refused(addr, AccessKind::Store)) },
+            failed = label { return Err(Refused) },
             options(nostack),
         );
     }
@@ -228,12 +241,11 @@ macro_rules! fetch_updates {
         /// `old` becomes what was there.
         ///
         /// # Errors
-        /// The fault, if the memory cannot be read and written.
+        /// If the memory cannot be read and written.
         #[inline(always)]
-        pub fn $name(addr: GuestAddr, old: &mut u64, f: impl Fn(u64) -> u64) -> Result<(), Fault> {
-            let as_store = |fault| Fault { kind: AccessKind::Store, ..fault };
+        pub fn $name(addr: GuestAddr, old: &mut u64, f: impl Fn(u64) -> u64) -> Result<(), Refused> {
             let mut seen = 0;
-            $load(addr, &mut seen).map_err(as_store)?;
+            $load(addr, &mut seen)?;
             loop {
                 let mut found = 0;
                 $exchange(addr, seen, f(seen), &mut found)?;
@@ -267,7 +279,7 @@ pub fn copy_in(addr: GuestAddr, dst: &mut [u8]) -> Result<(), Fault> {
             inout("rsi") addr => _,
             inout("rdi") dst.as_mut_ptr() => _,
             inout("rcx") dst.len() => _,
-            landing = label { return Err(refused(addr, AccessKind::Load)) },
+            landing = label { return Err(Refused.fault(addr, AccessKind::Load)) },
             options(nostack, preserves_flags),
         );
     }
@@ -287,7 +299,7 @@ pub fn copy_out(addr: GuestAddr, src: &[u8]) -> Result<(), Fault> {
             inout("rsi") src.as_ptr() => _,
             inout("rdi") addr => _,
             inout("rcx") src.len() => _,
-            landing = label { return Err(refused(addr, AccessKind::Store)) },
+            landing = label { return Err(Refused.fault(addr, AccessKind::Store)) },
             options(nostack, preserves_flags),
         );
     }
@@ -307,7 +319,7 @@ pub fn zero(addr: GuestAddr, len: usize) -> Result<(), Fault> {
             inout("rdi") addr => _,
             inout("rcx") len => _,
             in("al") 0u8,
-            landing = label { return Err(refused(addr, AccessKind::Store)) },
+            landing = label { return Err(Refused.fault(addr, AccessKind::Store)) },
             options(nostack, preserves_flags),
         );
     }

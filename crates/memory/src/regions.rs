@@ -109,7 +109,8 @@ impl Regions {
     }
 
     /// All regions, in ascending order.
-    pub fn iter(&self) -> impl Iterator<Item = (Range<GuestAddr>, &Attributes)> {
+    #[cfg(test)]
+    fn iter(&self) -> impl Iterator<Item = (Range<GuestAddr>, &Attributes)> {
         self.by_start.iter().map(|(start, region)| (*start..region.end, &region.attributes))
     }
 

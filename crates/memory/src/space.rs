@@ -43,7 +43,7 @@ fn page_up(addr: u64) -> Option<u64> {
 }
 
 fn aligned(addr: u64) -> Result<(), Errno> {
-    if addr % PAGE == 0 { Ok(()) } else { Err(Errno(EINVAL)) }
+    if addr.is_multiple_of(PAGE) { Ok(()) } else { Err(Errno(EINVAL)) }
 }
 
 /// The pages from `addr` on that `len` bytes take; `error` if they are no user addresses.
@@ -116,7 +116,7 @@ impl AddressSpace {
         label: Option<Arc<str>>,
     ) -> Result<GuestAddr, Errno> {
         let flags = flags & !MAP_32BIT;
-        if len == 0 || offset % PAGE != 0 {
+        if len == 0 || !offset.is_multiple_of(PAGE) {
             return Err(Errno(EINVAL));
         }
         let fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) != 0;

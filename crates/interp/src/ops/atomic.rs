@@ -8,45 +8,63 @@ use crate::context::Context;
 use crate::slot::{Next, Slot};
 use rvrun_hart::{Hart, Reservation, Trap};
 use rvrun_memory::{AccessKind, access};
+use std::ptr;
 use std::sync::atomic::{Ordering, compiler_fence, fence as host_fence};
 
-fn misaligned(addr: u64, size: u64, kind: AccessKind) -> Result<(), Trap> {
-    if addr % size == 0 { Ok(()) } else { Err(Trap::AmoMisaligned { addr, kind }) }
+/// Whether an access to `addr` of `size` bytes must trap for its alignment; has
+/// stopped the interpreter then.
+fn misaligned(
+    slot: *const Slot,
+    addr: u64,
+    size: u64,
+    kind: AccessKind,
+    context: &mut Context,
+) -> bool {
+    let misaligned = !addr.is_multiple_of(size);
+    if misaligned {
+        context.trap(slot, Trap::AmoMisaligned { addr, kind });
+    }
+    misaligned
 }
 
 /// Handlers for `lr` and `sc` of one width.
 macro_rules! reserved {
     ($lr:ident $sc:ident $size:literal $load:ident $exchange:ident $type:ty;) => {
-        handlers! {
+        handlers_apart! {
             #[doc = concat!("`", stringify!($lr), "`")]
             $lr |slot, op, hart, context| {
                 let addr = x!(hart, op.rs1);
+                if misaligned(slot, addr, $size, AccessKind::Load, context) {
+                    return ptr::null();
+                }
                 let mut value = 0;
-                let result = misaligned(addr, $size, AccessKind::Load)
-                    .and_then(|()| Ok(access::$load(addr, &mut value)?));
-                if let Err(trap) = result {
-                    return context.trap(slot, trap);
+                if access::$load(addr, &mut value).is_err() {
+                    return context.refused(slot, addr, AccessKind::Load);
                 }
                 hart.reservation = Some(Reservation { addr, value, size: $size });
                 *x_mut!(hart, op.rd) = value;
+                slot
             }
             #[doc = concat!("`", stringify!($sc), "`")]
             $sc |slot, op, hart, context| {
                 let addr = x!(hart, op.rs1);
                 let new = x!(hart, op.rs2);
-                let result = misaligned(addr, $size, AccessKind::Store)
-                    .and_then(|()| match hart.reservation.take() {
-                        Some(Reservation { addr: reserved, value, size: $size }) if reserved == addr => {
-                            let mut old = 0;
-                            access::$exchange(addr, value, new, &mut old)?;
-                            Ok(old as $type == value as $type)
-                        }
-                        _ => Ok(false),
-                    });
-                match result {
-                    Ok(stored) => *x_mut!(hart, op.rd) = (!stored).into(),
-                    Err(trap) => return context.trap(slot, trap),
+                if misaligned(slot, addr, $size, AccessKind::Store, context) {
+                    return ptr::null();
                 }
+                let mut stored = false;
+                if let Some(Reservation { addr: reserved, value, size: $size }) = hart.reservation
+                    && reserved == addr
+                {
+                    let mut old = 0;
+                    if access::$exchange(addr, value, new, &mut old).is_err() {
+                        return context.refused(slot, addr, AccessKind::Store);
+                    }
+                    stored = old as $type == value as $type;
+                }
+                hart.reservation = None;
+                *x_mut!(hart, op.rd) = (!stored).into();
+                slot
             }
         }
     };
@@ -67,22 +85,24 @@ macro_rules! operations {
         operations!(@one $signed, $or, |addr, b, old| access::$update(addr, old, |a| a | b));
         operations!(@one $signed, $min, |addr, b, old| access::$update(addr, old, |a| (a as $signed).min(b as $signed) as u64));
         operations!(@one $signed, $max, |addr, b, old| access::$update(addr, old, |a| (a as $signed).max(b as $signed) as u64));
-        operations!(@one $signed, $minu, |addr, b, old| access::$update(addr, old, |a| (a as $unsigned).min(b as $unsigned).into()));
-        operations!(@one $signed, $maxu, |addr, b, old| access::$update(addr, old, |a| (a as $unsigned).max(b as $unsigned).into()));
+        operations!(@one $signed, $minu, |addr, b, old| access::$update(addr, old, |a| (a as $unsigned).min(b as $unsigned) as u64));
+        operations!(@one $signed, $maxu, |addr, b, old| access::$update(addr, old, |a| (a as $unsigned).max(b as $unsigned) as u64));
     };
     (@one $signed:ty, $name:ident, |$addr:ident, $operand:ident, $old:ident| $access:expr) => {
-        handlers! {
+        handlers_apart! {
             #[doc = concat!("`", stringify!($name), "`")]
             $name |slot, op, hart, context| {
                 let ($addr, $operand) = (x!(hart, op.rs1), x!(hart, op.rs2));
+                if misaligned(slot, $addr, size_of::<$signed>() as u64, AccessKind::Store, context) {
+                    return ptr::null();
+                }
                 let mut value = 0;
                 let $old = &mut value;
-                let result = misaligned($addr, size_of::<$signed>() as u64, AccessKind::Store)
-                    .and_then(|()| Ok($access?));
-                if let Err(trap) = result {
-                    return context.trap(slot, trap);
+                if $access.is_err() {
+                    return context.refused(slot, $addr, AccessKind::Store);
                 }
                 *x_mut!(hart, op.rd) = value as $signed as u64;
+                slot
             }
         }
     };
@@ -100,19 +120,21 @@ amoswap_d amoadd_d amoxor_d amoand_d amoor_d amomin_d amomax_d amominu_d amomaxu
 /// Handlers for `amocas`, whose `rd` is an operand too and so never the sink.
 macro_rules! compare_and_swap {
     ($($name:ident $signed:ty, $exchange:ident;)*) => {
-        handlers! {$(
+        handlers_apart! {$(
             #[doc = concat!("`", stringify!($name), "`")]
             $name |slot, op, hart, context| {
                 let addr = x!(hart, op.rs1);
+                if misaligned(slot, addr, size_of::<$signed>() as u64, AccessKind::Store, context) {
+                    return ptr::null();
+                }
                 let mut old = 0;
-                let result = misaligned(addr, size_of::<$signed>() as u64, AccessKind::Store)
-                    .and_then(|()| Ok(access::$exchange(addr, x!(hart, op.rd), x!(hart, op.rs2), &mut old)?));
-                if let Err(trap) = result {
-                    return context.trap(slot, trap);
+                if access::$exchange(addr, x!(hart, op.rd), x!(hart, op.rs2), &mut old).is_err() {
+                    return context.refused(slot, addr, AccessKind::Store);
                 }
                 if op.rd != 0 {
                     *x_mut!(hart, op.rd) = old as $signed as u64;
                 }
+                slot
             }
         )*}
     };
@@ -133,22 +155,27 @@ fn pair(hart: &Hart, register: u8) -> u128 {
     u128::from(x!(hart, register)) | u128::from(x!(hart, register + 1)) << 64
 }
 
-handlers! {
+handlers_apart! {
     /// `amocas.q`
     amocas_q |slot, op, hart, context| {
         let addr = x!(hart, op.rs1);
+        if misaligned(slot, addr, 16, AccessKind::Store, context) {
+            return ptr::null();
+        }
         let (expected, new) = (pair(hart, op.rd), pair(hart, op.rs2));
         let mut old = 0;
-        let result = misaligned(addr, 16, AccessKind::Store)
-            .and_then(|()| Ok(access::compare_exchange_u128(addr, expected, new, &mut old)?));
-        if let Err(trap) = result {
-            return context.trap(slot, trap);
+        if access::compare_exchange_u128(addr, expected, new, &mut old).is_err() {
+            return context.refused(slot, addr, AccessKind::Store);
         }
         if op.rd != 0 {
             *x_mut!(hart, op.rd) = old as u64;
             *x_mut!(hart, op.rd + 1) = (old >> 64) as u64;
         }
+        slot
     }
+}
+
+handlers! {
     /// `fence`: the immediate holds the predecessor and successor sets.
     fence |slot, op, hart, context| {
         const STORES_BEFORE: i32 = 0x50;
@@ -160,15 +187,15 @@ handlers! {
         }
     }
     /// `fence.tso`: leaves out just the store-to-load order, as the host does by itself.
-    fence_tso |slot, op, hart, context| {
+    fence_tso |slot, _op, hart, context| {
         compiler_fence(Ordering::SeqCst);
     }
     /// `wrs.nto`: may return for any reason, and the guest loops around it.
-    wrs_nto |slot, op, hart, context| {
+    wrs_nto |slot, _op, hart, context| {
         std::hint::spin_loop();
     }
     /// `wrs.sto`: as `wrs.nto`.
-    wrs_sto |slot, op, hart, context| {
+    wrs_sto |slot, _op, hart, context| {
         std::hint::spin_loop();
     }
 }

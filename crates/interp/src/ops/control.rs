@@ -29,6 +29,14 @@ macro_rules! data {
     };
 }
 
+/// The value in the data slot `$n` behind the op.
+macro_rules! value {
+    ($slot:ident, $n:literal) => {
+        // SAFETY: pre-decoding puts a value there.
+        unsafe { (*$slot.add($n)).value }
+    };
+}
+
 /// Handlers for branches, and for those whose taken target is not further on:
 /// only these and indirect jumps look at the attention flag, since every loop
 /// contains one of them.
@@ -114,8 +122,7 @@ pub unsafe fn jump_backward(slot: *const Slot, hart: &mut Hart, context: &mut Co
 pub unsafe fn jal(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
     let op = op!(slot);
     hart.instret += op.imm as u64;
-    // SAFETY: the slot behind a call holds its return address.
-    *x_mut!(hart, op.rd) = unsafe { (*data!(slot, 1)).value };
+    *x_mut!(hart, op.rd) = value!(slot, 1);
     follow_backward!(data!(slot, 2), hart, context)
 }
 
@@ -137,8 +144,7 @@ macro_rules! jump_to {
 /// The target of an indirect jump through `rs1`: the offset stands in the slot behind.
 macro_rules! target {
     ($slot:ident, $op:ident, $hart:ident) => {{
-        // SAFETY: the slot behind an indirect jump holds its offset.
-        let offset = unsafe { (*data!($slot, 1)).value };
+        let offset = value!($slot, 1);
         x!($hart, $op.rs1).wrapping_add(offset) & !1
     }};
 }
@@ -161,8 +167,7 @@ pub unsafe fn jalr(slot: *const Slot, hart: &mut Hart, context: &mut Context) ->
     let op = op!(slot);
     hart.instret += op.imm as u64;
     let target = target!(slot, op, hart);
-    // SAFETY: the second slot behind an indirect call holds its return address.
-    *x_mut!(hart, op.rd) = unsafe { (*data!(slot, 2)).value };
+    *x_mut!(hart, op.rd) = value!(slot, 2);
     jump_to!(target, hart, context)
 }
 
@@ -176,8 +181,7 @@ macro_rules! stops {
         pub unsafe fn $name(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
             let op = op!(slot);
             hart.instret += op.imm as u64;
-            // SAFETY: the slot behind holds the address of the next instruction.
-            hart.pc = unsafe { (*data!(slot, 1)).value };
+            hart.pc = value!(slot, 1);
             context.stop(Exit::$exit)
         }
     )*};

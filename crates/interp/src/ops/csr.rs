@@ -24,12 +24,13 @@ enum Change {
 /// Handlers for the CSR instructions.
 macro_rules! csr_instructions {
     ($($name:ident |$op:ident, $hart:ident| $change:expr;)*) => {
-        handlers! {$(
+        handlers_apart! {$(
             #[doc = concat!("`", stringify!($name), "`")]
             $name |slot, $op, $hart, context| {
                 let change = $change;
-                if let Some(exit) = access(slot, &$op, $hart, context, change) {
-                    return context.stop(exit);
+                match access(slot, &$op, $hart, context, change) {
+                    None => slot,
+                    Some(exit) => context.stop(exit),
                 }
             }
         )*}
@@ -64,10 +65,8 @@ fn access(
         Change::Clear(bits) => Some(old & !bits),
     };
     let soft_before = context.soft_float;
-    if let Some(new) = new {
-        if !write(number, hart, new) {
-            return Some(Exit::Illegal(slot));
-        }
+    if new.is_some_and(|new| !write(number, hart, new)) {
+        return Some(Exit::Illegal(slot));
     }
     *x_mut!(hart, op.rd) = old;
     (needs_soft_float(hart.frm) != soft_before).then_some(Exit::RoundingMode(slot))

@@ -25,11 +25,17 @@ fn soft_mode(imm: i32, hart: &Hart) -> Option<RoundingMode> {
     RoundingMode::from_bits(if field == RM_DYNAMIC { hart.frm } else { field })
 }
 
-/// Handlers of one shape, generic over the operation: `$read` gives the operands,
-/// `$write` the place of the result.
+/// The third source register of a fused multiply-add.
+fn third_source(imm: i32) -> u8 {
+    (imm >> 8 & 31) as u8
+}
+
+/// Handlers of one shape, generic over the operation: `$operand` are expressions
+/// for the operands, `$place` one for the place of the result. What needs a stack
+/// frame is computed apart: see `handlers_apart!`.
 macro_rules! shape {
-    ($trait:ident: $dynamic:ident $static:ident $soft:ident
-     |$op:ident, $hart:ident| ($($operand:expr),+) => $place:expr) => {
+    ($trait:ident: $dynamic:ident $apart:ident $static:ident $soft:ident
+     |$op:ident, $hart:ident| ($($name:ident = $operand:expr),+) => $place:expr) => {
         unsafe fn $dynamic<O: $trait>(slot: *const Slot, $hart: &mut Hart, context: &mut Context) -> Next {
             let $op = op!(slot);
             let result = O::host($($operand),+);
@@ -37,34 +43,58 @@ macro_rules! shape {
             next!(slot, 1, $hart, context)
         }
 
-        unsafe fn $static<O: $trait>(slot: *const Slot, $hart: &mut Hart, context: &mut Context) -> Next {
+        unsafe fn $apart<O: $trait>(slot: *const Slot, $hart: &mut Hart, context: &mut Context) -> Next {
+            #[inline(never)]
+            fn compute<O: $trait>($($name: u64),+) -> u64 {
+                O::host($($name),+)
+            }
             let $op = op!(slot);
-            let result = O::host_static($($operand),+, static_mode($op.imm));
+            let result = compute::<O>($($operand),+);
+            *$place = result;
+            next!(slot, 1, $hart, context)
+        }
+
+        unsafe fn $static<O: $trait>(slot: *const Slot, $hart: &mut Hart, context: &mut Context) -> Next {
+            #[inline(never)]
+            fn compute<O: $trait>($($name: u64),+, imm: i32) -> u64 {
+                O::host_static($($name),+, static_mode(imm))
+            }
+            let $op = op!(slot);
+            let result = compute::<O>($($operand),+, $op.imm);
             *$place = result;
             next!(slot, 1, $hart, context)
         }
 
         unsafe fn $soft<O: $trait>(slot: *const Slot, $hart: &mut Hart, context: &mut Context) -> Next {
+            #[inline(never)]
+            fn compute<O: $trait>($($name: u64),+, imm: i32, hart: &mut Hart) -> Option<u64> {
+                let mode = soft_mode(imm, hart)?;
+                let mut flags = Flags::new();
+                let result = O::soft($($name),+, mode, &mut flags);
+                hart.fflags |= flags.bits();
+                Some(result)
+            }
             let $op = op!(slot);
-            let Some(mode) = soft_mode($op.imm, $hart) else {
+            let Some(result) = compute::<O>($($operand),+, $op.imm, $hart) else {
                 return context.stop(Exit::Illegal(slot));
             };
-            let mut flags = Flags::new();
-            let result = O::soft($($operand),+, mode, &mut flags);
             *$place = result;
-            $hart.fflags |= flags.bits();
             next!(slot, 1, $hart, context)
         }
     };
 }
 
-shape! { Op1: dynamic_ff static_ff soft_ff |op, hart| (f!(hart, op.rs1)) => f_mut!(hart, op.rd) }
-shape! { Op1: dynamic_xf static_xf soft_xf |op, hart| (f!(hart, op.rs1)) => x_mut!(hart, op.rd) }
-shape! { Op1: dynamic_fx static_fx soft_fx |op, hart| (x!(hart, op.rs1)) => f_mut!(hart, op.rd) }
-shape! { Op2: dynamic_fff static_fff soft_fff
-|op, hart| (f!(hart, op.rs1), f!(hart, op.rs2)) => f_mut!(hart, op.rd) }
-shape! { Op3: dynamic_ffff static_ffff soft_ffff
-|op, hart| (f!(hart, op.rs1), f!(hart, op.rs2), f!(hart, op.imm >> 8 & 31)) => f_mut!(hart, op.rd) }
+shape! { Op1: dynamic_ff apart_ff static_ff soft_ff
+|op, hart| (a = f!(hart, op.rs1)) => f_mut!(hart, op.rd) }
+shape! { Op1: dynamic_xf apart_xf static_xf soft_xf
+|op, hart| (a = f!(hart, op.rs1)) => x_mut!(hart, op.rd) }
+shape! { Op1: dynamic_fx apart_fx static_fx soft_fx
+|op, hart| (a = x!(hart, op.rs1)) => f_mut!(hart, op.rd) }
+shape! { Op2: dynamic_fff apart_fff static_fff soft_fff
+|op, hart| (a = f!(hart, op.rs1), b = f!(hart, op.rs2)) => f_mut!(hart, op.rd) }
+shape! { Op3: dynamic_ffff apart_ffff static_ffff soft_ffff
+|op, hart| (a = f!(hart, op.rs1), b = f!(hart, op.rs2), c = f!(hart, third_source(op.imm)))
+    => f_mut!(hart, op.rd) }
 
 /// The rows that round, by shape: their handlers by name, and [`rounding_handlers`].
 macro_rules! rounding {
@@ -93,25 +123,30 @@ macro_rules! rounding {
 rounding! {
     dynamic_fff static_fff soft_fff:
         fadd_s FaddS, fsub_s FsubS, fmul_s FmulS, fdiv_s FdivS,
-        fadd_d FaddD, fsub_d FsubD, fmul_d FmulD, fdiv_d FdivD,
+        fadd_d FaddD, fsub_d FsubD, fmul_d FmulD, fdiv_d FdivD;
+    apart_fff static_fff soft_fff:
         fadd_h FaddH, fsub_h FsubH, fmul_h FmulH, fdiv_h FdivH;
     dynamic_ffff static_ffff soft_ffff:
         fmadd_s FmaddS, fmsub_s FmsubS, fnmsub_s FnmsubS, fnmadd_s FnmaddS,
-        fmadd_d FmaddD, fmsub_d FmsubD, fnmsub_d FnmsubD, fnmadd_d FnmaddD,
+        fmadd_d FmaddD, fmsub_d FmsubD, fnmsub_d FnmsubD, fnmadd_d FnmaddD;
+    apart_ffff static_ffff soft_ffff:
         fmadd_h FmaddH, fmsub_h FmsubH, fnmsub_h FnmsubH, fnmadd_h FnmaddH;
     dynamic_ff static_ff soft_ff:
-        fsqrt_s FsqrtS, fsqrt_d FsqrtD, fsqrt_h FsqrtH,
+        fsqrt_s FsqrtS, fsqrt_d FsqrtD, fcvt_s_d FcvtSD, fcvt_d_s FcvtDS;
+    apart_ff static_ff soft_ff:
+        fsqrt_h FsqrtH,
         fround_s FroundS, fround_d FroundD, fround_h FroundH,
         froundnx_s FroundnxS, froundnx_d FroundnxD, froundnx_h FroundnxH,
-        fcvt_s_d FcvtSD, fcvt_d_s FcvtDS, fcvt_s_h FcvtSH, fcvt_h_s FcvtHS,
-        fcvt_d_h FcvtDH, fcvt_h_d FcvtHD;
+        fcvt_s_h FcvtSH, fcvt_h_s FcvtHS, fcvt_d_h FcvtDH, fcvt_h_d FcvtHD;
     dynamic_xf static_xf soft_xf:
         fcvt_w_s FcvtWS, fcvt_wu_s FcvtWuS, fcvt_l_s FcvtLS, fcvt_lu_s FcvtLuS,
-        fcvt_w_d FcvtWD, fcvt_wu_d FcvtWuD, fcvt_l_d FcvtLD, fcvt_lu_d FcvtLuD,
+        fcvt_w_d FcvtWD, fcvt_wu_d FcvtWuD, fcvt_l_d FcvtLD, fcvt_lu_d FcvtLuD;
+    apart_xf static_xf soft_xf:
         fcvt_w_h FcvtWH, fcvt_wu_h FcvtWuH, fcvt_l_h FcvtLH, fcvt_lu_h FcvtLuH;
     dynamic_fx static_fx soft_fx:
         fcvt_s_w FcvtSW, fcvt_s_wu FcvtSWu, fcvt_s_l FcvtSL, fcvt_s_lu FcvtSLu,
-        fcvt_d_w FcvtDW, fcvt_d_wu FcvtDWu, fcvt_d_l FcvtDL, fcvt_d_lu FcvtDLu,
+        fcvt_d_w FcvtDW, fcvt_d_wu FcvtDWu, fcvt_d_l FcvtDL, fcvt_d_lu FcvtDLu;
+    apart_fx static_fx soft_fx:
         fcvt_h_w FcvtHW, fcvt_h_wu FcvtHWu, fcvt_h_l FcvtHL, fcvt_h_lu FcvtHLu;
 }
 

@@ -1,7 +1,8 @@
 //! Loads, stores and cache-block operations.
 
-use rvrun_memory::access;
-use rvrun_memory::{AccessKind, Fault};
+use crate::context::Context;
+use crate::slot::{Next, Slot};
+use rvrun_memory::{AccessKind, access};
 
 /// Bytes of a cache block (`riscv_hwprobe` reports the same).
 const CACHE_BLOCK: u64 = 64;
@@ -13,8 +14,8 @@ macro_rules! loads {
             #[doc = concat!("`", stringify!($name), "`")]
             $name |slot, op, hart, context| {
                 let address = x!(hart, op.rs1).wrapping_add_signed(op.imm.into());
-                if let Err(fault) = access::$access(address, x_mut!(hart, op.rd)) {
-                    return context.trap(slot, fault);
+                if access::$access(address, x_mut!(hart, op.rd)).is_err() {
+                    return context.refused(slot, address, AccessKind::Load);
                 }
             }
         )*}
@@ -38,8 +39,8 @@ macro_rules! stores {
             #[doc = concat!("`", stringify!($name), "`")]
             $name |slot, op, hart, context| {
                 let address = x!(hart, op.rs1).wrapping_add_signed(op.imm.into());
-                if let Err(fault) = access::$access(address, x!(hart, op.rs2)) {
-                    return context.trap(slot, fault);
+                if access::$access(address, x!(hart, op.rs2)).is_err() {
+                    return context.refused(slot, address, AccessKind::Store);
                 }
             }
         )*}
@@ -60,11 +61,11 @@ macro_rules! float_loads {
             #[doc = concat!("`", stringify!($name), "`")]
             $name |slot, op, hart, context| {
                 let address = x!(hart, op.rs1).wrapping_add_signed(op.imm.into());
-                let mut value = 0;
-                if let Err(fault) = access::$access(address, &mut value) {
-                    return context.trap(slot, fault);
+                let place = f_mut!(hart, op.rd);
+                if access::$access(address, place).is_err() {
+                    return context.refused(slot, address, AccessKind::Load);
                 }
-                *f_mut!(hart, op.rd) = value | $boxing;
+                *place |= $boxing;
             }
         )*}
     };
@@ -83,8 +84,8 @@ macro_rules! float_stores {
             #[doc = concat!("`", stringify!($name), "`")]
             $name |slot, op, hart, context| {
                 let address = x!(hart, op.rs1).wrapping_add_signed(op.imm.into());
-                if let Err(fault) = access::$access(address, f!(hart, op.rs2)) {
-                    return context.trap(slot, fault);
+                if access::$access(address, f!(hart, op.rs2)).is_err() {
+                    return context.refused(slot, address, AccessKind::Store);
                 }
             }
         )*}
@@ -97,37 +98,34 @@ float_stores! {
     fsd store_u64;
 }
 
-handlers! {
+handlers_apart! {
     /// `cbo.clean`: the host's caches are coherent, so only the address is checked.
     cbo_clean |slot, op, hart, context| {
-        if let Err(fault) = touch(x!(hart, op.rs1)) {
-            return context.trap(slot, fault);
-        }
+        touch(slot, x!(hart, op.rs1), context)
     }
     /// `cbo.flush`: as `cbo.clean`.
     cbo_flush |slot, op, hart, context| {
-        if let Err(fault) = touch(x!(hart, op.rs1)) {
-            return context.trap(slot, fault);
-        }
+        touch(slot, x!(hart, op.rs1), context)
     }
     /// `cbo.inval`: performed as a flush, as the manual allows and Linux configures it.
     cbo_inval |slot, op, hart, context| {
-        if let Err(fault) = touch(x!(hart, op.rs1)) {
-            return context.trap(slot, fault);
-        }
+        touch(slot, x!(hart, op.rs1), context)
     }
     /// `cbo.zero`
     cbo_zero |slot, op, hart, context| {
         let block = x!(hart, op.rs1) & !(CACHE_BLOCK - 1);
-        if let Err(fault) = access::zero(block, CACHE_BLOCK as usize) {
-            return context.trap(slot, fault);
+        match access::zero(block, CACHE_BLOCK as usize) {
+            Ok(()) => slot,
+            Err(fault) => context.trap(slot, fault),
         }
     }
 }
 
 /// Checks that the block can be read; a fault counts as a store's (Zicbom, "Traps").
-fn touch(address: u64) -> Result<(), Fault> {
+fn touch(slot: *const Slot, address: u64, context: &mut Context) -> Next {
     let mut ignored = 0;
-    access::load_u8(address, &mut ignored)
-        .map_err(|fault| Fault { kind: AccessKind::Store, ..fault })
+    match access::load_u8(address, &mut ignored) {
+        Ok(()) => slot,
+        Err(_) => context.refused(slot, address, AccessKind::Store),
+    }
 }

@@ -73,7 +73,7 @@ macro_rules! f_mut {
 /// Defines handlers. In each body `op` is the op, and falling off its end goes
 /// on with the next op; `return` may stop the interpreter.
 macro_rules! handlers {
-    ($(#[doc = $doc:literal] $name:ident |$slot:ident, $op:ident, $hart:ident, $context:ident| $body:block)*) => {
+    ($(#[doc = $doc:expr] $name:ident |$slot:ident, $op:ident, $hart:ident, $context:ident| $body:block)*) => {
         $(
             #[doc = $doc]
             ///
@@ -87,6 +87,40 @@ macro_rules! handlers {
                 let $op = op!($slot);
                 $body
                 next!($slot, 1, $hart, $context)
+            }
+        )*
+    };
+}
+
+/// Defines handlers whose body needs a stack frame: a local that is referred to
+/// would keep LLVM from leaving the handler by a jump, so the body is a function
+/// of its own. It gives null to stop, anything else to go on.
+macro_rules! handlers_apart {
+    ($(#[doc = $doc:expr] $name:ident |$slot:ident, $op:ident, $hart:ident, $context:ident| $body:block)*) => {
+        $(
+            #[doc = $doc]
+            ///
+            /// # Safety
+            /// See [`Handler`](crate::slot::Handler).
+            pub unsafe fn $name(
+                slot: *const $crate::slot::Slot,
+                hart: &mut rvrun_hart::Hart,
+                context: &mut $crate::context::Context,
+            ) -> $crate::slot::Next {
+                #[inline(never)]
+                fn body(
+                    $slot: *const $crate::slot::Slot,
+                    $hart: &mut rvrun_hart::Hart,
+                    $context: &mut $crate::context::Context,
+                ) -> $crate::slot::Next {
+                    let $op = op!($slot);
+                    $body
+                }
+                let result = body(slot, hart, context);
+                if result.is_null() {
+                    return result;
+                }
+                next!(slot, 1, hart, context)
             }
         )*
     };

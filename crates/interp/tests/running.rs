@@ -1,0 +1,256 @@
+//! Small programs in assembly: how blocks are found, linked, dropped, and how
+//! the interpreter stops.
+
+use rvrun_hart::{Hart, Trap};
+use rvrun_host::fault;
+use rvrun_interp::{Interpreter, Stop};
+use rvrun_isa::{Extensions, assemble, encode};
+use rvrun_memory::{AccessKind, AddressSpace, FaultCause, access};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+const READ: i32 = 1;
+const WRITE: i32 = 2;
+const EXEC: i32 = 4;
+const PRIVATE_ANONYMOUS: i32 = 0x22;
+const CODE_BYTES: u64 = 64 << 10;
+
+struct Guest {
+    space: Arc<AddressSpace>,
+    interpreter: Interpreter,
+    hart: Hart,
+    code: u64,
+}
+
+impl Guest {
+    fn new(lines: &[&str]) -> Self {
+        fault::install().unwrap();
+        let space = Arc::new(AddressSpace::new());
+        let prot = READ | WRITE | EXEC;
+        let code = space.mmap(0, CODE_BYTES, prot, PRIVATE_ANONYMOUS, -1, 0, None).unwrap();
+        let interpreter = Interpreter::new(space.clone(), Extensions::ALL);
+        let mut hart = Hart::new();
+        hart.pc = code;
+        let guest = Self { space, interpreter, hart, code };
+        guest.write(0, lines);
+        guest
+    }
+
+    /// Puts code at an offset, and returns the offset behind it.
+    fn write(&self, offset: u64, lines: &[&str]) -> u64 {
+        let mut at = self.code + offset;
+        for line in lines {
+            let instruction = assemble(line).unwrap_or_else(|e| panic!("{line}: {e}"));
+            let bits = encode(&instruction).unwrap().to_le_bytes();
+            access::copy_out(at, &bits[..instruction.len.into()]).unwrap();
+            at += u64::from(instruction.len);
+        }
+        at - self.code
+    }
+
+    fn run(&mut self) -> Stop {
+        self.interpreter.run(&mut self.hart)
+    }
+
+    fn offset(&self) -> u64 {
+        self.hart.pc - self.code
+    }
+}
+
+#[test]
+fn a_loop_runs_to_its_end_and_counts_its_instructions() {
+    let mut guest = Guest::new(&[
+        "lui a1, 0x100",
+        "add a0, a0, a1",
+        "addi a1, a1, -1",
+        "bne a1, zero, .-8",
+        "ecall",
+    ]);
+    assert_eq!(guest.run(), Stop::Syscall);
+    let n = 1u64 << 20;
+    assert_eq!(guest.hart.x[10], n * (n + 1) / 2);
+    assert_eq!(guest.hart.instret, 1 + 3 * n + 1);
+    assert_eq!(guest.offset(), 20);
+    assert_eq!(guest.hart.x[0], 0);
+}
+
+/// Ten million blocks: threaded handlers that were not tail calls would need gigabytes of stack.
+#[test]
+fn the_hosts_stack_does_not_grow_with_the_guests_instructions() {
+    let run = || {
+        let mut guest = Guest::new(&[
+            "lui a1, 0x400",
+            "jal ra, .+16",
+            "addi a1, a1, -1",
+            "bne a1, zero, .-8",
+            "ecall",
+            "fadd.d fa0, fa0, fa1",
+            "lw a2, 0(sp)",
+            "sw a2, 0(sp)",
+            "amoadd.w a3, a2, (sp)",
+            "csrrs a4, fflags, zero",
+            "jalr zero, 0(ra)",
+        ]);
+        guest.hart.x[2] = guest.code + CODE_BYTES - 64;
+        assert_eq!(guest.run(), Stop::Syscall);
+        assert_eq!(guest.hart.x[11], 0);
+    };
+    let small_stack = std::thread::Builder::new().stack_size(128 << 10);
+    small_stack.spawn(run).unwrap().join().unwrap();
+}
+
+#[test]
+fn traps_leave_the_hart_at_the_faulting_instruction() {
+    let mut guest = Guest::new(&["c.li a0, 1", "addi a1, zero, 2", "ld a0, 8(zero)", "c.li a1, 3"]);
+    let Stop::Trap(Trap::Memory(fault)) = guest.run() else { panic!("no memory trap") };
+    assert_eq!((fault.addr, fault.kind, fault.cause), (8, AccessKind::Load, FaultCause::NotMapped));
+    assert_eq!((guest.offset(), guest.hart.x[10], guest.hart.x[11]), (6, 1, 2));
+    assert_eq!(guest.hart.instret, 2);
+
+    let mut guest = Guest::new(&["c.nop", "c.ebreak"]);
+    assert_eq!(guest.run(), Stop::Trap(Trap::Breakpoint));
+    assert_eq!(guest.offset(), 2);
+    assert_eq!(guest.run(), Stop::Trap(Trap::Breakpoint), "a second time");
+
+    let mut guest = Guest::new(&["c.nop", "c.nop"]);
+    assert_eq!(guest.run(), Stop::Trap(Trap::IllegalInstruction { bits: 0 }));
+    assert_eq!(guest.offset(), 4);
+
+    let mut guest = Guest::new(&["amoadd.w a0, a1, (sp)"]);
+    guest.hart.x[2] = guest.code + 0x102;
+    let addr = guest.hart.x[2];
+    let kind = AccessKind::Store;
+    assert_eq!(guest.run(), Stop::Trap(Trap::AmoMisaligned { addr, kind }));
+}
+
+#[test]
+fn fetching_what_cannot_be_executed_is_an_access_fault_there() {
+    let mut guest = Guest::new(&["jalr zero, 0(a0)"]);
+    guest.hart.x[10] = 0x1000;
+    let Stop::Trap(Trap::Memory(fault)) = guest.run() else { panic!("no memory trap") };
+    assert_eq!((fault.addr, fault.kind), (0x1000, AccessKind::Fetch));
+    assert_eq!(guest.hart.pc, 0x1000);
+
+    // An instruction that crosses into a page without permission.
+    let mut guest = Guest::new(&[]);
+    guest.write(4094, &["addi a0, a0, 1"]);
+    guest.space.mprotect(guest.code + 4096, 4096, READ).unwrap();
+    guest.hart.pc = guest.code + 4094;
+    let Stop::Trap(Trap::Memory(fault)) = guest.run() else { panic!("no memory trap") };
+    assert_eq!(fault.addr, guest.code + 4096);
+    assert_eq!((fault.kind, fault.cause), (AccessKind::Fetch, FaultCause::Protection));
+    assert_eq!(guest.offset(), 4094);
+}
+
+#[test]
+fn rewritten_code_is_seen_after_fence_i() {
+    let mut guest =
+        Guest::new(&["jal ra, .+256", "sw a1, 0(a2)", "fence.i", "jal ra, .+244", "ecall"]);
+    guest.write(256, &["addi a0, a0, 1", "jalr zero, 0(ra)"]);
+    guest.hart.x[11] = encode(&assemble("addi a0, a0, 100").unwrap()).unwrap().into();
+    guest.hart.x[12] = guest.code + 256;
+    assert_eq!(guest.run(), Stop::Syscall);
+    assert_eq!(guest.hart.x[10], 101);
+}
+
+#[test]
+fn rewritten_code_is_seen_after_invalidation_from_outside() {
+    let mut guest = Guest::new(&["addi a0, a0, 1", "ecall", "jal zero, .-8"]);
+    assert_eq!(guest.run(), Stop::Syscall);
+    guest.write(0, &["addi a0, a0, 10"]);
+    guest.space.invalidate_code(guest.code, guest.code + 4);
+    assert_eq!(guest.run(), Stop::Syscall);
+    assert_eq!(guest.hart.x[10], 11);
+    // Taking the permission away is noticed too, though the block was linked.
+    guest.space.mprotect(guest.code, 4096, READ).unwrap();
+    assert!(matches!(guest.run(), Stop::Trap(Trap::Memory(f)) if f.kind == AccessKind::Fetch));
+}
+
+#[test]
+fn attention_stops_an_endless_loop() {
+    let mut guest = Guest::new(&["jal zero, .+0"]);
+    let attention = guest.interpreter.attention();
+    let raiser = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        attention.store(1, Ordering::Relaxed);
+    });
+    assert_eq!(guest.run(), Stop::Attention);
+    assert_eq!(guest.offset(), 0);
+    raiser.join().unwrap();
+    assert!(guest.hart.instret > 1000);
+}
+
+#[test]
+fn a_rounding_mode_that_the_host_lacks_rounds_ties_away_from_zero() {
+    let mut guest = Guest::new(&[
+        "csrrwi zero, frm, 4",
+        "fcvt.w.d a0, fa0",
+        "csrrwi zero, frm, 0",
+        "fcvt.w.d a1, fa0",
+        "fcvt.w.d a2, fa0, rmm",
+        "csrrs a3, fflags, zero",
+        "ecall",
+    ]);
+    guest.hart.f[10] = 2.5f64.to_bits();
+    assert_eq!(guest.run(), Stop::Syscall);
+    assert_eq!((guest.hart.x[10], guest.hart.x[11], guest.hart.x[12]), (3, 2, 3));
+    assert_eq!(guest.hart.x[13], 1, "inexact");
+    assert_eq!(guest.hart.instret, 7);
+
+    let mut guest = Guest::new(&["csrrwi zero, frm, 5", "fadd.d fa0, fa0, fa0"]);
+    assert!(matches!(guest.run(), Stop::Trap(Trap::IllegalInstruction { bits: 0x02a5_7553 })));
+    assert_eq!(guest.offset(), 4);
+}
+
+#[test]
+fn many_blocks_and_jumps_that_share_an_entry_of_the_jump_cache_work() {
+    // A chain of 3,000 blocks, each of which jumps through a register to the next but one page.
+    let mut guest = Guest::new(&[]);
+    let blocks = 3000;
+    for i in 0..blocks {
+        guest.write(i * 16, &["addi a0, a0, 16", "c.addi a1, 1", "jalr zero, 0(a0)"]);
+    }
+    guest.write(blocks * 16, &["ecall"]);
+    for _ in 0..3 {
+        guest.hart.pc = guest.code;
+        guest.hart.x[10] = guest.code;
+        guest.hart.x[11] = 0;
+        assert_eq!(guest.run(), Stop::Syscall);
+        assert_eq!(guest.hart.x[11], blocks);
+    }
+}
+
+#[test]
+fn pairs_of_instructions_that_become_one_op_keep_their_meaning() {
+    let mut guest = Guest::new(&[
+        "lui a0, 0x12345",
+        "addi a0, a0, -1",
+        "auipc a1, 0x1",
+        "addi a1, a1, 8",
+        "slli a2, s0, 32",
+        "srli a2, a2, 32",
+        "slli a3, s0, 32",
+        "srli a3, a3, 30",
+        "slli a4, s0, 48",
+        "srli a4, a4, 48",
+        "slli a5, s0, 3",
+        "add a5, a5, s1",
+        "lui a6, 0x80000",
+        "addiw a6, a6, -1",
+        "lui zero, 0x1",
+        "addi zero, zero, 1",
+        "ecall",
+    ]);
+    let (s0, s1) = (0x8765_4321_fedc_ba98u64, 0x1111);
+    (guest.hart.x[8], guest.hart.x[9]) = (s0, s1);
+    assert_eq!(guest.run(), Stop::Syscall);
+    let x = guest.hart.x;
+    assert_eq!(x[10], 0x1234_4fff);
+    assert_eq!(x[11], guest.code + 8 + 0x1000 + 8);
+    assert_eq!(x[12], 0xfedc_ba98);
+    assert_eq!(x[13], 0xfedc_ba98 << 2);
+    assert_eq!(x[14], 0xba98);
+    assert_eq!(x[15], (s0 << 3).wrapping_add(s1));
+    assert_eq!(x[16], 0x7fff_ffff);
+    assert_eq!((x[0], guest.hart.instret), (0, 17));
+}
