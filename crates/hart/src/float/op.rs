@@ -46,9 +46,10 @@ operation_trait!(
 
 /// Implements an operation trait for a type per instruction.
 ///
-/// In brackets `host f`: the function of `float::host`; `exact f`: that, and
-/// the rounding mode does not matter; `rtz g`: the one that rounds to zero.
-/// Without (half precision) everything happens in `float::soft`.
+/// In brackets are functions of `float::host`. `host f`: the operation; `exact
+/// f`: the operation, for which the rounding mode does not matter; `rtz g`: the
+/// one that rounds to zero; `fixed g`: the one that takes a static mode.
+/// Without brackets (half precision) everything happens in `float::soft`.
 macro_rules! operations {
     ($trait:ident $operands:tt: $($mnemonic:literal $name:ident $([$($host:ident)+])? = $soft:expr;)+) => {
         $(
@@ -86,6 +87,10 @@ macro_rules! operations {
         } else {
             with_rounding(mode, || host::$host $operands)
         });
+    };
+    (@host ($operand:ident) [host $host:ident fixed $fixed:ident]) => {
+        operations!(@host ($operand) [host $host]);
+        operations!(@static ($operand) mode host::$fixed($operand, mode));
     };
     (@host ($($operand:ident),+)) => {
         #[inline]
@@ -178,18 +183,18 @@ operations! { Op1(a):
     "fsqrt.s" FsqrtS [host fsqrt_s] = of!(F32: sqrt(a));
     "fsqrt.d" FsqrtD [host fsqrt_d] = of!(F64: sqrt(a));
     "fsqrt.h" FsqrtH = of!(F16: sqrt(a));
-    "fround.s" FroundS [host fround_s] = of!(F32: to_integral(a));
-    "fround.d" FroundD [host fround_d] = of!(F64: to_integral(a));
+    "fround.s" FroundS [host fround_s fixed fround_s_static] = of!(F32: to_integral(a));
+    "fround.d" FroundD [host fround_d fixed fround_d_static] = of!(F64: to_integral(a));
     "fround.h" FroundH = of!(F16: to_integral(a));
-    "froundnx.s" FroundnxS [host froundnx_s] = of!(F32: to_integral_inexact(a));
-    "froundnx.d" FroundnxD [host froundnx_d] = of!(F64: to_integral_inexact(a));
+    "froundnx.s" FroundnxS [host froundnx_s fixed froundnx_s_static] = of!(F32: to_integral_inexact(a));
+    "froundnx.d" FroundnxD [host froundnx_d fixed froundnx_d_static] = of!(F64: to_integral_inexact(a));
     "froundnx.h" FroundnxH = of!(F16: to_integral_inexact(a));
 
     "fcvt.s.d" FcvtSD [host fcvt_s_d] = of!(F64 to F32);
     "fcvt.d.s" FcvtDS [exact fcvt_d_s] = of!(F32 to F64);
-    "fcvt.s.h" FcvtSH = of!(F16 to F32);
-    "fcvt.h.s" FcvtHS = of!(F32 to F16);
-    "fcvt.d.h" FcvtDH = of!(F16 to F64);
+    "fcvt.s.h" FcvtSH [exact fcvt_s_h] = of!(F16 to F32);
+    "fcvt.h.s" FcvtHS [host fcvt_h_s] = of!(F32 to F16);
+    "fcvt.d.h" FcvtDH [exact fcvt_d_h] = of!(F16 to F64);
     "fcvt.h.d" FcvtHD = of!(F64 to F16);
 
     "fcvt.w.s" FcvtWS [host fcvt_w_s rtz fcvt_w_s_rtz] = of!(F32 to integer: to_i32);

@@ -1,8 +1,9 @@
 //! Addition, subtraction, multiplication, division, square root.
 
 use super::canonical::canonical;
-use super::in_soft;
-use crate::float::{F32, F64, Format, soft};
+use super::feature::SSE41;
+use super::{in_soft, with_rounding};
+use crate::float::{F32, F64, Flags, Format, RoundingMode, soft};
 
 macro_rules! binary {
     ($single:ident, $double:ident: $instruction:literal) => {
@@ -35,29 +36,49 @@ pub fn fsqrt_d(a: u64) -> u64 {
     canonical!(double "sqrtsd {x}, {x}"; x = a)
 }
 
-/// Rounding to integral values. Bit 2 of the operand: MXCSR's rounding mode;
-/// bit 3: never inexact.
+/// Rounding to integral values. The operand of `round*` says how: 0 to 3 are
+/// modes as MXCSR numbers them, 4 is MXCSR's; with 8 added, it is never inexact.
 macro_rules! integral {
-    ($single:ident, $double:ident: $operand:literal, $soft:ident) => {
+    ($format:ident, $width:ident $instruction:literal, $soft:ident: $dynamic:ident $fixed:ident,
+     $mxcsr:literal $nearest:literal $down:literal $up:literal $zero:literal) => {
         #[inline(always)]
-        pub fn $single(a: u64) -> u64 {
-            if is_x86_feature_detected!("sse4.1") {
-                canonical!(single concat!("roundss {x}, {x}, ", $operand); x = F32::checked(a))
-            } else {
-                in_soft(|mode, flags| F32::boxed(soft::$soft::<F32>(F32::unbox(a), mode, flags)))
+        pub fn $dynamic(a: u64) -> u64 {
+            if !SSE41.is_known() {
+                return without_sse41::<$format>(a, soft::$soft::<$format>);
             }
+            canonical!($width concat!($instruction, " {x}, {x}, ", $mxcsr); x = $format::checked(a))
         }
 
+        /// With the static rounding mode `mode`.
         #[inline(always)]
-        pub fn $double(a: u64) -> u64 {
-            if is_x86_feature_detected!("sse4.1") {
-                canonical!(double concat!("roundsd {x}, {x}, ", $operand); x = a)
-            } else {
-                in_soft(|mode, flags| soft::$soft::<F64>(a, mode, flags))
+        pub fn $fixed(a: u64, mode: RoundingMode) -> u64 {
+            if !SSE41.is_known() {
+                return with_rounding(mode, || without_sse41::<$format>(a, soft::$soft::<$format>));
+            }
+            let a = $format::checked(a);
+            match mode {
+                RoundingMode::Down => canonical!($width concat!($instruction, " {x}, {x}, ", $down); x = a),
+                RoundingMode::Up => canonical!($width concat!($instruction, " {x}, {x}, ", $up); x = a),
+                RoundingMode::TowardZero => canonical!($width concat!($instruction, " {x}, {x}, ", $zero); x = a),
+                RoundingMode::NearestEven | RoundingMode::NearestAway => {
+                    canonical!($width concat!($instruction, " {x}, {x}, ", $nearest); x = a)
+                }
             }
         }
     };
 }
 
-integral!(fround_s, fround_d: "12", to_integral);
-integral!(froundnx_s, froundnx_d: "4", to_integral_inexact);
+integral!(F32, single "roundss", to_integral: fround_s fround_s_static, 12 8 9 10 11);
+integral!(F64, double "roundsd", to_integral: fround_d fround_d_static, 12 8 9 10 11);
+integral!(F32, single "roundss", to_integral_inexact: froundnx_s froundnx_s_static, 4 0 1 2 3);
+integral!(F64, double "roundsd", to_integral_inexact: froundnx_d froundnx_d_static, 4 0 1 2 3);
+
+#[cold]
+#[inline(never)]
+pub(super) fn without_sse41<F: Format>(
+    a: u64,
+    round: fn(u64, RoundingMode, &mut Flags) -> u64,
+) -> u64 {
+    SSE41.look();
+    F::boxed(in_soft(|mode, flags| round(F::unbox(a), mode, flags)))
+}

@@ -9,6 +9,8 @@ const DEFAULT: u32 = 0x1f80;
 const ROUNDING: u32 = 3 << 13;
 /// The six sticky flags.
 const STICKY: u32 = 0x3f;
+/// The sticky flag IE.
+pub(super) const INVALID: u32 = 1;
 
 /// `fflags` for the low six bits of MXCSR: IE, DE, ZE, OE, UE, PE from bit 0.
 const FFLAGS: [u8; 64] = {
@@ -28,7 +30,7 @@ const FFLAGS: [u8; 64] = {
 };
 
 #[inline(always)]
-fn load(mxcsr: u32) {
+pub(super) fn load(mxcsr: u32) {
     // SAFETY: reads four bytes of a live variable. The callers see to it that
     // nothing but this module's operations computes under the new value, and
     // that the exceptions stay masked.
@@ -38,7 +40,7 @@ fn load(mxcsr: u32) {
 }
 
 #[inline(always)]
-fn read() -> u32 {
+pub(super) fn read() -> u32 {
     let mut mxcsr = 0u32;
     // SAFETY: writes four bytes of a live variable.
     unsafe { asm!("stmxcsr dword ptr [{}]", in(reg) &mut mxcsr, options(nostack, preserves_flags)) }
@@ -127,6 +129,9 @@ pub fn raise(flags: Flags) {
 #[inline(always)]
 pub fn with_rounding<T>(mode: RoundingMode, operation: impl FnOnce() -> T) -> T {
     let before = read();
+    if before & ROUNDING == rounding_field(mode) {
+        return operation();
+    }
     load(before & !ROUNDING | rounding_field(mode));
     let result = operation();
     load(read() & !ROUNDING | before & ROUNDING);

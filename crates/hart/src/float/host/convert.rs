@@ -1,12 +1,12 @@
 //! Conversions: between single and double precision, to and from integers.
 //!
-//! Where the host's instruction is not RISC-V's, a range of operands for which
-//! it is takes the fast path, and the rest goes through `float::soft`. The
-//! range is tested *before*: an instruction that ran has raised its flags.
+//! Where the host's instruction is not RISC-V's, the operands for which it is
+//! take the fast path. Elsewhere it may have raised inexact where RISC-V
+//! raises only invalid, so MXCSR is saved before and put back.
 
 use super::canonical::canonical;
-use super::{in_soft, raise};
-use crate::float::{F32, F64, Flags, Format, RoundingMode, soft};
+use super::control::{INVALID, load, read};
+use crate::float::{F32, F64, Format, soft};
 use std::arch::asm;
 use std::hint::cold_path;
 
@@ -37,90 +37,86 @@ macro_rules! to_integer {
     }};
 }
 
-/// What a signed conversion gives where the host gives its "indefinite
-/// integer", which is the least: that is also right for the least itself.
+/// `least` for a negative number, `greatest` for a positive one or a NaN.
 #[inline(always)]
 fn saturated<F: Format>(a: u64, least: i64, greatest: i64) -> u64 {
-    cold_path();
-    let a = F::unbox(a);
-    (if a & F::SIGN != 0 && !F::is_nan(a) { least } else { greatest }) as u64
+    let value = a & !F::BOX;
+    (if value & F::SIGN != 0 && !F::is_nan(value) { least } else { greatest }) as u64
 }
 
-/// How an instruction rounds.
-enum Rounding {
-    Mxcsr,
-    TowardZero,
-}
-
-#[cold]
-#[inline(never)]
-fn in_soft_from(
-    rounding: Rounding,
-    a: u64,
-    convert: fn(u64, RoundingMode, &mut Flags) -> u64,
-) -> u64 {
-    match rounding {
-        Rounding::Mxcsr => in_soft(|mode, flags| convert(a, mode, flags)),
-        Rounding::TowardZero => {
-            let mut raised = Flags::new();
-            let integer = convert(a, RoundingMode::TowardZero, &mut raised);
-            raise(raised);
-            integer
-        }
-    }
-}
-
-/// The four conversions to integers by one instruction. Values that are
-/// positive are ordered as their bits are: those up to `$word` do not round
-/// beyond a `u32`, those below `$double_word` not beyond an `i64`.
+/// The four conversions to integers by one instruction. Positive values are
+/// ordered as their bits are: `$word` is the last that cannot round beyond a
+/// `u32`; `$double_word` is 2^63, from which on all values are integers.
 macro_rules! to_integers {
-    ($format:ident, $instruction:literal, $rounding:ident, $word:literal, $double_word:literal:
+    ($format:ident, $instruction:literal, $word:literal, $double_word:literal:
      $w:ident $wu:ident $l:ident $lu:ident) => {
         #[inline(always)]
         pub fn $w(a: u64) -> u64 {
-            let integer = to_integer!(concat!($instruction, " {r:e}, {x}"), $format::checked(a));
-            if integer as i32 == i32::MIN {
+            let a = $format::checked(a);
+            let integer = to_integer!(concat!($instruction, " {r:e}, {x}"), a) as i32;
+            if integer == i32::MIN {
+                cold_path();
+                // The least, or what the host gives for invalid operands.
                 return saturated::<$format>(a, i32::MIN.into(), i32::MAX.into());
             }
-            integer as i32 as u64
-        }
-
-        #[inline(always)]
-        pub fn $wu(a: u64) -> u64 {
-            let value = $format::unbox(a);
-            if value > $word {
-                return in_soft_from(Rounding::$rounding, value, soft::to_u32::<$format>);
-            }
-            to_integer!(concat!($instruction, " {r:r}, {x}"), value) as i32 as u64
+            integer as u64
         }
 
         #[inline(always)]
         pub fn $l(a: u64) -> u64 {
-            let integer = to_integer!(concat!($instruction, " {r:r}, {x}"), $format::checked(a));
+            let a = $format::checked(a);
+            let integer = to_integer!(concat!($instruction, " {r:r}, {x}"), a);
             if integer as i64 == i64::MIN {
+                cold_path();
                 return saturated::<$format>(a, i64::MIN, i64::MAX);
             }
             integer
         }
 
         #[inline(always)]
-        pub fn $lu(a: u64) -> u64 {
-            let value = $format::unbox(a);
-            if value >= $double_word {
-                return in_soft_from(Rounding::$rounding, value, soft::to_u64::<$format>);
+        pub fn $wu(a: u64) -> u64 {
+            let a = $format::checked(a);
+            if a & !$format::BOX <= $word {
+                return to_integer!(concat!($instruction, " {r:r}, {x}"), a) as i32 as u64;
             }
-            to_integer!(concat!($instruction, " {r:r}, {x}"), value)
+            cold_path();
+            let before = read();
+            let integer = to_integer!(concat!($instruction, " {r:r}, {x}"), a);
+            if integer <= u32::MAX.into() {
+                return integer as i32 as u64;
+            }
+            load(before | INVALID);
+            saturated::<$format>(a, 0, -1)
+        }
+
+        #[inline(always)]
+        pub fn $lu(a: u64) -> u64 {
+            let a = $format::checked(a);
+            let value = a & !$format::BOX;
+            if value < $double_word {
+                return to_integer!(concat!($instruction, " {r:r}, {x}"), a);
+            }
+            cold_path();
+            if value < $double_word + (1 << $format::FRACTION) {
+                return 1 << 63 | value << (63 - $format::FRACTION);
+            }
+            let before = read();
+            if to_integer!(concat!($instruction, " {r:r}, {x}"), a) == 0 {
+                return 0;
+            }
+            load(before | INVALID);
+            saturated::<$format>(a, 0, -1)
         }
     };
 }
 
-to_integers!(F32, "cvtss2si", Mxcsr, 0x4f7f_ffff, 0x5f00_0000:
+to_integers!(F32, "cvtss2si", 0x4f7f_ffff, 0x5f00_0000:
     fcvt_w_s fcvt_wu_s fcvt_l_s fcvt_lu_s);
-to_integers!(F32, "cvttss2si", TowardZero, 0x4f7f_ffff, 0x5f00_0000:
+to_integers!(F32, "cvttss2si", 0x4f7f_ffff, 0x5f00_0000:
     fcvt_w_s_rtz fcvt_wu_s_rtz fcvt_l_s_rtz fcvt_lu_s_rtz);
-to_integers!(F64, "cvtsd2si", Mxcsr, 0x41ef_ffff_ffe0_0000, 0x43e0_0000_0000_0000:
+to_integers!(F64, "cvtsd2si", 0x41ef_ffff_ffe0_0000, 0x43e0_0000_0000_0000:
     fcvt_w_d fcvt_wu_d fcvt_l_d fcvt_lu_d);
-to_integers!(F64, "cvttsd2si", TowardZero, 0x41ef_ffff_ffe0_0000, 0x43e0_0000_0000_0000:
+to_integers!(F64, "cvttsd2si", 0x41ef_ffff_ffe0_0000, 0x43e0_0000_0000_0000:
     fcvt_w_d_rtz fcvt_wu_d_rtz fcvt_l_d_rtz fcvt_lu_d_rtz);
 
 /// `fcvtmod.w.d`: `a` truncated to an integer, modulo 2^32.

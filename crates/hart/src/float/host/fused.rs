@@ -1,30 +1,39 @@
 //! Fused multiply-add.
 
+use super::feature::FMA;
 use super::in_soft;
-use crate::float::{F32, F64, Flags, Format, soft};
+use crate::float::{F32, F64, Format, soft};
 use std::arch::asm;
-
-/// Whether the host has FMA instructions; without, `float::soft` does their work.
-#[inline(always)]
-pub fn has_fma() -> bool {
-    is_x86_feature_detected!("fma")
-}
+use std::hint::cold_path;
 
 /// The result for operands that make a NaN. Infinity times zero plus a quiet
 /// NaN is invalid, but not to x86; other invalid cases have been raised.
-#[cold]
-#[inline(never)]
+///
+/// Inlined although cold: a call would make the callers save registers.
+#[inline(always)]
 fn nan<F: Format>(a: u64, b: u64) -> u64 {
-    let (a, b) = (F::unbox(a) & !F::SIGN, F::unbox(b) & !F::SIGN);
-    if (a.min(b), a.max(b)) == (0, F::INFINITY) {
-        super::raise(Flags::INVALID);
+    cold_path();
+    // Without signs; infinity and zero are then all that adds up to this and has a zero.
+    let (a, b) = (F::checked(a) & !F::BOX & !F::SIGN, F::checked(b) & !F::BOX & !F::SIGN);
+    if (a == 0 || b == 0) && a | b == F::INFINITY {
+        // SAFETY: uses one register; zero by zero is invalid and nothing else.
+        unsafe {
+            asm!("xorps {x}, {x}", "divss {x}, {x}", x = out(xmm_reg) _, options(nomem, nostack, preserves_flags));
+        }
     }
-    F::boxed(F::CANONICAL)
+    F::BOX | F::CANONICAL
 }
 
 #[cold]
 #[inline(never)]
-fn without_fma<F: Format>(a: u64, b: u64, c: u64, flip_product: u64, flip_addend: u64) -> u64 {
+pub(super) fn without_fma<F: Format>(
+    a: u64,
+    b: u64,
+    c: u64,
+    flip_product: u64,
+    flip_addend: u64,
+) -> u64 {
+    FMA.look();
     let (a, b, c) = (F::unbox(a) ^ flip_product, F::unbox(b), F::unbox(c) ^ flip_addend);
     F::boxed(in_soft(|mode, flags| soft::fma::<F>(a, b, c, mode, flags)))
 }
@@ -34,7 +43,7 @@ macro_rules! fused {
     ($name:ident, $format:ident: $instruction:literal, $compare:literal, $product:literal, $addend:literal) => {
         #[inline(always)]
         pub fn $name(a: u64, b: u64, c: u64) -> u64 {
-            if !has_fma() {
+            if !FMA.is_known() {
                 let flip = |negate: bool| if negate { $format::SIGN } else { 0 };
                 return without_fma::<$format>(a, b, c, flip($product), flip($addend));
             }

@@ -17,12 +17,16 @@ mod canonical;
 pub(super) mod compare;
 mod control;
 pub(super) mod convert;
+mod feature;
 mod fused;
+mod half;
+#[cfg(test)]
+mod tests;
 
 pub use control::{enter, flags, leave, mxcsr_from, raise, set, with_rounding};
-pub use fused::has_fma;
 
 pub(super) use arithmetic::*;
 pub(super) use control::in_soft;
 pub(super) use convert::*;
 pub(super) use fused::*;
+pub(super) use half::*;
