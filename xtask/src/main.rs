@@ -1,2 +1,34 @@
-//! Developer tasks.
-fn main() {}
+//! Developer tasks: `cargo xtask TASK`.
+
+#![forbid(unsafe_code)]
+
+mod bench;
+mod guests;
+mod programs;
+mod sysroot;
+
+use anyhow::Result;
+use clap::Parser;
+
+/// Developer tasks of rvrun.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+enum Task {
+    /// Unpack Debian packages for riscv64, with all that they depend on, into a directory
+    Sysroot(sysroot::Arguments),
+    /// Build the guest programs that the repository holds, or prove that they match their sources
+    Guests(guests::Arguments),
+    /// Run real programs under rvrun and compare their output with the native programs'
+    Programs(programs::Arguments),
+    /// Measure rvrun against native programs, and QEMU where it is installed
+    Bench(bench::Arguments),
+}
+
+fn main() -> Result<()> {
+    match Task::parse() {
+        Task::Sysroot(arguments) => sysroot::run(&arguments),
+        Task::Guests(arguments) => guests::run(&arguments),
+        Task::Programs(arguments) => programs::run(&arguments),
+        Task::Bench(arguments) => bench::run(&arguments),
+    }
+}

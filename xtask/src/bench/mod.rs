@@ -1,0 +1,12 @@
+//! `cargo xtask bench`.
+
+use anyhow::Result;
+
+/// Options of the task.
+#[derive(clap::Args)]
+pub struct Arguments {}
+
+/// Runs the task.
+pub fn run(_arguments: &Arguments) -> Result<()> {
+    anyhow::bail!("not written yet")
+}
