@@ -136,7 +136,8 @@ fn settings(options: Options) -> Result<Settings, EarlyStop> {
     let mut command = options.command.into_iter();
     let Some(program) = command.next() else {
         return Err(EarlyStop::Usage(
-            "which program? usage: rvrun [OPTIONS] PROGRAM [ARGS]... (rvrun --help tells more)".into(),
+            "which program? usage: rvrun [OPTIONS] PROGRAM [ARGS]... (rvrun --help tells more)"
+                .into(),
         ));
     };
     let mut environment = Vec::new();

@@ -10,9 +10,7 @@ use std::path::Path;
 
 /// Whether we were called in QEMU's place.
 pub fn is_qemu_name(argv0: &OsStr) -> bool {
-    Path::new(argv0)
-        .file_name()
-        .is_some_and(|name| name.as_bytes().starts_with(b"qemu-riscv"))
+    Path::new(argv0).file_name().is_some_and(|name| name.as_bytes().starts_with(b"qemu-riscv"))
 }
 
 /// Flags that rvrun has no counterpart for, and what to say.
@@ -53,8 +51,9 @@ pub fn parse(args: Vec<OsString>) -> Result<Settings, EarlyStop> {
         };
         let Some(flag) = flag_name(&arg) else { break arg };
         let mut value = || {
-            args.next()
-                .ok_or_else(|| EarlyStop::Usage(format!("the flag -{flag} wants a value behind it")))
+            args.next().ok_or_else(|| {
+                EarlyStop::Usage(format!("the flag -{flag} wants a value behind it"))
+            })
         };
         match flag {
             "-" => break args.next().unwrap_or_default(),

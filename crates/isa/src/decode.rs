@@ -27,11 +27,18 @@ pub fn decode(word: u32, enabled: Extensions) -> Option<Instruction> {
 }
 
 fn operands(row: &Row, word: u32) -> Option<Instruction> {
-    let mut instruction = Instruction::new(row.opcode);
-    for field in row.fields {
-        field.put(&mut instruction, field.value(word)?);
+    let plan = &row.plan;
+    if plan.has_rules && row.fields.iter().any(|field| field.value(word).is_none()) {
+        return None;
     }
-    Some(instruction)
+    let mut imm = plan.imm.iter().fold(0, |imm, segment| imm | segment.place(word)) as i32;
+    if let Some(sign) = plan.imm_sign {
+        let shift = 31 - u32::from(sign);
+        imm = (imm << shift) >> shift;
+    }
+    let [rd, rs1, rs2, rs3, rm] = plan.registers.map(|register| register.value(word));
+    let (opcode, len, imm) = (row.opcode, row.len, imm + plan.imm_bias);
+    Some(Instruction { opcode, len, rd, rs1, rs2, rs3, rm, imm })
 }
 
 /// Rows are looked up by the bits that tell most of them apart: for 32-bit

@@ -101,6 +101,13 @@ pub struct Field {
     pub rule: Rule,
 }
 
+impl Segment {
+    /// The segment's bits of `word`, where the operand has them.
+    pub(crate) const fn place(&self, word: u32) -> u32 {
+        ((word >> self.from) & ((1 << self.width) - 1)) << self.to
+    }
+}
+
 const fn segment(from: u8, width: u8, to: u8) -> Segment {
     Segment { from, width, to }
 }
@@ -150,11 +157,7 @@ impl Field {
 
     /// The operand's value in `word`, or `None` if it is reserved.
     pub fn value(&self, word: u32) -> Option<i32> {
-        let mut value = 0u32;
-        for s in self.segments {
-            value |= ((word >> s.from) & ((1 << s.width) - 1)) << s.to;
-        }
-        let mut value = value as i32;
+        let mut value = self.segments.iter().fold(0, |value, s| value | s.place(word)) as i32;
         if let Some(sign) = self.sign {
             let shift = 31 - u32::from(sign);
             value = (value << shift) >> shift;

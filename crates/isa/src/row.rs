@@ -1,7 +1,7 @@
 //! The table's rows, made from [`for_each_instruction!`](crate::for_each_instruction).
 
 use crate::extension::Extensions;
-use crate::field::{self, Field};
+use crate::field::{self, Field, Rule, Segment, Slot};
 
 /// What an instruction does, as far as others than its handler must know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,82 @@ pub struct Row {
     pub len: u8,
     /// The opcode that engines execute in its place; its own if it is not a form of another.
     pub stands_for: Opcode,
+    /// Where the operands stand, for decoding.
+    pub(crate) plan: Plan,
+}
+
+/// The fields of a row, arranged by slot so that decoding takes no detours.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Register-like operands: rd, rs1, rs2, rs3, rm.
+    pub registers: [Register; 5],
+    /// The immediate's segments, its sign bit and bias.
+    pub imm: &'static [Segment],
+    pub imm_sign: Option<u8>,
+    pub imm_bias: i32,
+    /// Whether some encodings of the operands are reserved.
+    pub has_rules: bool,
+}
+
+/// An operand of up to five adjacent bits; with a mask of 0 the operand is `bias`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Register {
+    pub shift: u8,
+    pub mask: u8,
+    pub bias: u8,
+}
+
+impl Plan {
+    const fn new(fields: &[Field]) -> Self {
+        let absent = Register { shift: 0, mask: 0, bias: 0 };
+        let mut plan = Plan {
+            registers: [absent; 5],
+            imm: &[],
+            imm_sign: None,
+            imm_bias: 0,
+            has_rules: false,
+        };
+        let mut i = 0;
+        while i < fields.len() {
+            let field = &fields[i];
+            plan.has_rules |= !matches!(field.rule, Rule::Any);
+            match field.slot {
+                Slot::Rd => plan.registers[0] = Register::new(field),
+                Slot::Rs1 => plan.registers[1] = Register::new(field),
+                Slot::Rs2 => plan.registers[2] = Register::new(field),
+                Slot::Rs3 => plan.registers[3] = Register::new(field),
+                Slot::Rm => plan.registers[4] = Register::new(field),
+                Slot::RdRs1 => {
+                    plan.registers[0] = Register::new(field);
+                    plan.registers[1] = Register::new(field);
+                }
+                Slot::Imm => {
+                    plan.imm = field.segments;
+                    plan.imm_sign = field.sign;
+                    plan.imm_bias = field.bias;
+                }
+            }
+            i += 1;
+        }
+        plan
+    }
+}
+
+impl Register {
+    const fn new(field: &Field) -> Self {
+        let bias = field.bias as u8;
+        if field.segments.is_empty() {
+            return Self { shift: 0, mask: 0, bias };
+        }
+        assert!(field.segments.len() == 1, "registers are encoded in adjacent bits");
+        let segment = field.segments[0];
+        assert!(segment.to == 0 && segment.width <= 5, "registers are encoded as they are");
+        Self { shift: segment.from, mask: (1 << segment.width) - 1, bias }
+    }
+
+    pub(crate) fn value(self, word: u32) -> u8 {
+        (word >> self.shift) as u8 & self.mask | self.bias
+    }
 }
 
 /// Fixed bits, their values and the length in bytes of a pattern such as `"....... 0110111"`.
@@ -109,6 +185,7 @@ macro_rules! define {
                     fields: &[$(field::$field),*],
                     mask, value, len,
                     stands_for: Opcode::$op,
+                    plan: Plan::new(&[$(field::$field),*]),
                 }
             },)*
             $({
@@ -121,6 +198,7 @@ macro_rules! define {
                     fields: &[$(field::$afield),*],
                     mask, value, len,
                     stands_for: Opcode::$target,
+                    plan: Plan::new(&[$(field::$afield),*]),
                 }
             },)*
         ];

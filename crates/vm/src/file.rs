@@ -42,7 +42,9 @@ impl ProgramFile {
         let path = path.to_path_buf();
         let not_runnable = |why: &str| Error::NotRunnable { path: path.clone(), why: why.into() };
         let file = File::open(&path).map_err(|source| match source.kind() {
-            ErrorKind::NotFound | ErrorKind::NotADirectory => Error::NotFound { path: path.clone() },
+            ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                Error::NotFound { path: path.clone() }
+            }
             ErrorKind::PermissionDenied => not_runnable("permission denied; it cannot be read"),
             _ => Error::Host { what: format!("cannot open {}", path.display()), source },
         })?;

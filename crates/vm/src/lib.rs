@@ -33,10 +33,10 @@ mod report;
 mod stack;
 
 pub use cpu::isa_listing;
-pub use rvrun_host::process::die_of_signal;
 pub use error::Error;
 pub use machine::{Exit, run};
 pub use program::{Program, StraceSink, default_sysroots};
+pub use rvrun_host::process::die_of_signal;
 pub use rvrun_isa::Extensions;
 pub use rvrun_syscall::ExecConfig;
 

@@ -85,7 +85,9 @@ fn load(space: &AddressSpace, program: &ProgramFile, bias: u64) -> Result<Loaded
     let (start, len) = (span.start.wrapping_add(bias), span.end - span.start);
     // One reservation first: the segments then replace only what is the guest's.
     let reserve = map::PRIVATE | map::ANONYMOUS | map::NORESERVE | map::FIXED_NOREPLACE;
-    space.mmap(start, len, 0, reserve, -1, 0, None).map_err(|errno| no_room(&program.path, errno))?;
+    space
+        .mmap(start, len, 0, reserve, -1, 0, None)
+        .map_err(|errno| no_room(&program.path, errno))?;
     let name: Arc<str> = program.path.to_string_lossy().into();
     let mut mapped_to = start;
     for segment in &image.segments {
@@ -182,13 +184,10 @@ pub fn map_stack(space: &AddressSpace, size: u64, executable: bool) -> Result<Gu
         source: io::Error::from_raw_os_error(errno.0),
     };
     let anonymous = map::PRIVATE | map::ANONYMOUS | map::NORESERVE;
-    let base =
-        space.mmap(0, size + STACK_GUARD, 0, anonymous, -1, 0, None).map_err(failed)?;
+    let base = space.mmap(0, size + STACK_GUARD, 0, anonymous, -1, 0, None).map_err(failed)?;
     let protection = map::READ | map::WRITE | if executable { map::EXEC } else { 0 };
     let flags = anonymous | map::FIXED | map::STACK;
     let bottom = base + STACK_GUARD;
-    space
-        .mmap(bottom, size, protection, flags, -1, 0, Some("[stack]".into()))
-        .map_err(failed)?;
+    space.mmap(bottom, size, protection, flags, -1, 0, Some("[stack]".into())).map_err(failed)?;
     Ok(bottom + size)
 }

@@ -68,7 +68,8 @@ fn hex(bits: u32) -> String {
 /// Why the bits are illegal, as far as it can be known.
 fn reason(bits: u32, enabled: Extensions) -> String {
     if bits == 0 {
-        return ": all zeros, which is no instruction; a jump went astray or code is missing".into();
+        return ": all zeros, which is no instruction; a jump went astray or code is missing"
+            .into();
     }
     if let Some(instruction) = decode(bits, Extensions::ALL) {
         let extensions = instruction.row().extensions;
@@ -76,7 +77,10 @@ fn reason(bits: u32, enabled: Extensions) -> String {
         return if extensions.intersects(enabled) {
             format!(": `{instruction}` with a reserved rounding mode or CSR")
         } else {
-            format!(": `{instruction}` needs the extension {}, which --cpu leaves out", names.join(" or "))
+            format!(
+                ": `{instruction}` needs the extension {}, which --cpu leaves out",
+                names.join(" or ")
+            )
         };
     }
     match bits & 0x7f {

@@ -89,9 +89,7 @@ pub fn lay_out(top: GuestAddr, size: u64, contents: &Contents) -> Option<Stack> 
     auxv.extend([(key::RANDOM, random), (key::EXECFN, execfn), (key::NULL, 0)]);
     let auxv = words(auxv.into_iter().flat_map(|(key, value)| [key, value]));
     let argc = args.len() as u64;
-    let vectors = words(
-        [argc].into_iter().chain(args).chain([0]).chain(env).chain([0]),
-    );
+    let vectors = words([argc].into_iter().chain(args).chain([0]).chain(env).chain([0]));
     let tables = [vectors, auxv.clone()].concat();
     let unaligned = top - image.len - tables.len() as u64;
     image.push(vec![0; (unaligned % 16) as usize]);
@@ -154,7 +152,8 @@ mod tests {
         let env: Vec<_> = (0..2).map(|i| string(word(sp + 40 + 8 * i))).collect();
         assert_eq!(env, contents().env);
         assert_eq!(word(sp + 56), 0);
-        let auxv: Vec<_> = (0..4).map(|i| (word(sp + 64 + 16 * i), word(sp + 72 + 16 * i))).collect();
+        let auxv: Vec<_> =
+            (0..4).map(|i| (word(sp + 64 + 16 * i), word(sp + 72 + 16 * i))).collect();
         assert_eq!(auxv[0], (key::PAGESZ, 4096));
         assert_eq!(auxv[1].0, key::RANDOM);
         assert_eq!(word(auxv[1].1), u64::from_le_bytes(*b"01234567"));
