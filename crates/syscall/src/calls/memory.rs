@@ -2,7 +2,13 @@
 
 use crate::Errno;
 use crate::row::{Args, SysResult};
+use crate::strace::names::MADVICE;
 use crate::task::Task;
+use rvrun_memory::PAGE;
+
+const EINVAL: Errno = Errno(libc::EINVAL);
+/// What `mprotect` knows: read, write, execute, `PROT_SEM` and the two `PROT_GROWS`.
+const PROTECTIONS: i32 = 0x0f | libc::PROT_GROWSDOWN | libc::PROT_GROWSUP;
 
 /// Flags of x86-64's `mmap` that riscv64 does not have and ignores:
 /// `MAP_32BIT` and `MAP_ABOVE4G`.
@@ -35,17 +41,30 @@ pub(crate) fn munmap(task: &mut Task, args: Args) -> SysResult {
 
 /// `mprotect(address, len, prot)`.
 pub(crate) fn mprotect(task: &mut Task, args: Args) -> SysResult {
+    let len = args[1].checked_next_multiple_of(PAGE).filter(|len| *len > 0);
+    let in_range = len.is_some_and(|len| args[0].checked_add(len).is_some());
+    // The kernel looks at the bits before it looks for mappings.
+    if in_range && args[2] as i32 & !PROTECTIONS != 0 {
+        return Err(EINVAL);
+    }
     task.process.space.mprotect(args[0], args[1], args[2] as i32)?;
     Ok(0)
 }
 
 /// `mremap(old, old_len, new_len, flags, new)`.
 pub(crate) fn mremap(task: &mut Task, args: Args) -> SysResult {
+    const FLAGS: i32 = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP;
+    if args[3] as i32 & !FLAGS != 0 {
+        return Err(EINVAL);
+    }
     task.process.space.mremap(args[0], args[1], args[2], args[3] as i32, args[4])
 }
 
 /// `madvise(address, len, advice)`.
 pub(crate) fn madvise(task: &mut Task, args: Args) -> SysResult {
+    if !MADVICE.values.iter().any(|(known, _)| *known == args[2] & 0xffff_ffff) {
+        return Err(EINVAL);
+    }
     task.process.space.madvise(args[0], args[1], args[2] as i32)?;
     Ok(0)
 }
@@ -54,7 +73,7 @@ pub(crate) fn madvise(task: &mut Task, args: Args) -> SysResult {
 /// keys, so only the key -1, "none", is valid (`pkeys(7)`).
 pub(crate) fn pkey_mprotect(task: &mut Task, args: Args) -> SysResult {
     if args[3] as i32 != -1 {
-        return Err(Errno(libc::EINVAL));
+        return Err(EINVAL);
     }
     mprotect(task, args)
 }
@@ -68,5 +87,5 @@ pub(crate) fn pkey_alloc(_: &mut Task, args: Args) -> SysResult {
 
 /// `pkey_free(key)`: none was allocated.
 pub(crate) fn pkey_free(_: &mut Task, _: Args) -> SysResult {
-    Err(Errno(libc::EINVAL))
+    Err(EINVAL)
 }

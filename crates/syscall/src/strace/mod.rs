@@ -60,7 +60,7 @@ impl Pending {
     }
 
     fn kind(&self, index: usize) -> Kind {
-        self.row.and_then(|row| row.args.get(index)).map_or(Kind::Ptr, |arg| arg.kind)
+        self.row.and_then(|row| row.args.get(index)).map_or(Kind::Hex, |arg| arg.kind)
     }
 
     /// The line of a call that has returned `result`.
@@ -76,6 +76,8 @@ impl Pending {
     fn result(&self, result: u64) -> String {
         let error = match result as i64 {
             error @ -4095..=-1 => -error as i32,
+            // Calls that take an address first give one back.
+            _ if self.kind(0) == Kind::Ptr && result >= 4096 => return format!("{result:#x}"),
             value @ -65536..=0xff_ffff => return value.to_string(),
             _ => return format!("{result:#x}"),
         };

@@ -125,9 +125,13 @@ fn timespec(addr: u64) -> String {
 fn signal_set(addr: u64) -> String {
     match guest::read_u64(addr) {
         Ok(set) if addr != 0 => {
-            let list: Vec<_> =
-                (1..=64).filter(|signal| set & 1 << (signal - 1) != 0).map(names::signal).collect();
-            format!("[{}]", list.join(" "))
+            // Of an almost full set, what is missing is worth reading.
+            let (mark, shown) = if set.count_ones() > 32 { ("~", !set) } else { ("", set) };
+            let list: Vec<_> = (1..=64)
+                .filter(|signal| shown & 1 << (signal - 1) != 0)
+                .map(names::signal)
+                .collect();
+            format!("{mark}[{}]", list.join(" "))
         }
         _ => pointer(addr),
     }
@@ -190,7 +194,8 @@ mod tests {
         assert_eq!(show(&FUTEX, 0x81), "FUTEX_WAKE|FUTEX_PRIVATE_FLAG");
         assert_eq!(show(&WHENCE, 99), "99");
         assert_eq!(show(&AT, 0), "0");
-        assert_eq!(show(&CLONE, 0x4111), "CLONE_VM|CLONE_VFORK|0x11");
+        assert_eq!(show(&CLONE, 0x2_0000), "CLONE_NEWNS");
+        assert_eq!(show(&CLONE, 0x4111), "SIGCHLD|CLONE_VM|CLONE_VFORK");
     }
 
     #[test]
