@@ -10,14 +10,19 @@ pub const MAX_BLOCK_BYTES: u64 = 512;
 /// Bytes fetched at once: most blocks are shorter.
 const WINDOW: usize = 64;
 
-/// Lifts the block at `pc`.
+/// Lifts the block at `pc`, into the memory of an earlier one's body.
 ///
 /// `fetch` copies code at an address into a buffer and returns how many bytes
 /// it could read, fewer than asked for at the end of executable memory and none
 /// where nothing can be executed.
-pub fn lift(pc: u64, isa: Extensions, fetch: impl FnMut(u64, &mut [u8]) -> usize) -> Block {
+pub fn lift(
+    pc: u64,
+    isa: Extensions,
+    mut body: Vec<Instruction>,
+    fetch: impl FnMut(u64, &mut [u8]) -> usize,
+) -> Block {
     let mut code = Window { fetch, bytes: [0; WINDOW], start: pc, len: 0 };
-    let mut body = Vec::with_capacity(16);
+    body.clear();
     let mut at = pc;
     let (terminator, end) = loop {
         let Some(bits) = code.instruction(at) else {
@@ -112,7 +117,7 @@ mod tests {
 
     fn lift_bytes(bytes: &[u8]) -> Block {
         let base = 0x1000;
-        lift(base, Extensions::ALL, |pc, buffer| {
+        lift(base, Extensions::ALL, Vec::new(), |pc, buffer| {
             let rest = bytes.get((pc - base) as usize..).unwrap_or(&[]);
             let n = rest.len().min(buffer.len());
             buffer[..n].copy_from_slice(&rest[..n]);
@@ -184,7 +189,7 @@ mod tests {
 
     #[test]
     fn lifting_goes_on_past_the_end_of_the_address_space_without_overflow() {
-        let block = lift(u64::MAX - 1, Extensions::ALL, |_, buffer| {
+        let block = lift(u64::MAX - 1, Extensions::ALL, Vec::new(), |_, buffer| {
             buffer[..2].copy_from_slice(&[0x01, 0x00]);
             2
         });

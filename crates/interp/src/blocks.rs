@@ -11,15 +11,17 @@ use crate::predecode;
 use crate::slot::{Link, Slot};
 use rustc_hash::{FxHashMap, FxHasher};
 use rvrun_decoder::{Block, MAX_BLOCK_BYTES};
-use std::collections::BTreeMap;
 use std::hash::Hasher;
 use std::ops::Range;
+use std::ptr;
 
 /// Slots of one chunk: 1 MiB.
 const CHUNK_SLOTS: usize = 1 << 16;
 /// All slots: 128 MiB. The text of large programs (compilers, browsers) takes
 /// about four bytes of slots a byte of code that was executed.
 const MAX_SLOTS: usize = 128 * CHUNK_SLOTS;
+
+const PAGE: u64 = 4096;
 
 /// Index of a block.
 type Id = u32;
@@ -29,8 +31,9 @@ struct Entry {
     end: u64,
     /// The first op.
     slots: *const Slot,
-    /// Links of other blocks that lead here.
-    incoming: Vec<*mut Link>,
+    /// Links of other blocks that lead here: few blocks have more than two.
+    incoming: [*mut Link; 2],
+    more_incoming: Vec<*mut Link>,
     /// Hash of the guest bytes, for code that the guest may write in place.
     content: Option<u64>,
 }
@@ -46,8 +49,8 @@ pub struct Blocks {
     chunks: Vec<Chunk>,
     entries: Vec<Entry>,
     by_pc: FxHashMap<u64, Id>,
-    /// The same, ordered, to find what a change of code touches.
-    ordered: BTreeMap<u64, Id>,
+    /// The same by the page in which they begin, to find what a change of code touches.
+    by_page: FxHashMap<u64, Vec<Id>>,
     scratch: Vec<Slot>,
 }
 
@@ -57,7 +60,7 @@ impl Blocks {
             chunks: Vec::new(),
             entries: Vec::new(),
             by_pc: FxHashMap::default(),
-            ordered: BTreeMap::new(),
+            by_page: FxHashMap::default(),
             scratch: Vec::new(),
         }
     }
@@ -86,9 +89,10 @@ impl Blocks {
         chunk.blocks.push(id);
         let slots = chunk.slots[first..].as_ptr();
         let Block { pc, end, .. } = *block;
-        self.entries.push(Entry { pc, end, slots, incoming: Vec::new(), content });
+        let (incoming, more_incoming) = ([ptr::null_mut(); 2], Vec::new());
+        self.entries.push(Entry { pc, end, slots, incoming, more_incoming, content });
         self.by_pc.insert(pc, id);
-        self.ordered.insert(pc, id);
+        self.by_page.entry(pc / PAGE).or_default().push(id);
         slots
     }
 
@@ -99,7 +103,10 @@ impl Blocks {
         if let Some(id) = self.by_pc.get(&link_ref.pc) {
             let entry = &mut self.entries[*id as usize];
             link_ref.next = entry.slots;
-            entry.incoming.push(link);
+            match entry.incoming.iter_mut().find(|place| place.is_null()) {
+                Some(place) => *place = link,
+                None => entry.more_incoming.push(link),
+            }
         }
     }
 
@@ -116,47 +123,54 @@ impl Blocks {
     /// Drops the blocks that overlap `range` unless `keep` says that the code
     /// from the first to the second address still has that hash.
     pub fn invalidate(&mut self, range: Range<u64>, keep: impl Fn(u64, u64, u64) -> bool) {
-        let from = range.start.saturating_sub(MAX_BLOCK_BYTES);
-        let stale: Vec<Id> = self
-            .ordered
-            .range(from..range.end)
-            .map(|(_, id)| *id)
-            .filter(|id| {
-                let entry = &self.entries[*id as usize];
-                // A block that ends in a fetch fault depends on the bytes behind it too.
-                entry.end + 4 > range.start
-                    && !entry.content.is_some_and(|hash| keep(entry.pc, entry.end, hash))
-            })
-            .collect();
-        for id in stale {
-            self.drop_block(id);
+        // A block that ends in a fetch fault depends on the bytes behind it too.
+        let overlaps = |entry: &Entry| entry.pc < range.end && entry.end + 4 > range.start;
+        let first = range.start.saturating_sub(MAX_BLOCK_BYTES + 4) / PAGE;
+        let pages = first..range.end.div_ceil(PAGE);
+        let few = pages.end.saturating_sub(pages.start) < self.by_page.len() as u64;
+        let candidates: Vec<Id> = if few {
+            pages.filter_map(|page| self.by_page.get(&page)).flatten().copied().collect()
+        } else {
+            self.by_pc.values().copied().collect()
+        };
+        for id in candidates {
+            let entry = &self.entries[id as usize];
+            let kept = entry.content.is_some_and(|hash| keep(entry.pc, entry.end, hash));
+            if overlaps(entry) && !kept {
+                self.drop_block(id);
+            }
         }
     }
 
     /// Drops the blocks whose bytes the guest may have written in place, unless
     /// `keep` says that they are the same.
-    pub fn revalidate(&mut self, keep: impl Fn(u64, u64, u64) -> bool) {
-        let changed =
-            |entry: &Entry| entry.content.is_some_and(|hash| !keep(entry.pc, entry.end, hash));
-        let stale: Vec<Id> = self
-            .ordered
+    pub fn invalidate_writable(&mut self, keep: impl Fn(u64, u64, u64) -> bool) {
+        let writable: Vec<Id> = self
+            .by_pc
             .values()
             .copied()
-            .filter(|id| changed(&self.entries[*id as usize]))
+            .filter(|id| self.entries[*id as usize].content.is_some())
             .collect();
-        for id in stale {
-            self.drop_block(id);
+        for id in writable {
+            let entry = &self.entries[id as usize];
+            if !entry.content.is_some_and(|hash| keep(entry.pc, entry.end, hash)) {
+                self.drop_block(id);
+            }
         }
     }
 
     fn drop_block(&mut self, id: Id) {
         let entry = &mut self.entries[id as usize];
-        for link in entry.incoming.drain(..) {
+        let more = std::mem::take(&mut entry.more_incoming);
+        for link in entry.incoming.into_iter().filter(|link| !link.is_null()).chain(more) {
             // SAFETY: chunks keep the slots of all blocks, dropped ones included, in place.
-            unsafe { (*link).next = std::ptr::null() };
+            unsafe { (*link).next = ptr::null() };
         }
+        entry.incoming = [ptr::null_mut(); 2];
         self.by_pc.remove(&entry.pc);
-        self.ordered.remove(&entry.pc);
+        if let Some(page) = self.by_page.get_mut(&(entry.pc / PAGE)) {
+            page.retain(|other| *other != id);
+        }
     }
 
     /// Whether the store has outgrown its bound and must be cleared before the next insertion.

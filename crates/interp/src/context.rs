@@ -38,12 +38,13 @@ const JUMP_CACHE_ENTRIES: usize = 4096;
 
 #[derive(Clone, Copy)]
 struct JumpCacheEntry {
-    pc: u64,
+    /// A target with bit 0 set, or 0: an empty cache is memory that the host has
+    /// not even had to provide.
+    key: u64,
     block: *const Slot,
 }
 
-/// An odd address is never a jump's target.
-const EMPTY: JumpCacheEntry = JumpCacheEntry { pc: 1, block: ptr::null() };
+const EMPTY: JumpCacheEntry = JumpCacheEntry { key: 0, block: ptr::null() };
 
 /// See the module's documentation.
 pub struct Context {
@@ -56,6 +57,7 @@ pub struct Context {
     pub soft_float: bool,
     attention: Arc<AtomicU32>,
     jump_cache: Box<[JumpCacheEntry; JUMP_CACHE_ENTRIES]>,
+    jump_cache_used: bool,
 }
 
 impl Context {
@@ -66,7 +68,9 @@ impl Context {
             extensions,
             soft_float: false,
             attention: Arc::default(),
-            jump_cache: Box::new([EMPTY; JUMP_CACHE_ENTRIES]),
+            // SAFETY: all zeros are empty entries.
+            jump_cache: unsafe { Box::new_zeroed().assume_init() },
+            jump_cache_used: false,
         }
     }
 
@@ -85,17 +89,20 @@ impl Context {
     #[inline(always)]
     pub fn cached(&self, pc: u64) -> Option<*const Slot> {
         let entry = &self.jump_cache[Self::index(pc)];
-        (entry.pc == pc).then_some(entry.block)
+        (entry.key == pc | 1).then_some(entry.block)
     }
 
     /// Remembers the block at `pc`.
     pub fn cache(&mut self, pc: u64, block: *const Slot) {
-        self.jump_cache[Self::index(pc)] = JumpCacheEntry { pc, block };
+        self.jump_cache[Self::index(pc)] = JumpCacheEntry { key: pc | 1, block };
+        self.jump_cache_used = true;
     }
 
     /// Forgets all blocks.
     pub fn clear_cache(&mut self) {
-        self.jump_cache.fill(EMPTY);
+        if std::mem::take(&mut self.jump_cache_used) {
+            self.jump_cache.fill(EMPTY);
+        }
     }
 
     /// Stops the handlers: returns what the caller must return.

@@ -7,8 +7,8 @@ use crate::ops::csr::needs_soft_float;
 use crate::slot::Slot;
 use rvrun_decoder::{MAX_BLOCK_BYTES, lift};
 use rvrun_hart::{Hart, Trap, float};
-use rvrun_isa::Extensions;
-use rvrun_memory::{AccessKind, AddressSpace, Fault, FaultCause};
+use rvrun_isa::{Extensions, Instruction};
+use rvrun_memory::{AccessKind, AddressSpace, CodeRegion, Fault, FaultCause, access};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
@@ -31,13 +31,24 @@ pub struct Interpreter {
     context: Context,
     /// The address space's code epoch that the blocks correspond to.
     epoch: u64,
+    /// The executable mapping that was last lifted from.
+    code: CodeRegion,
+    /// Memory for the next block's body.
+    body: Vec<Instruction>,
 }
 
 impl Interpreter {
     /// An interpreter for a hart with these extensions, without any blocks yet.
     pub fn new(space: Arc<AddressSpace>, extensions: Extensions) -> Self {
         let epoch = space.code_epoch();
-        Self { space, blocks: Blocks::new(), context: Context::new(extensions), epoch }
+        Self {
+            space,
+            blocks: Blocks::new(),
+            context: Context::new(extensions),
+            epoch,
+            code: CodeRegion { range: 0..0, writable: false },
+            body: Vec::new(),
+        }
     }
 
     /// A flag that makes [`run`](Self::run) stop soon, in a loop included, while
@@ -133,12 +144,29 @@ impl Interpreter {
         if self.blocks.is_full() {
             self.clear();
         }
-        let block = lift(pc, self.context.extensions, |at, buffer| {
+        let body = std::mem::take(&mut self.body);
+        let code = self.code_region(pc);
+        let block = lift(pc, self.context.extensions, body, |at, buffer| {
+            let end = at.wrapping_add(buffer.len() as u64);
+            let inside = code.range.contains(&at) && end <= code.range.end && at < end;
+            if inside && access::copy_in(at, buffer).is_ok() {
+                return buffer.len();
+            }
             self.space.fetch(at, buffer).unwrap_or(0)
         });
-        let content =
-            self.space.is_writable_code(pc).then(|| self.hash(block.pc, block.end)).flatten();
-        self.blocks.insert(&block, self.context.soft_float, content)
+        let content = if code.writable { hash_of(&self.space, block.pc, block.end) } else { None };
+        let slot = self.blocks.insert(&block, self.context.soft_float, content);
+        self.body = block.body;
+        slot
+    }
+
+    /// The executable mapping around `pc`; an empty one if there is none.
+    fn code_region(&mut self, pc: u64) -> CodeRegion {
+        if !self.code.range.contains(&pc) {
+            let none = CodeRegion { range: pc..pc, writable: false };
+            self.code = self.space.code_region(pc).unwrap_or(none);
+        }
+        self.code.clone()
     }
 
     fn clear(&mut self) {
@@ -154,6 +182,7 @@ impl Interpreter {
         }
         let changes = self.space.code_changes_since(self.epoch);
         self.epoch = epoch;
+        self.code.range = 0..0;
         self.context.clear_cache();
         match changes {
             None => self.blocks.clear(),
@@ -161,7 +190,8 @@ impl Interpreter {
                 for range in ranges {
                     let space = &self.space;
                     self.blocks.invalidate(range, |pc, end, hash| {
-                        space.is_writable_code(pc) && hash_of(space, pc, end) == Some(hash)
+                        let writable = space.code_region(pc).is_some_and(|code| code.writable);
+                        writable && hash_of(space, pc, end) == Some(hash)
                     });
                 }
             }
@@ -172,7 +202,9 @@ impl Interpreter {
     fn revalidate(&mut self) {
         self.context.clear_cache();
         let space = &self.space;
-        self.blocks.revalidate(|pc, end, hash| hash_of(space, pc, end) == Some(hash));
+        let unchanged = |pc, end, hash| hash_of(space, pc, end) == Some(hash);
+        // Code that nobody can write in place has not changed.
+        self.blocks.invalidate_writable(unchanged);
     }
 
     /// Blocks are pre-decoded for the host's floating-point unit or for the
@@ -220,10 +252,6 @@ impl Interpreter {
             }
         }
         Fault { addr: pc, kind: AccessKind::Fetch, cause: FaultCause::NotMapped }
-    }
-
-    fn hash(&self, pc: u64, end: u64) -> Option<u64> {
-        hash_of(&self.space, pc, end)
     }
 }
 

@@ -8,8 +8,7 @@ use crate::ops::{self, HANDLERS, control, float, fused};
 use crate::slot::{Handler, Link, Op, Slot};
 use rvrun_decoder::{Block, Terminator};
 use rvrun_hart::SINK;
-use rvrun_isa::field::{self, Class};
-use rvrun_isa::{Instruction, Kind, Opcode, Row};
+use rvrun_isa::{Instruction, Kind, Opcode};
 use std::ptr;
 
 /// `pause` reaches engines as the fence that it is encoded as.
@@ -68,7 +67,7 @@ fn push(instruction: &Instruction, pc: u64, at: u8, soft_float: bool, slots: &mu
         return;
     }
     let mut op = op_of(instruction, HANDLERS[instruction.opcode as usize], at);
-    if writes_integer(row) && !is_compare_and_swap(instruction.opcode) {
+    if row.writes_integer && !is_compare_and_swap(instruction.opcode) {
         op.rd = sink(instruction.rd);
     }
     if row.kind == Kind::Float {
@@ -96,10 +95,6 @@ fn push(instruction: &Instruction, pc: u64, at: u8, soft_float: bool, slots: &mu
 fn is_compare_and_swap(opcode: Opcode) -> bool {
     use Opcode::*;
     matches!(opcode, AmocasB | AmocasH | AmocasW | AmocasD | AmocasQ)
-}
-
-fn writes_integer(row: &Row) -> bool {
-    row.fields.iter().any(|field| field.slot == field::Slot::Rd && field.class == Class::X)
 }
 
 /// One op for two instructions, where the first one's result serves only the second.

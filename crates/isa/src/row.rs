@@ -1,7 +1,7 @@
 //! The table's rows, made from [`for_each_instruction!`](crate::for_each_instruction).
 
 use crate::extension::Extensions;
-use crate::field::{self, Field, Rule, Segment, Slot};
+use crate::field::{self, Class, Field, Rule, Segment, Slot};
 
 /// What an instruction does, as far as others than its handler must know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub struct Row {
     pub len: u8,
     /// The opcode that engines execute in its place; its own if it is not a form of another.
     pub stands_for: Opcode,
+    /// Whether the destination is an integer register.
+    pub writes_integer: bool,
     /// Where the operands stand, for decoding.
     pub(crate) plan: Plan,
 }
@@ -72,6 +74,17 @@ pub(crate) struct Register {
     pub shift: u8,
     pub mask: u8,
     pub bias: u8,
+}
+
+const fn writes_integer(fields: &[Field]) -> bool {
+    let mut i = 0;
+    while i < fields.len() {
+        if matches!(fields[i].slot, Slot::Rd | Slot::RdRs1) && matches!(fields[i].class, Class::X) {
+            return true;
+        }
+        i += 1;
+    }
+    false
 }
 
 impl Plan {
@@ -185,6 +198,7 @@ macro_rules! define {
                     fields: &[$(field::$field),*],
                     mask, value, len,
                     stands_for: Opcode::$op,
+                    writes_integer: writes_integer(&[$(field::$field),*]),
                     plan: Plan::new(&[$(field::$field),*]),
                 }
             },)*
@@ -198,6 +212,7 @@ macro_rules! define {
                     fields: &[$(field::$afield),*],
                     mask, value, len,
                     stands_for: Opcode::$target,
+                    writes_integer: writes_integer(&[$(field::$afield),*]),
                     plan: Plan::new(&[$(field::$afield),*]),
                 }
             },)*

@@ -32,7 +32,7 @@ mod space;
 
 pub use fault::{AccessKind, Fault, FaultCause};
 pub use host_maps::Mapping;
-pub use space::AddressSpace;
+pub use space::{AddressSpace, CodeRegion};
 
 /// An address in the guest's address space.
 pub type GuestAddr = u64;

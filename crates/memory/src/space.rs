@@ -30,6 +30,16 @@ pub struct AddressSpace {
     code_epoch: AtomicU64,
 }
 
+/// A run of executable pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeRegion {
+    /// Its addresses.
+    pub range: Range<GuestAddr>,
+    /// Whether code there may change without the guest changing its mappings: the
+    /// guest, or somebody who shares the memory, can write there.
+    pub writable: bool,
+}
+
 #[derive(Default)]
 struct State {
     regions: Regions,
@@ -344,11 +354,13 @@ impl AddressSpace {
         }
     }
 
-    /// Whether code at `addr` may change without the guest changing its mappings:
-    /// the guest, or somebody who shares the memory, can write there.
-    pub fn is_writable_code(&self, addr: GuestAddr) -> bool {
+    /// The executable mapping around `addr`. It stays as it is until
+    /// [`code_epoch`](Self::code_epoch) changes.
+    pub fn code_region(&self, addr: GuestAddr) -> Option<CodeRegion> {
         let state = self.state.read();
-        state.regions.at(addr).is_some_and(|(_, a)| a.shared || a.prot & PROT_WRITE != 0)
+        let (range, attributes) = state.regions.at(addr)?;
+        let writable = attributes.shared || attributes.prot & PROT_WRITE != 0;
+        (attributes.prot & PROT_EXEC != 0).then_some(CodeRegion { range, writable })
     }
 
     /// A number that changes whenever executable mappings do. To be compared

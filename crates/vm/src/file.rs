@@ -4,6 +4,7 @@ use crate::error::Error;
 use rvrun_decoder::elf::{Image, Source};
 use std::fs::File;
 use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -63,5 +64,11 @@ impl ProgramFile {
         }
         let image = Image::parse(&Reader(&file)).map_err(|e| Error::elf(path.clone(), e))?;
         Ok(Self { path, file, image })
+    }
+
+    /// The file's absolute path without symbolic links, as the host's kernel knows it.
+    pub fn resolved_path(&self) -> PathBuf {
+        let link = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        std::fs::read_link(link).or_else(|_| self.path.canonicalize()).unwrap_or(self.path.clone())
     }
 }

@@ -13,7 +13,7 @@ use rvrun_memory::AddressSpace;
 use rvrun_syscall::{Config, Outcome, ProcessImage, Strace, Task, dispatch};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// How a guest process ended.
@@ -106,7 +106,7 @@ fn load(
     let top = loader::map_stack(space, size, file.image.executable_stack)?;
     let top = top - random(1 << 9) * 16;
 
-    let path = absolute(&program.path);
+    let path = file.resolved_path();
     let argv0 = program.argv0.unwrap_or_else(|| program.path.clone().into_os_string());
     let args: Vec<Vec<u8>> =
         std::iter::once(argv0).chain(program.args).map(OsString::into_vec).collect();
@@ -175,10 +175,6 @@ fn open_interpreter(
         },
         other => other,
     })
-}
-
-fn absolute(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
 }
 
 /// Numbers below the one asked for, drawn from `seed`; all 0 if that is 0.
