@@ -36,6 +36,19 @@ pub fn aslr_disabled() -> bool {
     personality != -1 && personality & libc::ADDR_NO_RANDOMIZE != 0
 }
 
+/// Asks the host for the pages of `memory` now, all at once, rather than one fault
+/// at a time (madvise(2), `MADV_POPULATE_WRITE`). A host that will not leaves them to faults.
+pub fn populate<T>(memory: &mut [std::mem::MaybeUninit<T>]) {
+    const PAGE: usize = 4096;
+    let range = memory.as_mut_ptr_range();
+    let start = (range.start as usize).next_multiple_of(PAGE);
+    let end = range.end as usize & !(PAGE - 1);
+    if start < end {
+        // SAFETY: the advice reads and writes nothing, and these pages are the slice's own.
+        unsafe { libc::madvise(start as *mut _, end - start, libc::MADV_POPULATE_WRITE) };
+    }
+}
+
 /// Ends the process by a signal's default action, so that its parent sees that signal.
 ///
 /// For signals whose default action is not to end the process, or that the

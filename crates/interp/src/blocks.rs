@@ -11,15 +11,16 @@ use crate::predecode;
 use crate::slot::{Link, Slot};
 use rustc_hash::{FxHashMap, FxHasher};
 use rvrun_decoder::{Block, MAX_BLOCK_BYTES};
+use rvrun_host::process::populate;
 use std::hash::Hasher;
 use std::ops::Range;
 use std::ptr;
 
-/// Slots of one chunk: 1 MiB.
-const CHUNK_SLOTS: usize = 1 << 16;
+/// Slots of one chunk: 256 KiB, enough for a small program.
+const CHUNK_SLOTS: usize = 1 << 14;
 /// All slots: 128 MiB. The text of large programs (compilers, browsers) takes
 /// about four bytes of slots a byte of code that was executed.
-const MAX_SLOTS: usize = 128 * CHUNK_SLOTS;
+const MAX_SLOTS: usize = 512 * CHUNK_SLOTS;
 
 const PAGE: u64 = 4096;
 
@@ -78,7 +79,8 @@ impl Blocks {
         let chunk = match self.chunks.last_mut() {
             Some(chunk) if chunk.slots.len() + self.scratch.len() <= CHUNK_SLOTS => chunk,
             _ => {
-                let slots = Vec::with_capacity(CHUNK_SLOTS);
+                let mut slots = Vec::with_capacity(CHUNK_SLOTS);
+                populate(slots.spare_capacity_mut());
                 self.chunks.push(Chunk { slots, blocks: Vec::new() });
                 self.chunks.last_mut().expect("a chunk was just added")
             }

@@ -34,7 +34,9 @@ pub enum Exit {
     Attention,
 }
 
-const JUMP_CACHE_ENTRIES: usize = 4096;
+/// 128 KiB: large enough for allocators to map it fresh, so that only what is used
+/// takes memory.
+const JUMP_CACHE_ENTRIES: usize = 8192;
 
 #[derive(Clone, Copy)]
 struct JumpCacheEntry {

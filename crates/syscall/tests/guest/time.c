@@ -18,7 +18,7 @@ static int64_t now(int clock) {
 
 static void clocks(void) {
     span at;
-    for (int clock = 0; clock <= 12; clock++) {
+    for (int clock = 0; clock <= 7; clock++) {
         number(clock);
         show(": clock_gettime", sys(clock_gettime, clock, &at));
     }
