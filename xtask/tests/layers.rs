@@ -68,6 +68,9 @@ fn the_newcomers_map_names_every_crate() {
     let map = include_str!("../../docs/architecture.md");
     for directory in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../crates")).unwrap() {
         let name = directory.unwrap().file_name().into_string().unwrap();
-        assert!(map.contains(&format!("| `{name}`")), "docs/architecture.md does not explain {name}");
+        assert!(
+            map.contains(&format!("| `{name}`")),
+            "docs/architecture.md does not explain {name}"
+        );
     }
 }
