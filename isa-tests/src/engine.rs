@@ -1,0 +1,18 @@
+//! What can execute vectors.
+
+use crate::{Layout, State};
+
+/// Something that executes guest code.
+pub trait Engine {
+    /// Where this engine has the memory of a vector.
+    fn layout(&self) -> Layout;
+
+    /// Puts `code` at the layout's `code` address, [`Layout::LANDING`] around it, and
+    /// `before` into the hart and the data page; runs until an exception, and returns
+    /// the state then.
+    ///
+    /// A breakpoint outside of `code` is how execution ends without an exception:
+    /// [`State::trap`] is `None` for it. `pc` is the address of the instruction that
+    /// caused the exception, for an environment call too.
+    fn run(&mut self, code: &[u8], before: &State) -> State;
+}

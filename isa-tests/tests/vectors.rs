@@ -1,0 +1,100 @@
+//! Runs every vector on every engine: a trial for each file and first instruction.
+
+mod engines;
+
+use engines::InterpreterEngine;
+use libtest_mimic::{Arguments, Failed, Trial};
+use rvrun_isa::Opcode;
+use rvrun_isa_tests::{Engine, Vector, VectorFile, differences, read_all};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::ExitCode;
+
+/// How many failures of a trial are printed.
+const SHOWN: usize = 10;
+
+/// An engine's name, and how to run vectors on the one that belongs to this thread.
+type Runner = (&'static str, fn(&mut dyn FnMut(&mut dyn Engine)));
+
+const RUNNERS: [Runner; 1] = [("interp", |run| {
+    thread_local! {
+        static ENGINE: RefCell<InterpreterEngine> = RefCell::new(InterpreterEngine::new());
+    }
+    ENGINE.with_borrow_mut(|engine| run(engine));
+})];
+
+/// The vectors of one file that begin with the same instruction, each with where it is.
+type Group = Vec<(String, Vector)>;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let files = match read_all() {
+        Ok(files) => files,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let missing = rows_without_vectors(&files);
+    let mut trials = vec![Trial::test("every_row_has_vectors", move || match missing.is_empty() {
+        true => Ok(()),
+        false => Err(format!("no vectors for: {}", missing.join(" ")).into()),
+    })];
+    for (engine, with_engine) in RUNNERS {
+        for (name, group) in groups(&files) {
+            let name = format!("{engine}::{name}");
+            trials.push(Trial::test(name, move || run_group(&group, with_engine)));
+        }
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn groups(files: &[VectorFile]) -> BTreeMap<String, Group> {
+    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    for file in files {
+        for (number, vector) in file.vectors() {
+            let mnemonic = vector.code[0].text.split_whitespace().next().unwrap_or_default();
+            let place = format!("{}.txt:{number}", file.name);
+            let group = groups.entry(format!("{}::{mnemonic}", file.name)).or_default();
+            group.push((place, vector.clone()));
+        }
+    }
+    groups
+}
+
+fn rows_without_vectors(files: &[VectorFile]) -> Vec<&'static str> {
+    let vectors = files.iter().flat_map(VectorFile::vectors);
+    let covered: BTreeSet<Opcode> =
+        vectors.flat_map(|(_, v)| v.code.iter().filter_map(|c| c.opcode)).collect();
+    Opcode::all().filter(|o| !covered.contains(o)).map(|o| o.row().name).collect()
+}
+
+fn run_group(
+    group: &Group,
+    with_engine: fn(&mut dyn FnMut(&mut dyn Engine)),
+) -> Result<(), Failed> {
+    let mut failures = Vec::new();
+    with_engine(&mut |engine| {
+        for (place, vector) in group {
+            let problems = run(vector, engine);
+            if !problems.is_empty() {
+                failures.push(format!("{place}: {vector}\n    {}", problems.join("\n    ")));
+            }
+        }
+    });
+    if failures.is_empty() {
+        return Ok(());
+    }
+    let shown = failures.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("\n");
+    Err(format!("{} of {} vectors fail\n{shown}", failures.len(), group.len()).into())
+}
+
+/// Runs one vector; returns what is wrong.
+fn run(vector: &Vector, engine: &mut dyn Engine) -> Vec<String> {
+    let layout = engine.layout();
+    let got = engine.run(&vector.bytes(), &vector.before(layout));
+    match vector.expected(layout, &got) {
+        Some(expected) => differences(layout, &expected, &got),
+        None => vec!["the line expects nothing yet: cargo xtask vectors --bless".into()],
+    }
+}
