@@ -1,0 +1,37 @@
+//! Every kernel computes on the interpreter what it computes natively.
+
+use rvrun_benches::Kernel;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// A line a kernel: its name, and the checksum that it prints natively after one round.
+const CHECKSUMS: &str = include_str!("../kernels/checksums.txt");
+
+fn lines() -> impl Iterator<Item = (&'static str, &'static str)> {
+    CHECKSUMS.lines().map(|line| line.split_once(' ').expect("a name and a checksum"))
+}
+
+#[test]
+fn kernels_compute_what_they_compute_natively() {
+    for (name, checksum) in lines() {
+        let outcome = Kernel::open(name).unwrap().run(1);
+        assert_eq!(String::from_utf8_lossy(&outcome.output).trim_end(), checksum, "{name}");
+        assert_eq!(outcome.status, 0, "{name}");
+        assert!(outcome.instructions > 0, "{name}");
+    }
+}
+
+#[test]
+fn every_kernel_is_built_and_has_a_checksum() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels");
+    let sources: BTreeSet<String> = std::fs::read_dir(&directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter_map(|file| file.strip_suffix(".c").map(str::to_owned))
+        .collect();
+    let listed: BTreeSet<String> = lines().map(|(name, _)| name.to_owned()).collect();
+    assert_eq!(sources, listed);
+    for name in sources {
+        assert!(directory.join(&name).is_file(), "{name} is not built");
+    }
+}
