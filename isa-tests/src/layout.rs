@@ -61,6 +61,12 @@ impl Layout {
                 }
     }
 
+    /// Whether an address is in one of the mappings.
+    pub const fn is_mapped(self, addr: u64) -> bool {
+        let page = addr.wrapping_sub(self.base) / Self::PAGE;
+        matches!(page, 1 | 2 | 4 | 6)
+    }
+
     /// The offset in the data page of `len` bytes at `addr`, if they are in it.
     pub fn data_offset(self, addr: u64, len: u64) -> Option<usize> {
         let offset = addr.wrapping_sub(self.address(Symbol::Data));

@@ -70,21 +70,30 @@ impl Vector {
         self.after = Some(After { changes, trap });
     }
 
-    /// Relative to a symbol if it is near one; to `code` if the code computes addresses from its own.
+    /// Relative to a symbol if it is near one; to `code` from afar if the code computes addresses from its own.
     fn symbolic(&self, layout: Layout, bits: u64) -> Value {
         let from = |symbol| bits.wrapping_sub(layout.address(symbol)) as i64;
-        let code_reach = if self.uses_pc() { 1 << 31 } else { Layout::PAGE as i64 };
-        let reach = |symbol| if symbol == Symbol::Code { code_reach } else { 2048 };
+        let reach = |symbol| if symbol == Symbol::Code { self.code_reach() } else { 2048 };
+        if (-4096..=4096).contains(&(bits as i64)) {
+            return Value::from(bits);
+        }
         [Symbol::Data, Symbol::Hole, Symbol::Rom, Symbol::Code]
             .into_iter()
             .find(|&symbol| (-reach(symbol)..=reach(symbol)).contains(&from(symbol)))
             .map_or(Value::from(bits), |symbol| Value::at(symbol, from(symbol)))
     }
 
-    fn uses_pc(&self) -> bool {
-        self.code.iter().filter_map(|c| c.opcode).any(|opcode| {
-            opcode == Opcode::Auipc || matches!(opcode.row().kind, Kind::Jump | Kind::Branch)
-        })
+    /// How far from the code an address can be that is computed from the code's.
+    fn code_reach(&self) -> i64 {
+        let opcodes = self.code.iter().filter_map(|c| c.opcode);
+        opcodes
+            .map(|opcode| match (opcode, opcode.row().kind) {
+                (Opcode::Auipc, _) => 1 << 31,
+                (_, Kind::Jump | Kind::Branch) => 1 << 21,
+                _ => 4096,
+            })
+            .max()
+            .unwrap_or(4096)
     }
 
     /// What has changed in the data page: in the pieces that the line itself names, then in the largest ones.

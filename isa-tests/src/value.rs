@@ -94,10 +94,17 @@ fn box_single(bits: u32) -> u64 {
 
 /// A half with the single's value, if there is one.
 fn half_from_single(single: f32) -> Option<u16> {
-    (0..=0x7bff)
-        .chain([0x7c00])
-        .map(|magnitude| magnitude | if single.is_sign_negative() { 0x8000 } else { 0 })
-        .find(|&half| single_from_half(half).to_bits() == single.to_bits())
+    let (mut low, mut high) = (0u16, 0x7c00);
+    while low < high {
+        let middle = low.midpoint(high);
+        if single_from_half(middle) < single.abs() {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    let half = if single.is_sign_negative() { low | 0x8000 } else { low };
+    (single_from_half(half).to_bits() == single.to_bits()).then_some(half)
 }
 
 fn single_from_half(half: u16) -> f32 {

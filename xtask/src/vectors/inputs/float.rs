@@ -54,9 +54,12 @@ const WIDE: &[&str] = &[
     "-65520",
 ];
 
-/// The format of the sources: the last letter of the mnemonic that is one.
+/// The format of the sources: the last letter of the mnemonic that is one; `fmv.x.w` moves a single.
 fn source_format(lines: &Lines) -> Option<&'static Format> {
-    lines.meaning().row().name.rsplit('_').find_map(format)
+    match lines.meaning().row().name {
+        "fmv_x_w" => format("s"),
+        name => name.rsplit('_').find_map(format),
+    }
 }
 
 /// All values of one source: for conversions to integers, those around their limits too.
@@ -85,7 +88,7 @@ fn unary(lines: &Lines, format: &Format) -> Vec<String> {
 
 /// Each rounding mode, in the instruction and in `frm`, on values where it matters.
 fn roundings(lines: &mut Lines, plain: Instruction, inputs: &[Before]) {
-    let chosen = some(inputs, 9);
+    let chosen = some(inputs, 12);
     for rm in 0..5 {
         for before in &chosen {
             lines.add(Instruction { rm, ..plain }, before);
