@@ -13,10 +13,11 @@ use std::process::ExitCode;
 /// How many failures of a trial are printed.
 const SHOWN: usize = 10;
 
-/// An engine's name, and how to run vectors on the one that belongs to this thread.
-type Runner = (&'static str, fn(&mut dyn FnMut(&mut dyn Engine)));
+/// Calls a function with the engine that belongs to this thread.
+type WithEngine = fn(&mut dyn FnMut(&mut dyn Engine));
 
-const RUNNERS: [Runner; 1] = [("interp", |run| {
+/// The engines with their names. Another one is another entry.
+const ENGINES: [(&str, WithEngine); 1] = [("interp", |run| {
     thread_local! {
         static ENGINE: RefCell<InterpreterEngine> = RefCell::new(InterpreterEngine::new());
     }
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
         true => Ok(()),
         false => Err(format!("no vectors for: {}", missing.join(" ")).into()),
     })];
-    for (engine, with_engine) in RUNNERS {
+    for (engine, with_engine) in ENGINES {
         for (name, group) in groups(&files) {
             let name = format!("{engine}::{name}");
             trials.push(Trial::test(name, move || run_group(&group, with_engine)));
@@ -69,10 +70,7 @@ fn rows_without_vectors(files: &[VectorFile]) -> Vec<&'static str> {
     Opcode::all().filter(|o| !covered.contains(o)).map(|o| o.row().name).collect()
 }
 
-fn run_group(
-    group: &Group,
-    with_engine: fn(&mut dyn FnMut(&mut dyn Engine)),
-) -> Result<(), Failed> {
+fn run_group(group: &Group, with_engine: WithEngine) -> Result<(), Failed> {
     let mut failures = Vec::new();
     with_engine(&mut |engine| {
         for (place, vector) in group {

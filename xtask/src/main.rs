@@ -6,6 +6,7 @@ mod bench;
 mod guests;
 mod programs;
 mod sysroot;
+mod vectors;
 
 use anyhow::Result;
 use clap::Parser;
@@ -22,6 +23,8 @@ enum Task {
     Programs(programs::Arguments),
     /// Measure rvrun against native programs, and QEMU where it is installed
     Bench(bench::Arguments),
+    /// Compare the instruction vectors with QEMU, or take their expectations from it
+    Vectors(vectors::Arguments),
 }
 
 fn main() -> Result<()> {
@@ -30,5 +33,6 @@ fn main() -> Result<()> {
         Task::Guests(arguments) => guests::run(&arguments),
         Task::Programs(arguments) => programs::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Vectors(arguments) => vectors::run(&arguments),
     }
 }

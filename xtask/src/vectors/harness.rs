@@ -250,3 +250,24 @@ fn put_next_vector(text: &mut Text) -> Result<()> {
     }
     text.jump(LAYOUT.address(Symbol::Code))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_harness_is_an_executable_whose_entry_is_in_its_code() {
+        let file = executable().unwrap();
+        assert_eq!(&file[..4], b"\x7fELF");
+        let entry = u64::from_le_bytes(file[24..32].try_into().unwrap());
+        assert!((TEXT..TEXT + PAGE).contains(&entry));
+        let (text, _) = text().unwrap();
+        assert!(text.len() <= PAGE as usize, "the variables follow");
+    }
+
+    #[test]
+    fn a_record_fills_what_the_harness_reads() {
+        let before = State::unset(LAYOUT);
+        assert_eq!(record(&[1, 0], &before).len() as u64, RECORD_BYTES + PAGE);
+    }
+}

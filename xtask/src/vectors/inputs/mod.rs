@@ -23,7 +23,7 @@ pub fn add_missing(directory: &Path) -> Result<()> {
         let path = directory.join(format!("{name}.txt"));
         let mut file = match path.exists() {
             true => VectorFile::read(&path)?,
-            false => VectorFile { path, name: name.into(), lines: vec![title(name)] },
+            false => VectorFile { path, name: name.into(), lines: title(name) },
         };
         for row in rows {
             add_to_section(&mut file, row)?;
@@ -38,9 +38,10 @@ fn file_of(row: &'static Row) -> &'static str {
     row.extensions.names().next().unwrap_or("i")
 }
 
-fn title(name: &str) -> Line {
+fn title(name: &str) -> Vec<Line> {
     let what = Extensions::NAMED.iter().find(|e| e.1 == name).map_or("", |e| e.2);
-    Line::Other(format!("# {what}"))
+    let manual = "# How to read a line: isa-tests/src/lib.rs.";
+    vec![Line::Other(format!("# {what}")), Line::Other(manual.into())]
 }
 
 fn add_to_section(file: &mut VectorFile, row: &'static Row) -> Result<()> {
@@ -172,4 +173,30 @@ fn immediates(field: &Field) -> Vec<i32> {
     list.sort_unstable();
     list.dedup();
     list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_lines_are_vectors_of_their_row() {
+        for row in &ROWS {
+            for line in lines_for(row) {
+                let vector: Vector = line.parse().unwrap_or_else(|e| panic!("{line}: {e}"));
+                assert_eq!(vector.code[0].opcode, Some(row.opcode), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_files_have_all_generated_lines() {
+        let files = rvrun_isa_tests::read_all().unwrap();
+        let known: HashSet<String> =
+            files.iter().flat_map(VectorFile::vectors).map(|(_, v)| key(v)).collect();
+        for line in ROWS.iter().flat_map(lines_for) {
+            let key = key(&line.parse().unwrap());
+            assert!(known.contains(&key), "{line}: cargo xtask vectors --generate --bless");
+        }
+    }
 }
