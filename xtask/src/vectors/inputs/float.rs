@@ -39,6 +39,7 @@ pub fn float(lines: &mut Lines) {
     if lines.field(Slot::Rm).is_some() {
         roundings(lines, plain, &inputs);
     }
+    dynamic_modes(lines, plain, &inputs);
     shapes(lines, plain, &inputs);
 }
 
@@ -101,6 +102,27 @@ fn roundings(lines: &mut Lines, plain: Instruction, inputs: &[Before]) {
         let mut before = inputs[0].clone();
         before.push(("frm".into(), invalid.into()));
         lines.add(plain, &before);
+    }
+}
+
+/// Modes in `frm` that hosts lack, for which engines may have code of their own: with
+/// all instructions, whether they round or not, and with a mode in the instruction.
+fn dynamic_modes(lines: &mut Lines, plain: Instruction, inputs: &[Before]) {
+    let with_frm = |before: &Before, frm: &str| {
+        let mut before = before.clone();
+        before.push(("frm".into(), frm.into()));
+        before
+    };
+    for before in some(inputs, 15) {
+        lines.add(plain, &with_frm(&before, "rmm"));
+    }
+    if lines.field(Slot::Rm).is_some() {
+        for (rm, frm) in [(0, "rmm"), (3, "rmm"), (2, "5"), (1, "7"), (4, "rup")] {
+            let before = &inputs[inputs.len() / 3];
+            lines.add(Instruction { rm, ..plain }, &with_frm(before, frm));
+        }
+    } else {
+        lines.add(plain, &with_frm(&inputs[0], "5"));
     }
 }
 

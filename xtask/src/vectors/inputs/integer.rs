@@ -2,7 +2,7 @@
 
 use super::values::{INTEGERS, PAIRS};
 use super::{Lines, immediates, some};
-use rvrun_isa::field::{Class, Slot};
+use rvrun_isa::field::{Class, Field, Slot};
 use rvrun_isa::{Instruction, X_NAMES};
 
 fn x(register: u8, value: &str) -> (String, String) {
@@ -25,15 +25,13 @@ fn sources(lines: &Lines, i: Instruction, a: &str, b: &str) -> Vec<(String, Stri
 /// Computations.
 pub fn alu(lines: &mut Lines) {
     let plain = lines.plain();
-    let has = |slot| lines.row.fields.iter().any(|f| f.slot == slot && f.class == Class::X);
-    let one = has(Slot::Rs1)
-        || has(Slot::RdRs1)
-        || lines
-            .row
-            .fields
-            .iter()
-            .any(|f| f.slot == Slot::RdRs1 || f.slot == Slot::Rs1 && f.bias != 0);
-    let two = has(Slot::Rs2);
+    // Of the operands without bits, x0 needs no value.
+    let reads = |slot| {
+        let needs = |f: &Field| f.class == Class::X || f.class == Class::Implied && f.bias != 0;
+        lines.row.fields.iter().any(|f| f.slot == slot && needs(f))
+    };
+    let one = reads(Slot::Rs1) || reads(Slot::RdRs1);
+    let two = lines.row.fields.iter().any(|f| f.slot == Slot::Rs2 && f.class == Class::X);
     if let Some(field) = lines.field(Slot::Imm) {
         let list = immediates(field);
         let values =

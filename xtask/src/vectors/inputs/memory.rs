@@ -79,7 +79,7 @@ fn addresses(lines: &mut Lines, plain: Instruction, width: i64, memory: &(String
             &[base(i, relative("data", 256 + target, i.imm)), memory.clone(), source(lines, i)],
         );
     }
-    // Which byte of a block an operation on it reports is nobody's business.
+    // The manual does not say which byte of a block is reported.
     let middle = if lines.row.name.starts_with("cbo_") { 0 } else { 16 };
     for offset in [0, middle, -width + 1, -width] {
         lines.add(i, &[base(i, relative("hole", offset, i.imm)), source(lines, i)]);
