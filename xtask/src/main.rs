@@ -10,6 +10,7 @@ mod vectors;
 
 use anyhow::Result;
 use clap::Parser;
+use std::path::{Path, PathBuf};
 
 /// Developer tasks of rvrun.
 #[derive(Parser)]
@@ -35,4 +36,9 @@ fn main() -> Result<()> {
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Vectors(arguments) => vectors::run(&arguments),
     }
+}
+
+/// The directory of the workspace.
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("xtask has a parent")
 }
