@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod build;
 mod guests;
 mod programs;
 mod sysroot;

@@ -66,8 +66,7 @@ pub fn unpack(
         Some(mirror) => mirror.to_owned(),
         None => own_mirror()?,
     };
-    let apt = Apt::new(arch, suite, &mirror)?;
-    apt.run(&["update", "-qq"], "cannot get the lists of packages")?;
+    let apt = Apt::with_lists(arch, suite, &mirror)?;
     let wanted: Vec<&str> = ALWAYS.iter().chain(packages).copied().collect();
     let files = apt.files(&wanted)?;
     apt.run(
@@ -107,6 +106,25 @@ struct Apt {
 }
 
 impl Apt {
+    /// Gets the lists of packages. Mirrors serve a release by its name and by its part
+    /// ("stable"), and may be in the midst of an update with one of the two.
+    fn with_lists(arch: &str, suite: &str, mirror: &str) -> Result<Self> {
+        for name in [suite, "stable", "oldstable", "testing"] {
+            let apt = Self::new(arch, name, mirror)?;
+            let updated = apt.run(&["update", "-qq"], "no lists");
+            if updated.is_ok() && (name == suite || apt.release()? == suite) {
+                return Ok(apt);
+            }
+        }
+        bail!("cannot get the lists of packages of {suite} for {arch}: apt says why above")
+    }
+
+    /// The name of the release that the lists are of.
+    fn release(&self) -> Result<String> {
+        let output = self.command().args(["indextargets", "--format", "$(CODENAME)"]).output()?;
+        Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
+    }
+
     fn new(arch: &str, suite: &str, mirror: &str) -> Result<Self> {
         if !Path::new(KEYRING).exists() {
             bail!("Debian's keys are missing: install the package debian-archive-keyring");

@@ -83,6 +83,15 @@ impl Sysroot {
         }
     }
 
+    /// Whether the guest knows a directory of the host by its path without the
+    /// sysroot. One that the rules above leave to the host keeps the host's name.
+    pub(crate) fn holds_directory(&self, host: &[u8]) -> bool {
+        self.strip(host).is_some_and(|guest| {
+            let [host, guest] = [host, guest].map(|path| Path::new(OsStr::from_bytes(path)));
+            !is_mount_point(host, guest)
+        })
+    }
+
     /// The host's path for an absolute path of the guest; none if it is the same.
     ///
     /// # Errors

@@ -108,7 +108,7 @@ impl Process {
     pub(crate) fn note_directory(&self) {
         let inside = self.sysroot.as_ref().is_some_and(|sysroot| {
             std::env::current_dir()
-                .is_ok_and(|directory| sysroot.strip(directory.as_os_str().as_bytes()).is_some())
+                .is_ok_and(|directory| sysroot.holds_directory(directory.as_os_str().as_bytes()))
         });
         self.inside_sysroot.store(inside, Ordering::Relaxed);
     }

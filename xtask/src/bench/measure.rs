@@ -1,8 +1,8 @@
 //! CPU time of a program and all its children, in turns.
 
-use crate::bench::build::{self, Places};
 use crate::bench::contestant::Contestant;
 use crate::bench::kernels::host_flags;
+use crate::build::{self, Places};
 use anyhow::{Context, Result, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;

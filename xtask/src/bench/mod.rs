@@ -6,13 +6,13 @@
 //! has the medians of these ratios. So a machine that is slower for a minute
 //! does not favour anybody.
 
-mod build;
 mod contestant;
 mod kernels;
 mod machine;
 mod measure;
 mod report;
 
+use crate::build;
 use anyhow::{Result, ensure};
 use contestant::Contestant;
 use kernels::Kernel;

@@ -153,3 +153,17 @@ fn the_guests_view_has_no_sysroot() {
     assert_eq!(strip("/usr").as_deref(), Some("/usr"));
     assert_eq!(strip("2/usr"), None);
 }
+
+#[test]
+fn an_empty_directory_that_the_host_has_too_keeps_the_hosts_name() {
+    let scene = Scene::new("holds");
+    let on_host = scene.base.join("host");
+    let shadow = scene.base.join("root").join(on_host.strip_prefix("/").unwrap());
+    fs::create_dir_all(&shadow).unwrap();
+    let shadow_name = shadow.as_os_str().as_bytes();
+    assert!(!scene.sysroot.holds_directory(shadow_name));
+    assert!(!scene.sysroot.holds_directory(on_host.as_os_str().as_bytes()));
+    fs::write(shadow.join("file"), "").unwrap();
+    assert!(scene.sysroot.holds_directory(shadow_name));
+    assert!(scene.sysroot.holds_directory(scene.base.join("root/etc").as_os_str().as_bytes()));
+}
