@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 /// Packages that both sides have.
-const PACKAGES: [&str; 14] = [
+const PACKAGES: [&str; 18] = [
     "busybox-static",
     "coreutils",
     "bash",
@@ -25,9 +25,16 @@ const PACKAGES: [&str; 14] = [
     "zstd",
     "gzip",
     "openssl",
+    "dash",
+    "diffutils",
+    "findutils",
+    "libc-bin",
 ];
 /// What a script may take, as `timeout(1)` has it.
 const LIMIT: [&str; 3] = ["--kill-after=5", "300", "env"];
+/// Files that maintainer scripts would write.
+const USERS: [(&str, &str); 2] =
+    [("etc/passwd", "root:x:0:0:root:/root:/bin/bash\n"), ("etc/group", "root:x:0:\n")];
 /// Every input's time of modification: scripts print it.
 const MODIFIED: Duration = Duration::from_secs(1_600_000_000);
 
@@ -135,7 +142,12 @@ fn root(directory: &Path, arch: &str, compiler: &str, mirror: Option<&str>) -> R
     let stamp = directory.join(format!("{arch}.packages"));
     if !fs::read_to_string(&stamp).is_ok_and(|made| made == packages.join(" ")) {
         sysroot::unpack(&root, &packages, arch, "trixie", mirror)?;
-        fs::create_dir_all(root.join("case"))?;
+        for directory in ["case", "tmp", "dev", "proc"] {
+            fs::create_dir_all(root.join(directory))?;
+        }
+        for (file, line) in USERS {
+            fs::write(root.join(file), line)?;
+        }
         fs::write(&stamp, packages.join(" "))?;
     }
     Ok(root.canonicalize()?)
