@@ -1,3 +1,4 @@
+/* build: -O1 -static -nostdlib -fno-builtin */
 /* Directories, links, metadata, extended attributes. */
 #include "guest.h"
 #include <asm/stat.h>

@@ -1,3 +1,4 @@
+/* build: -O1 -static -nostdlib -fno-builtin */
 /* Files and descriptors. */
 #include "guest.h"
 #include <linux/fs.h>

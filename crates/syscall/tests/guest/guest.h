@@ -5,9 +5,11 @@
  * that does what it should; structures come from the kernel's own headers, so
  * each architecture uses its own layout. */
 #pragma once
+#pragma GCC diagnostic ignored "-Wunused-function" /* no program uses every helper */
 #include <asm/errno.h>
 #include <asm/unistd.h>
 #include <linux/fcntl.h>
+#include <linux/stat.h>
 #include <linux/types.h>
 #include <stddef.h>
 #include <stdint.h>

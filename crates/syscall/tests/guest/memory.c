@@ -1,3 +1,4 @@
+/* build: -O1 -static -nostdlib -fno-builtin */
 /* Mappings and the heap. Faults are found by a child that dies of them. */
 #include "guest.h"
 #include <asm/mman.h>

@@ -1,3 +1,4 @@
+/* build: -O1 -static -nostdlib -fno-builtin */
 /* Pipes, waiting for descriptors, event descriptors. */
 #include "guest.h"
 #include <asm/poll.h>

@@ -1,3 +1,4 @@
+/* build: -O1 -static -nostdlib -fno-builtin */
 /* Clocks, sleeping, timers that need no signal handler. */
 #include "guest.h"
 #include <asm/signal.h>
