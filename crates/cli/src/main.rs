@@ -26,6 +26,7 @@ const VM_FAILURE: u8 = 125;
 #[expect(unsafe_code, reason = "a C `main` has to have that name")]
 #[unsafe(no_mangle)]
 extern "C" fn main() -> i32 {
+    rvrun::keep_heap_high();
     i32::from(run())
 }
 

@@ -7,25 +7,21 @@ use rvrun_isa::{Extensions, Instruction, Kind, Opcode, decode, length};
 /// its block fits a byte when counted in parcels of 16 bits.
 pub const MAX_BLOCK_BYTES: u64 = 512;
 
-/// Bytes fetched at once: most blocks are shorter.
-const WINDOW: usize = 64;
-
 /// Lifts the block at `pc`, into the memory of an earlier one's body.
 ///
-/// `fetch` copies code at an address into a buffer and returns how many bytes
-/// it could read, fewer than asked for at the end of executable memory and none
-/// where nothing can be executed.
+/// `fetch` reads the instruction at an address: 32 bits, of which a compressed
+/// instruction needs only the low half to be executable memory. It gives nothing
+/// where the instruction cannot be fetched as a whole.
 pub fn lift(
     pc: u64,
     isa: Extensions,
     mut body: Vec<Instruction>,
-    fetch: impl FnMut(u64, &mut [u8]) -> usize,
+    mut fetch: impl FnMut(u64) -> Option<u32>,
 ) -> Block {
-    let mut code = Window { fetch, bytes: [0; WINDOW], start: pc, len: 0 };
     body.clear();
     let mut at = pc;
     let (terminator, end) = loop {
-        let Some(bits) = code.instruction(at) else {
+        let Some(bits) = fetch(at) else {
             break (Terminator::FetchFault, at);
         };
         let next = at.wrapping_add(u64::from(length(bits as u16)));
@@ -71,35 +67,6 @@ fn is_link_register(register: u8) -> bool {
     matches!(register, 1 | 5)
 }
 
-/// Code bytes fetched ahead.
-struct Window<F> {
-    fetch: F,
-    bytes: [u8; WINDOW],
-    start: u64,
-    len: usize,
-}
-
-impl<F: FnMut(u64, &mut [u8]) -> usize> Window<F> {
-    /// The 32 bits at `pc`, of which a compressed instruction needs only the
-    /// low half to be there. `None` if not even those can be fetched.
-    fn instruction(&mut self, pc: u64) -> Option<u32> {
-        let mut offset = pc.wrapping_sub(self.start) as usize;
-        if offset + 4 > self.len {
-            self.start = pc;
-            self.len = (self.fetch)(pc, &mut self.bytes).min(WINDOW);
-            offset = 0;
-        }
-        let available = &self.bytes[offset..self.len.max(offset)];
-        match *available {
-            [a, b, c, d, ..] => Some(u32::from_le_bytes([a, b, c, d])),
-            [a, b, ..] if length(u16::from_le_bytes([a, b])) == 2 => {
-                Some(u16::from_le_bytes([a, b]).into())
-            }
-            _ => None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,11 +84,14 @@ mod tests {
 
     fn lift_bytes(bytes: &[u8]) -> Block {
         let base = 0x1000;
-        lift(base, Extensions::ALL, Vec::new(), |pc, buffer| {
-            let rest = bytes.get((pc - base) as usize..).unwrap_or(&[]);
-            let n = rest.len().min(buffer.len());
-            buffer[..n].copy_from_slice(&rest[..n]);
-            n
+        lift(base, Extensions::ALL, Vec::new(), |pc| {
+            match *bytes.get((pc - base) as usize..).unwrap_or(&[]) {
+                [a, b, c, d, ..] => Some(u32::from_le_bytes([a, b, c, d])),
+                [a, b, ..] if length(u16::from_le_bytes([a, b])) == 2 => {
+                    Some(u16::from_le_bytes([a, b]).into())
+                }
+                _ => None,
+            }
         })
     }
 
@@ -189,10 +159,7 @@ mod tests {
 
     #[test]
     fn lifting_goes_on_past_the_end_of_the_address_space_without_overflow() {
-        let block = lift(u64::MAX - 1, Extensions::ALL, Vec::new(), |_, buffer| {
-            buffer[..2].copy_from_slice(&[0x01, 0x00]);
-            2
-        });
+        let block = lift(u64::MAX - 1, Extensions::ALL, Vec::new(), |_| Some(0x0001));
         assert_eq!(block.end.wrapping_sub(block.pc), block.body.len() as u64 * 2);
         assert!(block.end < MAX_BLOCK_BYTES);
     }

@@ -49,6 +49,26 @@ pub fn populate<T>(memory: &mut [std::mem::MaybeUninit<T>]) {
     }
 }
 
+/// Keeps the heap out of low memory, where the wild pointers of a guest that lost
+/// its upper halves would find it: with the page at the program break taken, brk(2)
+/// fails and malloc(3) asks for mappings instead, which are high and at random places.
+///
+/// To be called before the first allocation. Should the page be taken already, or
+/// the host refuse it, the heap is where it would have been.
+pub fn keep_heap_high() {
+    const PAGE: usize = 4096;
+    // SAFETY: asks for the program break without moving it; the mapping replaces nothing
+    // and nobody uses it.
+    unsafe {
+        let end = (libc::sbrk(0) as usize).next_multiple_of(PAGE);
+        let flags = libc::MAP_PRIVATE
+            | libc::MAP_ANONYMOUS
+            | libc::MAP_NORESERVE
+            | libc::MAP_FIXED_NOREPLACE;
+        libc::mmap(end as *mut _, PAGE, libc::PROT_NONE, flags, -1, 0);
+    }
+}
+
 /// Ends the process by a signal's default action, so that its parent sees that signal.
 ///
 /// For signals whose default action is not to end the process, or that the

@@ -4,39 +4,56 @@
 //! Slots live in chunks that never move, so links are plain pointers. A dropped
 //! block is unlinked from its predecessors and forgotten, but its slots stay
 //! until the store is cleared as a whole; that happens when it outgrows
-//! [`MAX_SLOTS`]. Nothing here may be called while handlers run, except through
+//! [`MAX_CHUNKS`]. Nothing here may be called while handlers run, except through
 //! the interpreter's own loop after they have stopped.
 
 use crate::predecode;
 use crate::slot::{Link, Slot};
-use rustc_hash::{FxHashMap, FxHasher};
+use hashbrown::HashTable;
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHasher};
 use rvrun_decoder::{Block, MAX_BLOCK_BYTES};
 use rvrun_host::process::populate;
-use std::hash::Hasher;
+use std::hash::{BuildHasher, Hasher};
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::ptr;
 
-/// Slots of one chunk: 256 KiB, enough for a small program.
-const CHUNK_SLOTS: usize = 1 << 14;
-/// All slots: 128 MiB. The text of large programs (compilers, browsers) takes
+/// Blocks that there is room for at first: a small program has no more.
+const FIRST_BLOCKS: usize = 896;
+/// Slots of a chunk: 64 KiB.
+const CHUNK_SLOTS: usize = 1 << 12;
+/// All chunks: 128 MiB. The text of large programs (compilers, browsers) takes
 /// about four bytes of slots a byte of code that was executed.
-const MAX_SLOTS: usize = 512 * CHUNK_SLOTS;
+const MAX_CHUNKS: usize = 2048;
 
 const PAGE: u64 = 4096;
 
 /// Index of a block.
 type Id = u32;
+/// No block's index.
+const NONE: Id = Id::MAX;
 
 struct Entry {
     pc: u64,
-    end: u64,
+    /// Bytes of guest code.
+    length: u16,
+    /// The next one of the blocks that begin in the same page, or [`NONE`].
+    next_in_page: Id,
     /// The first op.
     slots: *const Slot,
     /// Links of other blocks that lead here: few blocks have more than two.
     incoming: [*mut Link; 2],
-    more_incoming: Vec<*mut Link>,
+    #[expect(clippy::box_collection, reason = "entries are many, and this is rarely there")]
+    more_incoming: Option<Box<Vec<*mut Link>>>,
     /// Hash of the guest bytes, for code that the guest may write in place.
-    content: Option<u64>,
+    content: Option<NonZeroU64>,
+}
+
+impl Entry {
+    /// Address behind the block.
+    fn end(&self) -> u64 {
+        self.pc.wrapping_add(self.length.into())
+    }
 }
 
 struct Chunk {
@@ -49,18 +66,21 @@ struct Chunk {
 pub struct Blocks {
     chunks: Vec<Chunk>,
     entries: Vec<Entry>,
-    by_pc: FxHashMap<u64, Id>,
-    /// The same by the page in which they begin, to find what a change of code touches.
-    by_page: FxHashMap<u64, Vec<Id>>,
+    by_pc: HashTable<Id>,
+    /// A block of each page in which some begin, to find what a change of code
+    /// touches; the others of that page follow it in a list.
+    by_page: FxHashMap<u64, Id>,
     scratch: Vec<Slot>,
 }
 
 impl Blocks {
     pub fn new() -> Self {
+        let mut entries = Vec::with_capacity(FIRST_BLOCKS);
+        populate(entries.spare_capacity_mut());
         Self {
             chunks: Vec::new(),
-            entries: Vec::new(),
-            by_pc: FxHashMap::default(),
+            entries,
+            by_pc: HashTable::with_capacity(FIRST_BLOCKS),
             by_page: FxHashMap::default(),
             scratch: Vec::new(),
         }
@@ -68,16 +88,27 @@ impl Blocks {
 
     /// The block at `pc`, if there is one.
     pub fn get(&self, pc: u64) -> Option<*const Slot> {
-        self.by_pc.get(&pc).map(|id| self.entries[*id as usize].slots)
+        self.find(pc).map(|id| self.entries[id as usize].slots)
+    }
+
+    fn find(&self, pc: u64) -> Option<Id> {
+        self.by_pc.find(hash_of_pc(pc), |id| self.entries[*id as usize].pc == pc).copied()
     }
 
     /// Adds a block. `content` is the hash of its bytes where they may change in place.
-    pub fn insert(&mut self, block: &Block, soft_float: bool, content: Option<u64>) -> *const Slot {
+    pub fn insert(
+        &mut self,
+        block: &Block,
+        soft_float: bool,
+        content: Option<NonZeroU64>,
+    ) -> *const Slot {
         self.scratch.clear();
         predecode::predecode(block, soft_float, &mut self.scratch);
         let id = self.entries.len() as Id;
         let chunk = match self.chunks.last_mut() {
-            Some(chunk) if chunk.slots.len() + self.scratch.len() <= CHUNK_SLOTS => chunk,
+            Some(chunk) if chunk.slots.capacity() - chunk.slots.len() >= self.scratch.len() => {
+                chunk
+            }
             _ => {
                 let mut slots = Vec::with_capacity(CHUNK_SLOTS);
                 populate(slots.spare_capacity_mut());
@@ -90,11 +121,13 @@ impl Blocks {
         chunk.slots.extend_from_slice(&self.scratch);
         chunk.blocks.push(id);
         let slots = chunk.slots[first..].as_ptr();
-        let Block { pc, end, .. } = *block;
-        let (incoming, more_incoming) = ([ptr::null_mut(); 2], Vec::new());
-        self.entries.push(Entry { pc, end, slots, incoming, more_incoming, content });
-        self.by_pc.insert(pc, id);
-        self.by_page.entry(pc / PAGE).or_default().push(id);
+        let (pc, length) = (block.pc, block.end.wrapping_sub(block.pc) as u16);
+        let (incoming, more_incoming) = ([ptr::null_mut(); 2], None);
+        let next_in_page = self.by_page.insert(pc / PAGE, id).unwrap_or(NONE);
+        let entry = Entry { pc, length, slots, incoming, more_incoming, next_in_page, content };
+        self.entries.push(entry);
+        let entries = &self.entries;
+        self.by_pc.insert_unique(hash_of_pc(pc), id, |id| hash_of_pc(entries[*id as usize].pc));
         slots
     }
 
@@ -102,12 +135,12 @@ impl Blocks {
     pub fn link(&mut self, link: *mut Link) {
         // SAFETY: handlers stop only with links of live slots, which chunks keep in place.
         let link_ref = unsafe { &mut *link };
-        if let Some(id) = self.by_pc.get(&link_ref.pc) {
-            let entry = &mut self.entries[*id as usize];
+        if let Some(id) = self.find(link_ref.pc) {
+            let entry = &mut self.entries[id as usize];
             link_ref.next = entry.slots;
             match entry.incoming.iter_mut().find(|place| place.is_null()) {
                 Some(place) => *place = link,
-                None => entry.more_incoming.push(link),
+                None => entry.more_incoming.get_or_insert_default().push(link),
             }
         }
     }
@@ -124,20 +157,20 @@ impl Blocks {
 
     /// Drops the blocks that overlap `range` unless `keep` says that the code
     /// from the first to the second address still has that hash.
-    pub fn invalidate(&mut self, range: Range<u64>, keep: impl Fn(u64, u64, u64) -> bool) {
+    pub fn invalidate(&mut self, range: Range<u64>, keep: impl Fn(u64, u64, NonZeroU64) -> bool) {
         // A block that ends in a fetch fault depends on the bytes behind it too.
-        let overlaps = |entry: &Entry| entry.pc < range.end && entry.end + 4 > range.start;
+        let overlaps = |entry: &Entry| entry.pc < range.end && entry.end() + 4 > range.start;
         let first = range.start.saturating_sub(MAX_BLOCK_BYTES + 4) / PAGE;
         let pages = first..range.end.div_ceil(PAGE);
         let few = pages.end.saturating_sub(pages.start) < self.by_page.len() as u64;
         let candidates: Vec<Id> = if few {
-            pages.filter_map(|page| self.by_page.get(&page)).flatten().copied().collect()
+            pages.flat_map(|page| self.in_page(page)).collect()
         } else {
-            self.by_pc.values().copied().collect()
+            self.by_pc.iter().copied().collect()
         };
         for id in candidates {
             let entry = &self.entries[id as usize];
-            let kept = entry.content.is_some_and(|hash| keep(entry.pc, entry.end, hash));
+            let kept = entry.content.is_some_and(|hash| keep(entry.pc, entry.end(), hash));
             if overlaps(entry) && !kept {
                 self.drop_block(id);
             }
@@ -146,16 +179,16 @@ impl Blocks {
 
     /// Drops the blocks whose bytes the guest may have written in place, unless
     /// `keep` says that they are the same.
-    pub fn invalidate_writable(&mut self, keep: impl Fn(u64, u64, u64) -> bool) {
+    pub fn invalidate_writable(&mut self, keep: impl Fn(u64, u64, NonZeroU64) -> bool) {
         let writable: Vec<Id> = self
             .by_pc
-            .values()
+            .iter()
             .copied()
             .filter(|id| self.entries[*id as usize].content.is_some())
             .collect();
         for id in writable {
             let entry = &self.entries[id as usize];
-            if !entry.content.is_some_and(|hash| keep(entry.pc, entry.end, hash)) {
+            if !entry.content.is_some_and(|hash| keep(entry.pc, entry.end(), hash)) {
                 self.drop_block(id);
             }
         }
@@ -163,21 +196,36 @@ impl Blocks {
 
     fn drop_block(&mut self, id: Id) {
         let entry = &mut self.entries[id as usize];
-        let more = std::mem::take(&mut entry.more_incoming);
+        let more = entry.more_incoming.take().into_iter().flat_map(|more| *more);
         for link in entry.incoming.into_iter().filter(|link| !link.is_null()).chain(more) {
             // SAFETY: chunks keep the slots of all blocks, dropped ones included, in place.
             unsafe { (*link).next = ptr::null() };
         }
         entry.incoming = [ptr::null_mut(); 2];
-        self.by_pc.remove(&entry.pc);
-        if let Some(page) = self.by_page.get_mut(&(entry.pc / PAGE)) {
-            page.retain(|other| *other != id);
+        let (page, next) = (entry.pc / PAGE, entry.next_in_page);
+        if let Ok(found) = self.by_pc.find_entry(hash_of_pc(entry.pc), |other| *other == id) {
+            found.remove();
         }
+        let before =
+            self.in_page(page).find(|other| self.entries[*other as usize].next_in_page == id);
+        match before {
+            Some(before) => self.entries[before as usize].next_in_page = next,
+            None if next != NONE => drop(self.by_page.insert(page, next)),
+            None => drop(self.by_page.remove(&page)),
+        }
+    }
+
+    /// The blocks that begin in the page with this number.
+    fn in_page(&self, page: u64) -> impl Iterator<Item = Id> {
+        let first = self.by_page.get(&page).copied();
+        std::iter::successors(first, |id| {
+            Some(self.entries[*id as usize].next_in_page).filter(|id| *id != NONE)
+        })
     }
 
     /// Whether the store has outgrown its bound and must be cleared before the next insertion.
     pub fn is_full(&self) -> bool {
-        self.chunks.len() * CHUNK_SLOTS > MAX_SLOTS
+        self.chunks.len() > MAX_CHUNKS
     }
 
     /// Drops everything.
@@ -186,9 +234,13 @@ impl Blocks {
     }
 }
 
+fn hash_of_pc(pc: u64) -> u64 {
+    FxBuildHasher.hash_one(pc)
+}
+
 /// A hash of guest bytes, to find out whether they changed.
-pub fn content_hash(bytes: &[u8]) -> u64 {
+pub fn content_hash(bytes: &[u8]) -> NonZeroU64 {
     let mut hasher = FxHasher::default();
     hasher.write(bytes);
-    hasher.finish()
+    NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MAX)
 }

@@ -34,14 +34,13 @@ pub enum Exit {
     Attention,
 }
 
-/// 128 KiB: large enough for allocators to map it fresh, so that only what is used
-/// takes memory.
-const JUMP_CACHE_ENTRIES: usize = 8192;
+/// Entries of a jump cache: at first few, because a short program touches all
+/// pages of any cache, and many once they have come to replace one another.
+const JUMP_CACHE_ENTRIES: [usize; 2] = [512, 8192];
 
 #[derive(Clone, Copy)]
 struct JumpCacheEntry {
-    /// A target with bit 0 set, or 0: an empty cache is memory that the host has
-    /// not even had to provide.
+    /// A target with bit 0 set, or 0 if the entry is empty.
     key: u64,
     block: *const Slot,
 }
@@ -58,7 +57,10 @@ pub struct Context {
     /// host's floating-point unit lacks.
     pub soft_float: bool,
     attention: Arc<AtomicU32>,
-    jump_cache: Box<[JumpCacheEntry; JUMP_CACHE_ENTRIES]>,
+    /// As many entries as a power of two.
+    jump_cache: Box<[JumpCacheEntry]>,
+    /// Entries that replaced another since the cache was made.
+    replaced: usize,
     jump_cache_used: bool,
 }
 
@@ -70,8 +72,8 @@ impl Context {
             extensions,
             soft_float: false,
             attention: Arc::default(),
-            // SAFETY: all zeros are empty entries.
-            jump_cache: unsafe { Box::new_zeroed().assume_init() },
+            jump_cache: vec![EMPTY; JUMP_CACHE_ENTRIES[0]].into(),
+            replaced: 0,
             jump_cache_used: false,
         }
     }
@@ -90,14 +92,20 @@ impl Context {
     /// The block at `pc`, if an indirect jump went there before.
     #[inline(always)]
     pub fn cached(&self, pc: u64) -> Option<*const Slot> {
-        let entry = &self.jump_cache[Self::index(pc)];
+        let entry = self.jump_cache.get(self.index(pc))?;
         (entry.key == pc | 1).then_some(entry.block)
     }
 
     /// Remembers the block at `pc`.
     pub fn cache(&mut self, pc: u64, block: *const Slot) {
-        self.jump_cache[Self::index(pc)] = JumpCacheEntry { key: pc | 1, block };
+        let index = self.index(pc);
+        self.replaced += usize::from(self.jump_cache[index].key != 0);
+        self.jump_cache[index] = JumpCacheEntry { key: pc | 1, block };
         self.jump_cache_used = true;
+        let [few, many] = JUMP_CACHE_ENTRIES;
+        if self.replaced > few && self.jump_cache.len() == few {
+            self.jump_cache = vec![EMPTY; many].into();
+        }
     }
 
     /// Forgets all blocks.
@@ -135,7 +143,7 @@ impl Context {
     }
 
     #[inline(always)]
-    fn index(pc: u64) -> usize {
-        (pc >> 1) as usize % JUMP_CACHE_ENTRIES
+    fn index(&self, pc: u64) -> usize {
+        (pc >> 1) as usize & self.jump_cache.len().wrapping_sub(1)
     }
 }

@@ -9,6 +9,7 @@ use rvrun_decoder::{MAX_BLOCK_BYTES, lift};
 use rvrun_hart::{Hart, Trap, float};
 use rvrun_isa::{Extensions, Instruction};
 use rvrun_memory::{AccessKind, AddressSpace, CodeRegion, Fault, FaultCause, access};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
@@ -146,13 +147,13 @@ impl Interpreter {
         }
         let body = std::mem::take(&mut self.body);
         let code = self.code_region(pc);
-        let block = lift(pc, self.context.extensions, body, |at, buffer| {
-            let end = at.wrapping_add(buffer.len() as u64);
-            let inside = code.range.contains(&at) && end <= code.range.end && at < end;
-            if inside && access::copy_in(at, buffer).is_ok() {
-                return buffer.len();
+        let block = lift(pc, self.context.extensions, body, |at| {
+            let mut bits = 0;
+            let inside = code.range.contains(&at) && code.range.end - at >= 4;
+            if inside && access::load_u32(at, &mut bits).is_ok() {
+                return Some(bits as u32);
             }
-            self.space.fetch(at, buffer).unwrap_or(0)
+            self.instruction_bits(at)
         });
         let content = if code.writable { hash_of(&self.space, block.pc, block.end) } else { None };
         let slot = self.blocks.insert(&block, self.context.soft_float, content);
@@ -229,13 +230,14 @@ impl Interpreter {
         }
     }
 
+    /// The instruction at `pc`, a compressed one in the low half, if it can be fetched as a whole.
     fn instruction_bits(&self, pc: u64) -> Option<u32> {
         let mut bytes = [0; 4];
         let n = self.space.fetch(pc, &mut bytes).unwrap_or(0);
         let bits = u32::from_le_bytes(bytes);
         match n {
             4 if length(bits) == 4 => Some(bits),
-            2..=4 => Some(bits & 0xffff),
+            2..=4 if length(bits) == 2 => Some(bits & 0xffff),
             _ => None,
         }
     }
@@ -260,7 +262,7 @@ fn length(bits: u32) -> u64 {
     rvrun_isa::length(bits as u16).into()
 }
 
-fn hash_of(space: &AddressSpace, pc: u64, end: u64) -> Option<u64> {
+fn hash_of(space: &AddressSpace, pc: u64, end: u64) -> Option<NonZeroU64> {
     let mut buffer = [0; MAX_BLOCK_BYTES as usize];
     let bytes = buffer.get_mut(..end.checked_sub(pc)? as usize)?;
     let n = space.fetch(pc, bytes).ok()?;

@@ -19,14 +19,34 @@ pub fn decode(word: u32, enabled: Extensions) -> Option<Instruction> {
     let word = if length(word as u16) == 2 { word & 0xffff } else { word };
     let bucket = bucket(word);
     let range = usize::from(INDEX.starts[bucket])..usize::from(INDEX.starts[bucket + 1]);
-    INDEX.rows[range]
+    INDEX.keys[range]
         .iter()
-        .map(|&row| &ROWS[usize::from(row)])
-        .filter(|row| word & row.mask == row.value && row.extensions.intersects(enabled))
-        .find_map(|row| operands(row, word))
+        .filter(|key| word & key.mask == key.value && key.extensions.intersects(enabled))
+        .find_map(|key| operands_of(key.opcode, word))
 }
 
-fn operands(row: &Row, word: u32) -> Option<Instruction> {
+macro_rules! operands_by_row {
+    (
+        base { $($op:ident $name:ident $($ext:ident)|+ $kind:ident [$($field:ident)*] $pattern:literal;)* }
+        alias { $($alias:ident $aname:ident $($aext:ident)|+ [$($afield:ident)*] $apattern:literal => $target:ident;)* }
+    ) => {
+        /// The operands that `word` has as an instruction of the row `opcode`, unless they are reserved.
+        ///
+        /// Each row has its own copy of [`operands`], in which the compiler knows all
+        /// of the plan: most code of a short program is decoded more often than executed.
+        fn operands_of(opcode: Opcode, word: u32) -> Option<Instruction> {
+            match opcode {
+                $(Opcode::$op => operands::<{ Opcode::$op as usize }>(word),)*
+                $(Opcode::$alias => operands::<{ Opcode::$alias as usize }>(word),)*
+            }
+        }
+    };
+}
+
+crate::for_each_instruction!(operands_by_row);
+
+fn operands<const ROW: usize>(word: u32) -> Option<Instruction> {
+    let row: &Row = &ROWS[ROW];
     let plan = &row.plan;
     if plan.has_rules && row.fields.iter().any(|field| field.value(word).is_none()) {
         return None;
@@ -43,24 +63,40 @@ fn operands(row: &Row, word: u32) -> Option<Instruction> {
 
 /// Rows are looked up by the bits that tell most of them apart: for 32-bit
 /// words the major opcode, funct3 and the top three bits, for 16-bit ones the
-/// quadrant and the top six bits.
+/// quadrant, the top six bits and those that tell arithmetic apart.
 const BUCKET_BITS: [&[u32]; 2] =
-    [&[0, 1, 10, 11, 12, 13, 14, 15], &[2, 3, 4, 5, 6, 12, 13, 14, 29, 30, 31]];
+    [&[0, 1, 5, 6, 10, 11, 12, 13, 14, 15], &[2, 3, 4, 5, 6, 12, 13, 14, 29, 30, 31]];
 const COMPRESSED_BUCKETS: usize = 1 << BUCKET_BITS[0].len();
 const BUCKETS: usize = COMPRESSED_BUCKETS + (1 << BUCKET_BITS[1].len());
 
 const fn bucket(word: u32) -> usize {
     if length(word as u16) == 2 {
-        (word & 3 | word >> 8 & 0xfc) as usize
+        (word & 3 | word >> 3 & 0xc | word >> 6 & 0x3f0) as usize
     } else {
         COMPRESSED_BUCKETS + (word >> 2 & 0x1f | word >> 7 & 0xe0 | word >> 21 & 0x700) as usize
     }
 }
 
 struct Index {
-    /// Where each bucket's rows begin in `rows`; one more for the end.
+    /// Where each bucket's rows begin in `keys`; one more for the end.
     starts: [u16; BUCKETS + 1],
-    rows: [u16; INDEX_LEN],
+    keys: [Key; INDEX_LEN],
+}
+
+/// What decides whether a word is an instruction of a row, close together.
+#[derive(Clone, Copy)]
+struct Key {
+    mask: u32,
+    value: u32,
+    extensions: Extensions,
+    opcode: Opcode,
+}
+
+impl Key {
+    const fn of(row: &Row) -> Self {
+        let &Row { mask, value, extensions, opcode, .. } = row;
+        Self { mask, value, extensions, opcode }
+    }
 }
 
 /// A row's key bits: which are fixed, and their values.
@@ -137,7 +173,7 @@ const ORDER: [u16; ROW_TABLE.len()] = {
 
 #[allow(long_running_const_eval)]
 static INDEX: Index = {
-    let mut index = Index { starts: [0; BUCKETS + 1], rows: [0; INDEX_LEN] };
+    let mut index = Index { starts: [0; BUCKETS + 1], keys: [Key::of(&ROW_TABLE[0]); INDEX_LEN] };
     let mut i = 0;
     while i < BUCKETS {
         index.starts[i + 1] = index.starts[i] + COUNTS[i];
@@ -152,8 +188,7 @@ static INDEX: Index = {
         let mut free = Some(0);
         while let Some(bits) = free {
             let bucket = base + (value | bits);
-            index.rows[(index.starts[bucket] + used[bucket]) as usize] =
-                row.opcode as Opcode as u16;
+            index.keys[(index.starts[bucket] + used[bucket]) as usize] = Key::of(row);
             used[bucket] += 1;
             free = next_free(bits, fixed, all);
         }

@@ -14,9 +14,10 @@
 //!   becomes readability on the host, so that the decoder can read it. A guest
 //!   can therefore read a mapping that is executable only.
 //! - A guest that stores through a wild pointer into memory of the VM is *not*
-//!   stopped. The VM and its heap lie at addresses that the host's kernel has
-//!   randomised, so this does not happen by accident, but nothing here contains a
-//!   guest that means harm: use the host's own sandboxing for such guests.
+//!   stopped. The VM's heap lies at addresses that the host's kernel has randomised,
+//!   and the static data of the `rvrun` command takes some 200 KiB, so this hardly
+//!   happens by accident; but nothing here contains a guest that means harm: use
+//!   the host's own sandboxing for such guests.
 //!
 //! Neighbours: `rvrun-host` turns host faults into errors; engines use
 //! [`access`] and follow [`AddressSpace::code_epoch`]; the Linux ABI calls the

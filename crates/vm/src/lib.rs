@@ -36,7 +36,7 @@ pub use cpu::isa_listing;
 pub use error::Error;
 pub use machine::{Exit, run};
 pub use program::{Program, StraceSink, default_sysroots};
-pub use rvrun_host::process::die_of_signal;
+pub use rvrun_host::process::{die_of_signal, keep_heap_high};
 pub use rvrun_isa::Extensions;
 pub use rvrun_syscall::ExecConfig;
 
