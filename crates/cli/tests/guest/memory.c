@@ -146,6 +146,7 @@ static void heap(void) {
 
 int program(int argc, char **argv, char **envp) {
     (void)argc, (void)argv, (void)envp;
+    keep_standard_descriptors();
     mappings();
     hostile();
     remapping();

@@ -151,6 +151,9 @@ _Noreturn static void quit(int status) {
     for (;;) sys(exit_group, status);
 }
 
+/* Descriptors' numbers are printed: what the starter left open would shift them. */
+static void keep_standard_descriptors(void) { sys(close_range, 3, ~0u, 0); }
+
 int program(int argc, char **argv, char **envp);
 
 __attribute__((used)) _Noreturn static void begin(long *stack) {
