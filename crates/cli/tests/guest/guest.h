@@ -11,6 +11,7 @@
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -132,6 +133,9 @@ static void show_status(const char *what, int status) {
     else put(" killed by "), number(status & 0x7f);
     put("\n");
 }
+
+/* A child that begins with its parent's memory; `flags` may add to the signal of its end. */
+static long clone_child(long flags) { return sys(clone, flags, 0, 0, 0, 0); }
 
 static long fork_child(void) {
 #ifdef __riscv
