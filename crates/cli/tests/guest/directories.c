@@ -192,7 +192,7 @@ static void moving(void) {
 
 int program(int argc, char **argv, char **envp) {
     (void)argc, (void)argv, (void)envp;
-    keep_standard_descriptors();
+    prepare();
     making();
     metadata();
     moving();

@@ -86,7 +86,7 @@ static const char *const errors[] = {
     [ESPIPE] = "ESPIPE", [EROFS] = "EROFS", [EPIPE] = "EPIPE", [ERANGE] = "ERANGE", [ENAMETOOLONG] = "ENAMETOOLONG",
     [ENOSYS] = "ENOSYS", [ENOTEMPTY] = "ENOTEMPTY", [ELOOP] = "ELOOP", [ENOMSG] = "ENOMSG", [EIDRM] = "EIDRM",
     [ENODATA] = "ENODATA", [EOVERFLOW] = "EOVERFLOW", [ENOTSOCK] = "ENOTSOCK", [EDESTADDRREQ] = "EDESTADDRREQ",
-    [EMSGSIZE] = "EMSGSIZE", [ENOPROTOOPT] = "ENOPROTOOPT", [EOPNOTSUPP] = "EOPNOTSUPP",
+    [EMSGSIZE] = "EMSGSIZE", [EPROTOTYPE] = "EPROTOTYPE", [ENOPROTOOPT] = "ENOPROTOOPT", [EOPNOTSUPP] = "EOPNOTSUPP",
     [EAFNOSUPPORT] = "EAFNOSUPPORT", [EADDRINUSE] = "EADDRINUSE", [ENOTCONN] = "ENOTCONN",
     [EISCONN] = "EISCONN", [ECONNREFUSED] = "ECONNREFUSED", [ETIMEDOUT] = "ETIMEDOUT", [EPROTONOSUPPORT] = "EPROTONOSUPPORT",
 };
@@ -116,6 +116,9 @@ static long show_ok(const char *what, long result) {
     put("\n");
     return result;
 }
+
+/* As show, for values that may be negative. */
+static void show_number(const char *what, long value) { put(what), put(" = "), number(value), put("\n"); }
 
 static void show_text(const char *what, const char *text) {
     put(what), put(" = \""), put(text), put("\"\n");
@@ -155,8 +158,13 @@ _Noreturn static void quit(int status) {
     for (;;) sys(exit_group, status);
 }
 
-/* Descriptors' numbers are printed: what the starter left open would shift them. */
-static void keep_standard_descriptors(void) { sys(close_range, 3, ~0u, 0); }
+/* What a program's starter could have left: descriptors, whose numbers are printed;
+ * a limit for core files, which children that are killed would write. */
+static void prepare(void) {
+    static const uint64_t no_cores[2] = {0, 0};
+    sys(close_range, 3, ~0u, 0);
+    sys(prlimit64, 0, 4, no_cores, 0);
+}
 
 int program(int argc, char **argv, char **envp);
 

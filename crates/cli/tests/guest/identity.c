@@ -214,7 +214,7 @@ static void scheduling(void) {
 
 int program(int argc, char **argv, char **envp) {
     (void)argc, (void)argv, (void)envp;
-    keep_standard_descriptors();
+    prepare();
     users();
     unprivileged();
     limits();

@@ -89,6 +89,9 @@ static void epoll(int fds[2]) {
     show("wait negative events", sys(epoll_pwait, ep, events, -1, 0, 0, 8));
     show("wait too many events", sys(epoll_pwait, ep, events, 0x7fffffff, 0, 0, 8));
     show("wait wild", sys(epoll_pwait, ep, WILD, 10, 0, 0, 8));
+    show("wait outside", sys(epoll_pwait, 9999, OUTSIDE, 10, 0, 0, 8));
+    show("wait bad time first", sys(epoll_pwait2, ep, events, 0, WILD, 0, 8));
+    show("wait bad mask first", sys(epoll_pwait, ep, events, 0, 0, WILD, 8));
     show("wait on a pipe", sys(epoll_pwait, fds[0], events, 10, 0, 0, 8));
     show("modify", sys(epoll_ctl, ep, EPOLL_CTL_MOD, fds[1], (&(struct epoll_event){.events = 0})));
     show("wait", sys(epoll_pwait, ep, events, 10, 0, 0, 8));
@@ -150,7 +153,7 @@ static void event_descriptors(void) {
 
 int program(int argc, char **argv, char **envp) {
     (void)argc, (void)argv, (void)envp;
-    keep_standard_descriptors();
+    prepare();
     int fds[2];
     pipes(fds);
     polling(fds);

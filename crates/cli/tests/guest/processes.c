@@ -277,7 +277,7 @@ static void process_settings(void) {
 
 int program(int argc, char **argv, char **envp) {
     (void)argc, (void)argv, (void)envp;
-    keep_standard_descriptors();
+    prepare();
     exit_statuses();
     waiting();
     stopping();

@@ -23,7 +23,7 @@ static int differ(int n) {
 
 int program(int argc, char **argv, char **envp) {
     (void)argc, (void)argv;
-    keep_standard_descriptors();
+    prepare();
     show("getrandom", sys(getrandom, first, sizeof first, 0));
     show("getrandom GRND_NONBLOCK", sys(getrandom, second, sizeof second, GRND_NONBLOCK));
     show_yes("random", looks_random(first, sizeof first) && looks_random(second, sizeof second));

@@ -169,7 +169,7 @@ static void not_terminals(void) {
 
 int program(int argc, char **argv, char **envp) {
     (void)argc, (void)argv, (void)envp;
-    keep_standard_descriptors();
+    prepare();
     long master = open_master();
     show_ok("open /dev/ptmx", master);
     show("isatty of the master", sys(ioctl, master, TCGETS, buf));

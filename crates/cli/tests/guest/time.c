@@ -118,7 +118,7 @@ static void timers(void) {
 
 int program(int argc, char **argv, char **envp) {
     (void)argc, (void)argv, (void)envp;
-    keep_standard_descriptors();
+    prepare();
     clocks();
     sleeping();
     descriptors();
