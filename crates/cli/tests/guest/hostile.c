@@ -60,8 +60,6 @@
 
 /* Calls whose errors are the same for any user and on any Linux since 5.11. */
 #define SAME(CALL) \
-    CALL(setxattr) CALL(lsetxattr) CALL(fsetxattr) CALL(getxattr) CALL(lgetxattr) CALL(fgetxattr) \
-    CALL(listxattr) CALL(llistxattr) CALL(flistxattr) CALL(removexattr) CALL(lremovexattr) CALL(fremovexattr) \
     CALL(getcwd) CALL(eventfd2) CALL(epoll_create1) CALL(epoll_ctl) CALL(epoll_pwait) CALL(dup) CALL(dup3) \
     CALL(fcntl) CALL(inotify_init1) CALL(inotify_add_watch) CALL(inotify_rm_watch) CALL(ioctl) \
     CALL(ioprio_set) CALL(ioprio_get) CALL(flock) CALL(mknodat) CALL(mkdirat) CALL(unlinkat) CALL(symlinkat) \
@@ -116,7 +114,9 @@
     CALL(mlock2) CALL(mlockall) CALL(mq_open) CALL(mq_unlink) CALL(mq_timedsend) CALL(mq_timedreceive) \
     CALL(mq_notify) CALL(mq_getsetattr) CALL(shmget) CALL(personality) CALL(process_madvise) CALL(io_setup) \
     CALL(io_destroy) CALL(io_submit) CALL(io_cancel) CALL(io_getevents) CALL(io_pgetevents) CALL(setns) \
-    CALL(unshare)
+    CALL(unshare) CALL(setxattr) CALL(lsetxattr) CALL(fsetxattr) CALL(getxattr) CALL(lgetxattr) \
+    CALL(fgetxattr) CALL(listxattr) CALL(llistxattr) CALL(flistxattr) CALL(removexattr) CALL(lremovexattr) \
+    CALL(fremovexattr)
 
 enum { PATTERNS = 5, PATIENCE = 20 };
 

@@ -3,7 +3,7 @@
 use crate::abi::epoll::{self, GUEST_SIZE, HOST_SIZE};
 use crate::row::{Args, SysResult};
 use crate::task::Task;
-use crate::{Errno, guest, raw};
+use crate::{guest, raw};
 
 /// Events taken from the host at a time. The kernel may always return fewer
 /// than asked for; those left over are returned by the next call.
@@ -40,7 +40,7 @@ fn wait(number: i64, mut args: Args) -> SysResult {
     // The host looks at the time and the mask before it refuses the other two; what
     // it has to refuse is refused for these values, too.
     args[2] = if (1..=MAX_EVENTS).contains(&max) { (max as usize).min(EVENTS) as u64 } else { 0 };
-    let bytes = max as u64 * GUEST_SIZE as u64;
+    let bytes = max.max(0) as u64 * GUEST_SIZE as u64;
     let inside = events.checked_add(bytes).is_some_and(|end| end <= USER_END);
     args[1] = if inside { host.as_mut_ptr() as u64 } else { u64::MAX };
     let count = raw::check(raw::syscall(number, args))?;
