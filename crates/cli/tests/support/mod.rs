@@ -1,6 +1,11 @@
 //! What the tests of the command share: a directory of their own, and running a
 //! command without waiting for ever.
 
+// Each test uses the part that it needs.
+#![allow(dead_code)]
+
+pub mod elf;
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
