@@ -156,6 +156,30 @@ static void attempt(const char *name, long nr, int tell) {
     if (status != 0) show_status(name, status);
 }
 
+/* Numbers that no call of the architecture has. */
+static void unassigned(void) {
+    int wrong = 0;
+#ifdef __riscv
+    static const long ranges[][2] = {{38, 38}, {244, 257}, {295, 423}, {99990, 100010}, {-5, -1}};
+#else
+    static const long ranges[][2] = {{337, 423}, {99990, 100010}, {-5, -1}};
+#endif
+    for (unsigned i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        for (long nr = ranges[i][0]; nr <= ranges[i][1]; nr++)
+            wrong += syscall6(nr, (long)WILD, -1, (long)OUTSIDE, -1, (long)WILD, -1) != -ENOSYS;
+    show("numbers without a call that are not ENOSYS", wrong);
+}
+
+/* All that is behind the name goes away, stack included: the program dies of it. */
+static void unmapping(void) {
+    long child = fork_child();
+    if (child == 0) {
+        sys(munmap, NAME + 4096, (1ul << 47) - 8192 - (unsigned long)NAME);
+        quit(reap(fork_child()));
+    }
+    show_status("everything unmapped", reap(child));
+}
+
 int program(int argc, char **argv, char **envp) {
     (void)argc, (void)argv, (void)envp;
     prepare();
@@ -172,5 +196,7 @@ int program(int argc, char **argv, char **envp) {
 #define SURVIVE(name) put(#name ": survived\n");
 #endif
     DIFFERENT(SURVIVE)
+    unassigned();
+    unmapping();
     return 0;
 }
