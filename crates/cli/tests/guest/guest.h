@@ -159,11 +159,14 @@ _Noreturn static void quit(int status) {
 }
 
 /* What a program's starter could have left: descriptors, whose numbers are printed;
- * a limit for core files, which children that are killed would write. */
+ * signals that are ignored or blocked; a limit for core files, which children that are
+ * killed would write. */
 static void prepare(void) {
-    static const uint64_t no_cores[2] = {0, 0};
+    static const uint64_t no_cores[2] = {0, 0}, action[4] = {0}, none = 0;
     sys(close_range, 3, ~0u, 0);
     sys(prlimit64, 0, 4, no_cores, 0);
+    for (int signal = 1; signal <= 64; signal++) sys(rt_sigaction, signal, action, 0, 8);
+    sys(rt_sigprocmask, 2, &none, 0, 8);
 }
 
 int program(int argc, char **argv, char **envp);

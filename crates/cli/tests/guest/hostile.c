@@ -70,30 +70,29 @@
     CALL(splice) CALL(tee) CALL(readlinkat) CALL(newfstatat) CALL(fstat) CALL(fsync) CALL(fdatasync) \
     CALL(sync_file_range) CALL(timerfd_create) CALL(timerfd_settime) CALL(timerfd_gettime) CALL(utimensat) \
     CALL(capget) CALL(capset) CALL(waitid) CALL(set_tid_address) CALL(futex) CALL(set_robust_list) \
-    CALL(get_robust_list) CALL(nanosleep) CALL(getitimer) CALL(setitimer) CALL(timer_create) \
-    CALL(timer_gettime) CALL(timer_getoverrun) CALL(timer_settime) CALL(timer_delete) CALL(clock_gettime) \
-    CALL(clock_getres) CALL(clock_nanosleep) CALL(sched_setparam) CALL(sched_setscheduler) \
-    CALL(sched_getscheduler) CALL(sched_getparam) CALL(sched_setaffinity) CALL(sched_getaffinity) \
-    CALL(sched_yield) CALL(sched_get_priority_max) CALL(sched_get_priority_min) CALL(sched_rr_get_interval) \
-    CALL(tkill) CALL(tgkill) CALL(sigaltstack) CALL(rt_sigsuspend) CALL(rt_sigaction) CALL(rt_sigprocmask) \
-    CALL(rt_sigpending) CALL(rt_sigtimedwait) CALL(rt_sigqueueinfo) CALL(setpriority) CALL(getpriority) \
-    CALL(getresuid) CALL(getresgid) CALL(setfsuid) CALL(setfsgid) CALL(times) CALL(setpgid) CALL(getpgid) \
-    CALL(getsid) CALL(setsid) CALL(getgroups) CALL(uname) CALL(getrlimit) CALL(setrlimit) CALL(getrusage) \
-    CALL(umask) CALL(prctl) CALL(getcpu) CALL(gettimeofday) CALL(getpid) CALL(getppid) CALL(getuid) \
-    CALL(geteuid) CALL(getgid) CALL(getegid) CALL(gettid) CALL(sysinfo) CALL(msgctl) CALL(msgrcv) \
-    CALL(msgsnd) CALL(semget) CALL(semctl) CALL(semtimedop) CALL(semop) CALL(shmctl) CALL(shmat) CALL(shmdt) \
-    CALL(socket) CALL(socketpair) CALL(bind) CALL(listen) CALL(accept) CALL(connect) CALL(getsockname) \
-    CALL(getpeername) CALL(sendto) CALL(recvfrom) CALL(setsockopt) CALL(getsockopt) CALL(shutdown) \
-    CALL(sendmsg) CALL(recvmsg) CALL(readahead) CALL(brk) CALL(munmap) CALL(mremap) CALL(execve) CALL(mmap) \
-    CALL(fadvise64) CALL(mprotect) CALL(msync) CALL(munlock) CALL(munlockall) CALL(mincore) CALL(madvise) \
+    CALL(nanosleep) CALL(getitimer) CALL(setitimer) CALL(timer_create) CALL(timer_gettime) \
+    CALL(timer_getoverrun) CALL(timer_settime) CALL(timer_delete) CALL(clock_gettime) CALL(clock_getres) \
+    CALL(clock_nanosleep) CALL(sched_setparam) CALL(sched_setscheduler) CALL(sched_setaffinity) \
+    CALL(sched_yield) CALL(sched_get_priority_max) CALL(sched_get_priority_min) CALL(tgkill) \
+    CALL(sigaltstack) CALL(rt_sigsuspend) CALL(rt_sigaction) CALL(rt_sigprocmask) CALL(rt_sigpending) \
+    CALL(rt_sigtimedwait) CALL(rt_sigqueueinfo) CALL(setpriority) CALL(getpriority) CALL(getresuid) \
+    CALL(getresgid) CALL(setfsuid) CALL(setfsgid) CALL(times) CALL(setpgid) CALL(setsid) CALL(getgroups) \
+    CALL(uname) CALL(getrlimit) CALL(setrlimit) CALL(getrusage) CALL(umask) CALL(prctl) CALL(getcpu) \
+    CALL(gettimeofday) CALL(getpid) CALL(getppid) CALL(getuid) CALL(geteuid) CALL(getgid) CALL(getegid) \
+    CALL(gettid) CALL(sysinfo) CALL(msgctl) CALL(msgrcv) CALL(msgsnd) CALL(semget) CALL(semctl) \
+    CALL(semtimedop) CALL(semop) CALL(shmctl) CALL(shmat) CALL(shmdt) CALL(socket) CALL(socketpair) \
+    CALL(bind) CALL(listen) CALL(accept) CALL(connect) CALL(getsockname) CALL(getpeername) CALL(sendto) \
+    CALL(recvfrom) CALL(setsockopt) CALL(getsockopt) CALL(shutdown) CALL(sendmsg) CALL(recvmsg) \
+    CALL(readahead) CALL(brk) CALL(munmap) CALL(mremap) CALL(execve) CALL(mmap) CALL(fadvise64) \
+    CALL(mprotect) CALL(msync) CALL(munlock) CALL(munlockall) CALL(mincore) CALL(madvise) \
     CALL(rt_tgsigqueueinfo) CALL(accept4) CALL(recvmmsg) CALL(wait4) CALL(prlimit64) CALL(name_to_handle_at) \
     CALL(sendmmsg) CALL(process_vm_readv) CALL(process_vm_writev) CALL(sched_setattr) CALL(sched_getattr) \
     CALL(renameat2) CALL(getrandom) CALL(memfd_create) CALL(execveat) CALL(membarrier) CALL(copy_file_range) \
     CALL(preadv2) CALL(pwritev2) CALL(statx) CALL(pidfd_send_signal) CALL(pidfd_open) CALL(clone3) \
     CALL(close_range) CALL(openat2) CALL(pidfd_getfd) CALL(faccessat2) CALL(epoll_pwait2)
 
-/* Calls whose errors depend on the user, on the kernel's version or on how it was
- * built, and calls that one of the architectures does not have. */
+/* Calls whose errors depend on the user, on the processes that there are, on the
+ * kernel's version or on how it was built, and calls that one of the architectures does not have. */
 #define DIFFERENT(CALL) \
     CALL(lookup_dcookie) CALL(nfsservctl) CALL(umount2) CALL(mount) CALL(pivot_root) CALL(chroot) \
     CALL(fchown) CALL(fchownat) CALL(quotactl) CALL(kexec_load) CALL(init_module) CALL(delete_module) \
@@ -116,7 +115,8 @@
     CALL(io_destroy) CALL(io_submit) CALL(io_cancel) CALL(io_getevents) CALL(io_pgetevents) CALL(setns) \
     CALL(unshare) CALL(setxattr) CALL(lsetxattr) CALL(fsetxattr) CALL(getxattr) CALL(lgetxattr) \
     CALL(fgetxattr) CALL(listxattr) CALL(llistxattr) CALL(flistxattr) CALL(removexattr) CALL(lremovexattr) \
-    CALL(fremovexattr)
+    CALL(fremovexattr) CALL(get_robust_list) CALL(sched_getscheduler) CALL(sched_getparam) \
+    CALL(sched_rr_get_interval) CALL(getpgid) CALL(getsid) CALL(sched_getaffinity) CALL(tkill)
 
 enum { PATTERNS = 5, PATIENCE = 20 };
 

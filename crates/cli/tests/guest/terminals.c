@@ -10,7 +10,11 @@ static char buf[256];
 
 static long open_master(void) { return sys(openat, AT_FDCWD, "/dev/ptmx", O_RDWR | O_NOCTTY); }
 
+/* What is written to one end arrives at the other a little later. */
+static void settle(void) { sys(nanosleep, (&(struct { long sec, nsec; }){0, 50000000}), 0); }
+
 static void read_text(const char *what, long fd) {
+    settle();
     memset(buf, 0, sizeof buf);
     long got = sys(read, fd, buf, sizeof buf - 1);
     show(what, got);
@@ -78,6 +82,7 @@ static void settings(long master, long slave) {
     show("TCSETS wild", sys(ioctl, slave, TCSETS, WILD));
     int waiting = -1;
     sys(write, master, "1234", 4);
+    settle();
     show("FIONREAD", sys(ioctl, slave, FIONREAD, &waiting));
     show("  waiting", waiting);
     show("TCFLSH", sys(ioctl, slave, TCFLSH, 0));
