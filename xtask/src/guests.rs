@@ -16,7 +16,7 @@ const COMPILER: &str = "riscv64-linux-gnu-gcc";
 const DIRECTORIES: [(&str, Expected); 3] = [
     ("examples/guest", Expected::Nothing),
     ("benches/kernels", Expected::Nothing),
-    ("crates/syscall/tests/guest", Expected::NativeOutput),
+    ("crates/cli/tests/guest", Expected::NativeOutput),
 ];
 
 #[derive(Clone, Copy, PartialEq)]

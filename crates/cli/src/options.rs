@@ -92,7 +92,7 @@ struct Options {
     execfn: Option<OsString>,
 
     /// The program and its arguments
-    #[arg(value_name = "PROGRAM", trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_name = "PROGRAM", trailing_var_arg = true)]
     command: Vec<OsString>,
 }
 
@@ -107,8 +107,7 @@ enum Engine {
 pub fn parse(name: OsString, args: Vec<OsString>) -> Result<Settings, EarlyStop> {
     let options = Options::try_parse_from(std::iter::once(name).chain(args)).map_err(|error| {
         if error.use_stderr() {
-            let text = error.to_string();
-            EarlyStop::Usage(text.strip_prefix("error: ").unwrap_or(&text).trim_end().into())
+            EarlyStop::Usage(one_line(&error.to_string()))
         } else {
             print(error.to_string().as_bytes())
         }
@@ -129,6 +128,13 @@ pub fn parse(name: OsString, args: Vec<OsString>) -> Result<Settings, EarlyStop>
         return Err(print(&page));
     }
     settings(options)
+}
+
+/// A message of the parser, which spreads over several lines.
+fn one_line(text: &str) -> String {
+    let lines = text.strip_prefix("error: ").unwrap_or(text).lines();
+    let parts: Vec<_> = lines.map(str::trim).filter(|line| !line.is_empty()).collect();
+    parts.join("; ")
 }
 
 fn settings(options: Options) -> Result<Settings, EarlyStop> {

@@ -61,8 +61,9 @@ pub fn describe(trap: &Trap, hart: &Hart, space: &AddressSpace, enabled: Extensi
     }
 }
 
+/// The bits of an instruction, in as many digits as it is long.
 fn hex(bits: u32) -> String {
-    if bits >> 16 == 0 { format!("{bits:#06x}") } else { format!("{bits:#010x}") }
+    if bits & 3 == 3 { format!("{bits:#010x}") } else { format!("{:#06x}", bits & 0xffff) }
 }
 
 /// Why the bits are illegal, as far as it can be known.
@@ -129,6 +130,13 @@ fn symbol(path: &Path, offset: u64) -> Option<Symbol> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn instructions_have_the_digits_of_their_length() {
+        assert_eq!(hex(0x0000_000b), "0x0000000b");
+        assert_eq!(hex(0x8000), "0x8000");
+        assert_eq!(hex(0), "0x0000");
+    }
 
     #[test]
     fn the_reason_names_the_extension() {

@@ -37,10 +37,6 @@ pub(crate) fn execve(task: &mut Task, args: Args) -> SysResult {
 
 /// `execveat(dirfd, path, argv, envp, flags)`.
 pub(crate) fn execveat(task: &mut Task, args: Args) -> SysResult {
-    let known = libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW;
-    if args[4] & 0xffff_ffff & !(known as u64) != 0 {
-        return Err(Errno(libc::EINVAL));
-    }
     execute(task, args[0], args[1], args[2], args[3], args[4] as i32)
 }
 
@@ -175,13 +171,16 @@ fn same_file(path: &[u8], link: &str) -> bool {
 
 fn execute(task: &mut Task, dir: u64, path: u64, argv: u64, envp: u64, flags: i32) -> SysResult {
     let given = guest::read_path(path)?;
+    if given.is_empty() && flags & libc::AT_EMPTY_PATH == 0 {
+        return Err(ENOENT);
+    }
+    if flags & !(libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW) != 0 {
+        return Err(Errno(libc::EINVAL));
+    }
     let follow = flags & libc::AT_SYMLINK_NOFOLLOW == 0;
     let intent = if follow { Intent::Follow } else { Intent::NoFollow };
     let by_descriptor = dir as i32 != libc::AT_FDCWD && !given.starts_with(b"/");
     let host = if given.is_empty() {
-        if flags & libc::AT_EMPTY_PATH == 0 {
-            return Err(ENOENT);
-        }
         let link = if by_descriptor {
             format!("/proc/self/fd/{}", dir as i32)
         } else {

@@ -1,9 +1,9 @@
 //! The guest's mappings: all of them go through its address space.
 
-use crate::Errno;
 use crate::row::{Args, SysResult};
 use crate::strace::names::MADVICE;
 use crate::task::Task;
+use crate::{Errno, raw};
 use rvrun_memory::PAGE;
 
 const EINVAL: Errno = Errno(libc::EINVAL);
@@ -22,15 +22,17 @@ pub(crate) fn brk(task: &mut Task, args: Args) -> SysResult {
 /// `mmap(address, len, prot, flags, fd, offset)`.
 pub(crate) fn mmap(task: &mut Task, args: Args) -> SysResult {
     let [address, len, prot, flags, fd, offset] = args;
-    task.process.space.mmap(
-        address,
-        len,
-        prot as i32,
-        flags as i32 & !X86_FLAGS,
-        fd as i32,
-        offset,
-        None,
-    )
+    let flags = flags as i32 & !X86_FLAGS;
+    let mapped = task.process.space.mmap(address, len, prot as i32, flags, fd as i32, offset, None);
+    mapped.map_err(|error| {
+        // Of all that can be wrong, the kernel looks at the offset first, then for the file.
+        let file = flags & libc::MAP_ANONYMOUS == 0 && offset.is_multiple_of(PAGE);
+        if file && raw::call(libc::SYS_fcntl, &[fd, libc::F_GETFD as u64]).is_err() {
+            Errno(libc::EBADF)
+        } else {
+            error
+        }
+    })
 }
 
 /// `munmap(address, len)`.

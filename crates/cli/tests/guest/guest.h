@@ -11,6 +11,7 @@
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -85,7 +86,7 @@ static const char *const errors[] = {
     [ESPIPE] = "ESPIPE", [EROFS] = "EROFS", [EPIPE] = "EPIPE", [ERANGE] = "ERANGE", [ENAMETOOLONG] = "ENAMETOOLONG",
     [ENOSYS] = "ENOSYS", [ENOTEMPTY] = "ENOTEMPTY", [ELOOP] = "ELOOP", [ENOMSG] = "ENOMSG", [EIDRM] = "EIDRM",
     [ENODATA] = "ENODATA", [EOVERFLOW] = "EOVERFLOW", [ENOTSOCK] = "ENOTSOCK", [EDESTADDRREQ] = "EDESTADDRREQ",
-    [EMSGSIZE] = "EMSGSIZE", [ENOPROTOOPT] = "ENOPROTOOPT", [EOPNOTSUPP] = "EOPNOTSUPP",
+    [EMSGSIZE] = "EMSGSIZE", [EPROTOTYPE] = "EPROTOTYPE", [ENOPROTOOPT] = "ENOPROTOOPT", [EOPNOTSUPP] = "EOPNOTSUPP",
     [EAFNOSUPPORT] = "EAFNOSUPPORT", [EADDRINUSE] = "EADDRINUSE", [ENOTCONN] = "ENOTCONN",
     [EISCONN] = "EISCONN", [ECONNREFUSED] = "ECONNREFUSED", [ETIMEDOUT] = "ETIMEDOUT", [EPROTONOSUPPORT] = "EPROTONOSUPPORT",
 };
@@ -116,6 +117,9 @@ static long show_ok(const char *what, long result) {
     return result;
 }
 
+/* As show, for values that may be negative. */
+static void show_number(const char *what, long value) { put(what), put(" = "), number(value), put("\n"); }
+
 static void show_text(const char *what, const char *text) {
     put(what), put(" = \""), put(text), put("\"\n");
 }
@@ -133,6 +137,9 @@ static void show_status(const char *what, int status) {
     put("\n");
 }
 
+/* A child that begins with its parent's memory; `flags` may add to the signal of its end. */
+static long clone_child(long flags) { return sys(clone, flags, 0, 0, 0, 0); }
+
 static long fork_child(void) {
 #ifdef __riscv
     return sys(clone, 17, 0, 0, 0, 0);
@@ -149,6 +156,17 @@ static int reap(long pid) {
 
 _Noreturn static void quit(int status) {
     for (;;) sys(exit_group, status);
+}
+
+/* What a program's starter could have left: descriptors, whose numbers are printed;
+ * signals that are ignored or blocked; a limit for core files, which children that are
+ * killed would write. */
+static void prepare(void) {
+    static const uint64_t no_cores[2] = {0, 0}, action[4] = {0}, none = 0;
+    sys(close_range, 3, ~0u, 0);
+    sys(prlimit64, 0, 4, no_cores, 0);
+    for (int signal = 1; signal <= 64; signal++) sys(rt_sigaction, signal, action, 0, 8);
+    sys(rt_sigprocmask, 2, &none, 0, 8);
 }
 
 int program(int argc, char **argv, char **envp);

@@ -54,6 +54,8 @@ static void hostile(void) {
     show("mmap outside", sys(mmap, OUTSIDE, PAGE, PROT_READ, anonymous | MAP_FIXED, -1, 0));
     show("mmap no kind", sys(mmap, 0, PAGE, PROT_READ, MAP_ANONYMOUS, -1, 0));
     show("mmap bad descriptor", sys(mmap, 0, PAGE, PROT_READ, MAP_PRIVATE, -1, 0));
+    show("mmap everything, bad descriptor", sys(mmap, 0, ~0ul, PROT_READ, MAP_PRIVATE, -1, 0));
+    show("mmap bad offset and descriptor", sys(mmap, 0, ~0ul, PROT_READ, MAP_PRIVATE, -1, 1));
     show("mmap bad offset", sys(mmap, 0, PAGE, PROT_READ, anonymous, -1, 1));
     show("munmap nothing", sys(munmap, 0x10000, 0));
     show("munmap unaligned", sys(munmap, 0x10001, PAGE));
@@ -146,6 +148,7 @@ static void heap(void) {
 
 int program(int argc, char **argv, char **envp) {
     (void)argc, (void)argv, (void)envp;
+    prepare();
     mappings();
     hostile();
     remapping();

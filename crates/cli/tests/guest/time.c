@@ -118,6 +118,7 @@ static void timers(void) {
 
 int program(int argc, char **argv, char **envp) {
     (void)argc, (void)argv, (void)envp;
+    prepare();
     clocks();
     sleeping();
     descriptors();

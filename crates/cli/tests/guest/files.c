@@ -157,6 +157,7 @@ static void openat2_calls(void) {
 
 int program(int argc, char **argv, char **envp) {
     (void)argc, (void)argv, (void)envp;
+    prepare();
     reading_and_writing();
     hostile();
     descriptors();

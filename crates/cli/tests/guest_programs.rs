@@ -1,0 +1,92 @@
+//! Runs the guest programs of `tests/guest`: each prints what its system calls
+//! return, and has to print what its native build printed.
+//!
+//! `cargo xtask guests` builds them and writes down what they print natively.
+
+mod support;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use support::{RVRUN, Scratch};
+
+/// How many lines that differ are shown.
+const SHOWN: usize = 20;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guest");
+    let sources = match sources(&directory) {
+        Ok(sources) => sources,
+        Err(error) => {
+            eprintln!("{}: {error}", directory.display());
+            return ExitCode::FAILURE;
+        }
+    };
+    let trials = sources.into_iter().map(|source| {
+        let name = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Trial::test(name, move || compare(&source))
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+/// The programs' C files.
+fn sources(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|suffix| suffix == "c") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Runs a program in a directory of its own, with nothing in its environment.
+fn compare(source: &Path) -> Result<(), Failed> {
+    let program = source.with_extension("");
+    let expected = fs::read_to_string(source.with_extension("expected"))
+        .map_err(|error| not_built(source, &error))?;
+    fs::metadata(&program).map_err(|error| not_built(source, &error))?;
+    let scratch = Scratch::new("guest");
+    let finished =
+        support::run(Command::new(RVRUN).arg(&program).current_dir(scratch.path()).env_clear())?;
+    let differences = differences(&expected, &finished.stdout);
+    if !differences.is_empty() {
+        return Err(format!("{}stderr:\n{}", differences, finished.stderr).into());
+    }
+    if !finished.status.success() {
+        return Err(format!("{}\n{}", finished.status, finished.stderr).into());
+    }
+    Ok(())
+}
+
+fn not_built(source: &Path, error: &std::io::Error) -> Failed {
+    format!("{} has no built file ({error}): run `cargo xtask guests`", source.display()).into()
+}
+
+/// The lines that differ, and how many more there are.
+fn differences(expected: &str, got: &str) -> String {
+    let (mut expected_lines, mut got_lines) = (expected.lines(), got.lines());
+    let mut text = String::new();
+    let mut count = 0;
+    loop {
+        let pair = (expected_lines.next(), got_lines.next());
+        if pair == (None, None) {
+            break;
+        }
+        if pair.0 != pair.1 {
+            count += 1;
+            if count <= SHOWN {
+                let show = |line: Option<&str>| line.unwrap_or("(nothing)").to_owned();
+                text.push_str(&format!("- {}\n+ {}\n", show(pair.0), show(pair.1)));
+            }
+        }
+    }
+    if count > SHOWN {
+        text.push_str(&format!("and {} more lines\n", count - SHOWN));
+    }
+    text
+}
