@@ -230,7 +230,7 @@ fn check_hart(hart: &Hart) -> Result<(), String> {
     if hart.x[0] != 0 {
         return Err(format!("x0 is {:#x}", hart.x[0]));
     }
-    if hart.pc % 2 != 0 {
+    if !hart.pc.is_multiple_of(2) {
         return Err(format!("the pc is odd: {:#x}", hart.pc));
     }
     if hart.frm > 7 || hart.fflags > 31 {
