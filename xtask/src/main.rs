@@ -5,6 +5,7 @@
 mod bench;
 mod build;
 mod guests;
+mod hostile;
 mod programs;
 mod sysroot;
 mod vectors;
@@ -27,6 +28,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Compare the instruction vectors with QEMU, or take their expectations from it
     Vectors(vectors::Arguments),
+    /// Run mutated ELF files and random code, which rvrun has to survive
+    Hostile(hostile::Arguments),
 }
 
 fn main() -> Result<()> {
@@ -36,6 +39,7 @@ fn main() -> Result<()> {
         Task::Programs(arguments) => programs::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Vectors(arguments) => vectors::run(&arguments),
+        Task::Hostile(arguments) => hostile::run(&arguments),
     }
 }
 

@@ -8,9 +8,14 @@ use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 /// Packages that every root needs: the links `/lib` and `/bin`, and the C library.
 const ALWAYS: [&str; 2] = ["base-files", "libc6"];
+/// How often the lists are asked for, and the time between: a mirror's update takes minutes.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_secs(30);
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Options of the task.
@@ -109,14 +114,26 @@ impl Apt {
     /// Gets the lists of packages. Mirrors serve a release by its name and by its part
     /// ("stable"), and may be in the midst of an update with one of the two.
     fn with_lists(arch: &str, suite: &str, mirror: &str) -> Result<Self> {
-        for name in [suite, "stable", "oldstable", "testing"] {
-            let apt = Self::new(arch, name, mirror)?;
-            let updated = apt.run(&["update", "-qq"], "no lists");
-            if updated.is_ok() && (name == suite || apt.release()? == suite) {
-                return Ok(apt);
+        for rest in (0..TRIES).rev() {
+            for name in [suite, "stable", "oldstable", "testing"] {
+                let apt = Self::new(arch, name, mirror)?;
+                let updated = apt.run(&["update", "-qq", "--error-on=any"], "no lists");
+                if updated.is_ok() && (name == suite || apt.release()? == suite) {
+                    return Ok(apt);
+                }
+            }
+            if rest > 0 {
+                eprintln!(
+                    "no lists of packages of {suite} for {arch}; once more in {} s, {rest} tries left",
+                    PAUSE.as_secs()
+                );
+                thread::sleep(PAUSE);
             }
         }
-        bail!("cannot get the lists of packages of {suite} for {arch}: apt says why above")
+        bail!(
+            "cannot get the lists of packages of {suite} for {arch} from {mirror}: apt says why \
+             above. If it is in the midst of an update, try again later, or name another mirror"
+        )
     }
 
     /// The name of the release that the lists are of.

@@ -7,6 +7,7 @@ use goblin::container::{Container, Ctx, Endian};
 use goblin::elf::header::{EI_CLASS, EI_DATA, ELFCLASS32, ELFCLASS64, ELFDATA2LSB, ELFMAG};
 use goblin::elf::header::{EM_RISCV, EM_X86_64, ET_DYN, ET_EXEC, Header, SIZEOF_IDENT};
 use goblin::elf::program_header::{PF_R, PF_W, PF_X, PT_GNU_STACK, PT_INTERP, PT_LOAD, PT_PHDR};
+use goblin::elf::section_header::{SHN_ABS, SHN_UNDEF};
 use goblin::elf::{Elf, ProgramHeader};
 use std::io;
 
@@ -301,9 +302,11 @@ pub struct Symbol {
 pub fn symbol_at(file: &[u8], address: u64) -> Option<Symbol> {
     let elf = Elf::parse(file).ok()?;
     let best = |names: &goblin::strtab::Strtab<'_>, symbols: &goblin::elf::Symtab<'_>| {
+        // Absolute symbols, such as the names of symbol versions, are no places.
         symbols
             .iter()
-            .filter(|s| s.st_shndx != 0 && s.st_value <= address)
+            .filter(|s| !matches!(s.st_shndx as u32, SHN_UNDEF | SHN_ABS))
+            .filter(|s| s.st_value <= address)
             .filter(|s| s.st_size == 0 || address - s.st_value < s.st_size)
             .filter_map(|s| Some((s.st_value, names.get_at(s.st_name)?.to_owned())))
             .filter(|(_, name)| !name.is_empty() && !name.starts_with('$'))

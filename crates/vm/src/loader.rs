@@ -61,7 +61,7 @@ pub fn load_program(
         return load(space, program, 0);
     }
     let wanted = PROGRAM_BASE + random(PROGRAM_RANDOM_PAGES) * PAGE;
-    load(space, program, wanted.next_multiple_of(image.alignment) - image.span().start)
+    load(space, program, wanted.next_multiple_of(image.alignment).wrapping_sub(image.span().start))
         .or_else(|_| load_anywhere(space, program))
 }
 
@@ -139,11 +139,11 @@ fn load_segment(
         space.mmap(zero_from, end - zero_from, protection, flags, -1, 0, None)?;
     }
     if segment.mem_size > segment.file_size && file_end < zero_from {
-        // The file's last page goes on with whatever the file has there. A segment
-        // that may not be written keeps that, as it does under Linux.
-        let tail = (zero_from - file_end).min(segment.mem_size - segment.file_size);
+        // The file's last page goes on with whatever the file has there. It becomes
+        // zero to its end, past the segment's: glibc's dynamic linker takes its first
+        // memory from there. A segment that may not be written keeps it, as under Linux.
         if segment.writable {
-            access::zero(file_end, tail as usize).map_err(|_| Errno(EFAULT))?;
+            access::zero(file_end, (zero_from - file_end) as usize).map_err(|_| Errno(EFAULT))?;
         }
     }
     Ok(())
@@ -190,4 +190,53 @@ pub fn map_stack(space: &AddressSpace, size: u64, executable: bool) -> Result<Gu
     let bottom = base + STACK_GUARD;
     space.mmap(bottom, size, protection, flags, -1, 0, Some("[stack]".into())).map_err(failed)?;
     Ok(bottom + size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rvrun_decoder::elf::Image;
+
+    /// The bytes from the end of a segment's file part to the end of its page.
+    fn tail(writable: bool, mem_size: u64) -> Vec<u8> {
+        const FILE_SIZE: u64 = 0x100;
+        rvrun_host::fault::install().unwrap();
+        let path = std::env::temp_dir()
+            .join(format!("rvrun-loader-{}-{writable}-{mem_size}", std::process::id()));
+        std::fs::write(&path, [0xff; PAGE as usize]).unwrap();
+        let file = File::open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let segment = Segment {
+            vaddr: 0,
+            mem_size,
+            offset: 0,
+            file_size: FILE_SIZE,
+            readable: true,
+            writable,
+            executable: false,
+        };
+        let image = Image {
+            position_independent: true,
+            entry: 0,
+            segments: vec![segment],
+            interpreter: None,
+            phdr_address: 0,
+            phdr_count: 1,
+            alignment: PAGE,
+            executable_stack: false,
+        };
+        let space = AddressSpace::new();
+        let loaded = load_anywhere(&space, &ProgramFile { path, file, image }).unwrap();
+        let mut bytes = vec![0; (PAGE - FILE_SIZE) as usize];
+        access::copy_in(loaded.bias + FILE_SIZE, &mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_writable_segments_last_page_is_zero_behind_its_file_part() {
+        assert!(tail(true, 0x200).iter().all(|byte| *byte == 0));
+        // Without anything to zero, and where nothing may be written, the file shows.
+        assert!(tail(true, 0x100).iter().all(|byte| *byte == 0xff));
+        assert!(tail(false, 0x200).iter().all(|byte| *byte == 0xff));
+    }
 }

@@ -1,0 +1,19 @@
+//! What no careful compiler or linker would make: mutated ELF files and random code.
+//!
+//! rvrun has to survive both: an error or a guest's trap is fine, a panic, a crash or
+//! a hang of the VM is not. [`elf`] mutates the repository's guest programs and looks
+//! at the headers; [`code`] makes up instructions and [`arena`] runs them on the
+//! interpreter. `cargo test` takes a few of each, `cargo xtask hostile` many, and there
+//! the mutated programs are run as well.
+//!
+//! A case is named by a seed and its number, and depends on nothing else: a case that
+//! fails can be had again alone.
+
+#![forbid(unsafe_code)]
+
+pub mod arena;
+pub mod code;
+pub mod elf;
+mod random;
+
+pub use random::Random;
