@@ -5,7 +5,9 @@
 //! and those a [`rvrun::Program`]. Messages of the VM itself begin with `rvrun:`.
 
 #![deny(unsafe_code)]
-#![no_main]
+// The test harness has a `main` of its own, which leaves ours unused.
+#![cfg_attr(not(test), no_main)]
+#![cfg_attr(test, allow(dead_code))]
 
 mod binfmt;
 mod options;
@@ -23,6 +25,7 @@ const VM_FAILURE: u8 = 125;
 /// The process's entry, in place of the one that Rust's runtime would provide: that
 /// one ignores SIGPIPE, which a guest would inherit, and spends a third of a short
 /// program's time on what rvrun has no use for.
+#[cfg(not(test))]
 #[expect(unsafe_code, reason = "a C `main` has to have that name")]
 #[unsafe(no_mangle)]
 extern "C" fn main() -> i32 {

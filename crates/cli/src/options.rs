@@ -105,6 +105,30 @@ enum Engine {
 
 /// Parses the command line of `rvrun`.
 pub fn parse(name: OsString, args: Vec<OsString>) -> Result<Settings, EarlyStop> {
+    let from_environment =
+        std::env::vars_os().any(|(name, _)| name.as_bytes().starts_with(b"RVRUN_"));
+    match without_options(&args).filter(|_| !from_environment) {
+        Some(settings) => Ok(settings),
+        None => parse_options(name, args),
+    }
+}
+
+/// What a command line says that has no option, as most do: the parser would take a
+/// tenth of a short program's time to find that out.
+fn without_options(args: &[OsString]) -> Option<Settings> {
+    let (program, args) = args.split_first()?;
+    if program.is_empty() || program.as_bytes().starts_with(b"-") {
+        return None;
+    }
+    Some(Settings {
+        program: program.into(),
+        args: args.to_vec(),
+        sysroot: sysroot_from_environment(),
+        ..Settings::default()
+    })
+}
+
+fn parse_options(name: OsString, args: Vec<OsString>) -> Result<Settings, EarlyStop> {
     let options = Options::try_parse_from(std::iter::once(name).chain(args)).map_err(|error| {
         if error.use_stderr() {
             EarlyStop::Usage(one_line(&error.to_string()))
@@ -191,4 +215,29 @@ pub fn sysroot_from_environment() -> Option<PathBuf> {
 pub fn print(text: &[u8]) -> EarlyStop {
     let _ = std::io::stdout().write_all(text);
     EarlyStop::Done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(list: &[&str]) -> Vec<OsString> {
+        list.iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn a_command_line_without_options_means_what_the_parser_finds_in_it() {
+        for list in [&["./program"][..], &["sh", "-c", "--", "--strace"], &["a", ""]] {
+            let quick = without_options(&arguments(list)).unwrap();
+            let parsed = parse_options("rvrun".into(), arguments(list)).ok().unwrap();
+            assert_eq!(quick, parsed);
+        }
+    }
+
+    #[test]
+    fn options_are_left_to_the_parser() {
+        for list in [&[][..], &[""], &["--strace", "a"], &["-E", "A=b", "a"], &["--", "a"]] {
+            assert_eq!(without_options(&arguments(list)), None);
+        }
+    }
 }

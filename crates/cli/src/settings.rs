@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// Everything needed to run a program.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// The program as the user named it.
     pub program: PathBuf,
@@ -34,7 +34,7 @@ pub struct Settings {
 }
 
 /// One `--env` or `--unset-env`.
-#[derive(Clone)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EnvironmentChange {
     /// Set the first to the second.
     Set(OsString, OsString),
