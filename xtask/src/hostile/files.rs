@@ -54,7 +54,14 @@ pub fn run(cases: Cases) -> Result<u64> {
     })?;
     let ran_on: u64 = tallies.iter().map(|(_, ran_on)| ran_on).sum();
     println!("{ran_on} of the mutated programs ran on and were stopped");
-    Ok(tallies.iter().map(|(failed, _)| failed).sum())
+    let failed = tallies.iter().map(|(failed, _)| failed).sum();
+    if failed != 0 {
+        let seed = cases.seed;
+        println!(
+            "to repeat one: cargo xtask hostile --seed {seed} --first NUMBER --files 1 --code 0"
+        );
+    }
+    Ok(failed)
 }
 
 /// Runs some of the cases in a sandbox, and keeps the files that failed in `kept`.
