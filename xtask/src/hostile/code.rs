@@ -29,17 +29,16 @@ pub fn run(cases: Cases) -> Result<u64> {
 
 /// Runs cases in a process; if it does not survive, looks for the first case that does it.
 fn run_chunk(mut cases: Cases) -> Result<u64> {
-    let Some(mut end) = failure(cases)? else { return Ok(0) };
+    if failure(cases, Stdio::null())?.is_none() {
+        return Ok(0);
+    }
     while cases.count > 1 {
         let [left, right] = [0, 1].map(|half| cases.split(2).nth(half).unwrap_or(cases));
-        match failure(left)? {
-            Some(how) => (cases, end) = (left, how),
-            None => match failure(right)? {
-                Some(how) => (cases, end) = (right, how),
-                None => break,
-            },
-        }
+        cases = if failure(left, Stdio::null())?.is_some() { left } else { right };
     }
+    // Once more, to be heard.
+    let end = failure(cases, Stdio::inherit())?;
+    let end = end.unwrap_or_else(|| "it fails only behind the cases before it".into());
     let Cases { seed, first, count } = cases;
     println!(
         "FAILED code {first}: {end}\n    cargo xtask hostile --seed {seed} --first {first} --files 0 --code {count}"
@@ -48,11 +47,12 @@ fn run_chunk(mut cases: Cases) -> Result<u64> {
 }
 
 /// How the process that runs these cases failed, if it did.
-fn failure(cases: Cases) -> Result<Option<String>> {
+fn failure(cases: Cases, complaints: Stdio) -> Result<Option<String>> {
     let mut child = Command::new(std::env::current_exe()?)
         .args(["hostile", "--worker=code", "--seed", &cases.seed.to_string()])
         .args(["--first", &cases.first.to_string(), "--code", &cases.count.to_string()])
         .stdin(Stdio::null())
+        .stderr(complaints)
         .spawn()
         .context("cannot start a process for random code")?;
     let start = Instant::now();

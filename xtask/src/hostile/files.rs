@@ -34,8 +34,8 @@ const LIMITS: [(Resource, u64); 5] = [
 /// What rvrun's own failures say.
 const COMPLAINTS: [&str; 4] =
     ["panicked at", "internal error", "memory allocation of", "overflowed its stack"];
-/// The line of a worker that says how many cases failed and how many guests ran on.
-const TALLY: &str = "tally ";
+/// Where a worker says which case is next, how many failed and how many guests ran on.
+const PROGRESS: &str = "/scratch/progress";
 
 /// Runs the cases; returns how many failed.
 pub fn run(cases: Cases) -> Result<u64> {
@@ -54,27 +54,46 @@ pub fn run(cases: Cases) -> Result<u64> {
     })?;
     let ran_on: u64 = tallies.iter().map(|(_, ran_on)| ran_on).sum();
     println!("{ran_on} of the mutated programs ran on and were stopped");
-    Ok(tallies.iter().map(|(failed, _)| failed).sum())
+    let failed = tallies.iter().map(|(failed, _)| failed).sum();
+    if failed != 0 {
+        let seed = cases.seed;
+        println!(
+            "to repeat one: cargo xtask hostile --seed {seed} --first NUMBER --files 1 --code 0"
+        );
+    }
+    Ok(failed)
 }
 
 /// Runs some of the cases in a sandbox, and keeps the files that failed in `kept`.
 fn run_part(number: u64, cases: Cases, rvrun: &Path, kept: &Path) -> Result<(u64, u64)> {
     let sandbox = Sandbox::new(number, rvrun)?;
     sandbox.check()?;
-    let output = sandbox
-        .worker()
-        .args(["--worker=files", "--seed", &cases.seed.to_string()])
-        .args(["--first", &cases.first.to_string(), "--files", &cases.count.to_string()])
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let mut tally = None;
-    for line in text.lines() {
-        match line.strip_prefix(TALLY).and_then(|numbers| numbers.split_once(' ')) {
-            Some((failed, ran_on)) => tally = Some((failed.parse()?, ran_on.parse()?)),
-            None => println!("{line}"),
+    let (mut failed, mut ran_on) = (0, 0);
+    let (mut rest, end) = (cases, cases.numbers().end);
+    while rest.count > 0 {
+        let status = sandbox
+            .worker()
+            .args(["--worker=files", "--seed", &rest.seed.to_string()])
+            .args(["--first", &rest.first.to_string(), "--files", &rest.count.to_string()])
+            .stdin(Stdio::null())
+            .status()?;
+        let progress = fs::read_to_string(sandbox.path(PROGRESS));
+        let progress =
+            progress.with_context(|| format!("the process in the sandbox ended with {status}"))?;
+        let numbers: Vec<u64> = progress.split(' ').map(str::parse).collect::<Result<_, _>>()?;
+        let [next, part_failed, part_ran_on] = numbers[..] else {
+            bail!("no progress: {progress}")
+        };
+        ensure!(status.success() || next < end, "the process in the sandbox ended with {status}");
+        failed += part_failed;
+        ran_on += part_ran_on;
+        if next < end {
+            // A panic would have been caught: the decoder ran out of memory or stack.
+            failed += 1;
+            println!("FAILED file {next}: the decoder does not survive it: {status}");
         }
+        let first = end.min(next + 1);
+        rest = Cases { first, count: end - first, ..rest };
     }
     for entry in fs::read_dir(sandbox.path(SCRATCH))? {
         let name = entry?.file_name();
@@ -84,7 +103,7 @@ fn run_part(number: u64, cases: Cases, rvrun: &Path, kept: &Path) -> Result<(u64
             println!("kept {}", kept.join(name).display());
         }
     }
-    tally.with_context(|| format!("the process in the sandbox ended with {}", output.status))
+    Ok((failed, ran_on))
 }
 
 /// What the process in the sandbox does.
@@ -97,6 +116,7 @@ pub fn work(cases: Cases) -> Result<()> {
     let programs = programs()?;
     let (mut failed, mut ran_on) = (0, 0);
     for case in cases.numbers() {
+        fs::write(PROGRESS, format!("{case} {failed} {ran_on}"))?;
         let mut random = Random::of_case(cases.seed, case);
         let (name, program) = &programs[random.below(programs.len())];
         let file = elf::mutated(program, &mut random);
@@ -111,7 +131,7 @@ pub fn work(cases: Cases) -> Result<()> {
             }
         }
     }
-    println!("{TALLY}{failed} {ran_on}");
+    fs::write(PROGRESS, format!("{} {failed} {ran_on}", cases.numbers().end))?;
     Ok(())
 }
 
