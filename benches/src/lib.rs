@@ -3,7 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use rvrun_decoder::elf::{Image, Source};
+use rvrun_decoder::elf::Image;
 use rvrun_hart::Hart;
 use rvrun_host::fault;
 use rvrun_interp::{Interpreter, Stop};
@@ -42,17 +42,6 @@ pub struct Outcome {
     pub instructions: u64,
 }
 
-struct Bytes<'a>(&'a [u8]);
-
-impl Source for Bytes<'_> {
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let rest = usize::try_from(offset).ok().and_then(|at| self.0.get(at..)).unwrap_or(&[]);
-        let count = rest.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&rest[..count]);
-        Ok(count)
-    }
-}
-
 impl Kernel {
     /// Reads the kernel called `name`.
     ///
@@ -61,7 +50,7 @@ impl Kernel {
     pub fn open(name: &str) -> io::Result<Self> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels").join(name);
         let bytes = std::fs::read(path)?;
-        let image = Image::parse(&Bytes(&bytes)).map_err(io::Error::other)?;
+        let image = Image::parse(&bytes.as_slice()).map_err(io::Error::other)?;
         Ok(Self { bytes, image })
     }
 

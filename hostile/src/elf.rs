@@ -1,7 +1,7 @@
 //! Mutations of ELF files.
 
 use crate::Random;
-use rvrun_decoder::elf::{ElfError, Image, Source, symbol_at};
+use rvrun_decoder::elf::{ElfError, Image, symbol_at};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -230,17 +230,6 @@ fn put(bytes: &mut [u8], (at, width): Field, value: u64) {
     bytes[at..at + width].copy_from_slice(&value.to_le_bytes()[..width]);
 }
 
-struct Bytes<'a>(&'a [u8]);
-
-impl Source for Bytes<'_> {
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let rest = usize::try_from(offset).ok().and_then(|at| self.0.get(at..)).unwrap_or(&[]);
-        let count = rest.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&rest[..count]);
-        Ok(count)
-    }
-}
-
 /// Reads a file's headers, and looks for the symbol of its entry as a report would.
 ///
 /// # Errors
@@ -254,7 +243,7 @@ pub fn examine(file: &[u8]) -> Result<(), ElfError> {
     if let Some(symbol) = symbol_at(file, entry) {
         assert!(symbol.offset <= entry, "{symbol:?} lies behind {entry:#x}");
     }
-    let image = Image::parse(&Bytes(file))?;
+    let image = Image::parse(&file)?;
     assert!(!image.segments.is_empty(), "nothing to load");
     assert!(image.alignment.is_power_of_two() && image.alignment >= PAGE);
     let span = image.span();

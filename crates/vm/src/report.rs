@@ -1,12 +1,11 @@
 //! What a guest's death was about, in words: the instruction, where it stands,
 //! what it would need.
 
-use rvrun_decoder::elf::{Image, Source, Symbol, symbol_at};
+use rvrun_decoder::elf::{Image, Symbol, symbol_at};
 use rvrun_hart::{Hart, Trap};
 use rvrun_isa::{Extensions, decode};
 use rvrun_memory::{AccessKind, AddressSpace, FaultCause};
 use std::fmt::Write;
-use std::io;
 use std::path::Path;
 
 /// Signal numbers of `signal(7)`, equal on both architectures.
@@ -107,21 +106,10 @@ fn place(space: &AddressSpace, pc: u64) -> String {
     text
 }
 
-struct Bytes<'a>(&'a [u8]);
-
-impl Source for Bytes<'_> {
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let rest = usize::try_from(offset).ok().and_then(|o| self.0.get(o..)).unwrap_or(&[]);
-        let n = rest.len().min(buffer.len());
-        buffer[..n].copy_from_slice(&rest[..n]);
-        Ok(n)
-    }
-}
-
 /// The symbol of the byte at `offset` in the file at `path`.
 fn symbol(path: &Path, offset: u64) -> Option<Symbol> {
     let bytes = std::fs::read(path).ok()?;
-    let image = Image::parse(&Bytes(&bytes)).ok()?;
+    let image = Image::parse(&bytes.as_slice()).ok()?;
     let segment =
         image.segments.iter().find(|s| (s.offset..s.offset + s.file_size).contains(&offset))?;
     symbol_at(&bytes, offset - segment.offset + segment.vaddr)
