@@ -53,8 +53,9 @@ pub fn populate<T>(memory: &mut [std::mem::MaybeUninit<T>]) {
 /// its upper halves would find it: with the page at the program break taken, brk(2)
 /// fails and malloc(3) asks for mappings instead, which are high and at random places.
 ///
-/// To be called before the first allocation. Should the page be taken already, or
-/// the host refuse it, the heap is where it would have been.
+/// To be called as early as can be: the heap's first 132 KiB, which the C library
+/// takes before `main`, stay where they are. Should the page be taken already, or
+/// the host refuse it, all of the heap is where it would have been.
 pub fn keep_heap_high() {
     const PAGE: usize = 4096;
     // SAFETY: asks for the program break without moving it; the mapping replaces nothing
