@@ -85,9 +85,17 @@ fn load(space: &AddressSpace, program: &ProgramFile, bias: u64) -> Result<Loaded
     let (start, len) = (span.start.wrapping_add(bias), span.end - span.start);
     // One reservation first: the segments then replace only what is the guest's.
     let reserve = map::PRIVATE | map::ANONYMOUS | map::NORESERVE | map::FIXED_NOREPLACE;
-    space
-        .mmap(start, len, 0, reserve, -1, 0, None)
-        .map_err(|errno| no_room(&program.path, errno))?;
+    space.mmap(start, len, 0, reserve, -1, 0, None).map_err(|errno| match errno.0 {
+        libc::EEXIST => Error::NotRunnable {
+            path: program.path.clone(),
+            why: format!(
+                "rvrun itself has memory between {start:#x} and {:#x}, where the program is \
+                 linked to; link it elsewhere, or position-independent (-static-pie)",
+                start + len
+            ),
+        },
+        _ => no_room(&program.path, errno),
+    })?;
     let name: Arc<str> = program.path.to_string_lossy().into();
     let mut mapped_to = start;
     for segment in &image.segments {
