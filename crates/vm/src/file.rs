@@ -18,10 +18,6 @@ pub struct ProgramFile {
     pub image: Image,
 }
 
-/// Error numbers that `ErrorKind` has no stable names for.
-const ENAMETOOLONG: i32 = 36;
-const ELOOP: i32 = 40;
-
 struct Reader<'a>(&'a File);
 
 impl Source for Reader<'_> {
@@ -47,10 +43,10 @@ impl ProgramFile {
         let path = path.to_path_buf();
         let not_runnable = |why: &str| Error::NotRunnable { path: path.clone(), why: why.into() };
         let file = File::open(&path).map_err(|source| match source.kind() {
-            _ if source.raw_os_error() == Some(ELOOP) => not_runnable(
+            _ if source.raw_os_error() == Some(libc::ELOOP) => not_runnable(
                 "too many symbolic links lead from one to the next; remove or correct them",
             ),
-            _ if source.raw_os_error() == Some(ENAMETOOLONG) => {
+            _ if source.raw_os_error() == Some(libc::ENAMETOOLONG) => {
                 not_runnable("the name is too long for a file")
             }
             ErrorKind::NotFound | ErrorKind::NotADirectory => {

@@ -256,11 +256,13 @@ fn wait(child: &mut Child) -> Result<End> {
             return Ok(End::Exited(status));
         }
         let taken = start.elapsed();
-        if taken > LOADER_LIMIT || taken > GUEST_LIMIT && is_loaded(child.id())? {
+        if taken > GUEST_LIMIT {
             let loaded = is_loaded(child.id())?;
-            child.kill()?;
-            child.wait()?;
-            return Ok(if loaded { End::Running } else { End::Loading });
+            if loaded || taken > LOADER_LIMIT {
+                child.kill()?;
+                child.wait()?;
+                return Ok(if loaded { End::Running } else { End::Loading });
+            }
         }
         // Most end at once.
         thread::sleep((taken / 4).clamp(Duration::from_micros(200), Duration::from_millis(20)));

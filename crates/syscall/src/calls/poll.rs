@@ -4,6 +4,7 @@ use crate::abi::epoll::{self, GUEST_SIZE, HOST_SIZE};
 use crate::row::{Args, SysResult};
 use crate::task::Task;
 use crate::{guest, raw};
+use rvrun_memory::{PAGE, TASK_SIZE};
 
 /// Events taken from the host at a time. The kernel may always return fewer
 /// than asked for; those left over are returned by the next call.
@@ -11,8 +12,8 @@ const EVENTS: usize = 128;
 /// `EP_MAX_EVENTS` of the guest's kernel.
 const MAX_EVENTS: i32 = i32::MAX / GUEST_SIZE as i32;
 
-/// The end of user addresses.
-const USER_END: u64 = 1 << 47;
+/// The end of user addresses for the guest's kernel, which has the last page too.
+const USER_END: u64 = TASK_SIZE + PAGE;
 
 /// `epoll_ctl(epfd, op, fd, event)`.
 pub(crate) fn epoll_ctl(_: &mut Task, args: Args) -> SysResult {
