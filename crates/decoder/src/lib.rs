@@ -14,6 +14,7 @@
 mod block;
 pub mod elf;
 mod lift;
+pub mod region;
 
 pub use block::{Block, Terminator};
 pub use lift::{MAX_BLOCK_BYTES, lift};

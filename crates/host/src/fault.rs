@@ -6,7 +6,8 @@
 //! which every such access has written its own address and that of its landing
 //! ([`EXCEPTION_ENTRY`]). Found there, the handler notes what happened in a
 //! thread-local and resumes at the landing, where [`take`] tells the access what
-//! to report. Not found, the fault is the VM's own: after one line of explanation
+//! to report. An access of translated code is not in the table: it unwinds to
+//! where that code was entered ([`code`]). Otherwise the fault is the VM's own: after one line of explanation
 //! the default action kills it.
 //!
 //! Async-signal-safety: the handler reads a table that is sorted before the
@@ -18,6 +19,7 @@
 //! SIGSEGV and SIGBUS stay unblocked on the host whatever the guest's mask is;
 //! a blocked synchronous fault would kill the process.
 
+use crate::code;
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::io;
@@ -160,10 +162,13 @@ fn landing(ip: usize) -> Option<usize> {
 extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel gives SA_SIGINFO handlers valid pointers to both.
     let (info, context) = unsafe { (&*info, &mut *context.cast::<libc::ucontext_t>()) };
-    let ip = &mut context.uc_mcontext.gregs[libc::REG_RIP as usize];
+    let registers = &mut context.uc_mcontext.gregs;
+    let ip = registers[libc::REG_RIP as usize] as usize;
     let raised_by_cpu = info.si_code > 0;
-    match landing(*ip as usize) {
-        Some(landing) if raised_by_cpu => {
+    let access = landing(ip).map(|landing| (landing, None));
+    let resume = access.or_else(|| code::unwind(ip).map(|(ip, stack)| (ip, Some(stack))));
+    match resume {
+        Some((landing, stack)) if raised_by_cpu => {
             // SAFETY: these signals carry an address when the CPU raised them.
             let address = unsafe { info.si_addr() } as u64;
             LAST.set(HostFault {
@@ -171,7 +176,10 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
                 signal: if signal == libc::SIGBUS { Signal::Bus } else { Signal::Segv },
                 code: info.si_code,
             });
-            *ip = landing as i64;
+            registers[libc::REG_RIP as usize] = landing as i64;
+            if let Some(stack) = stack {
+                registers[libc::REG_RSP as usize] = stack as i64;
+            }
         }
         _ => give_up(signal, raised_by_cpu),
     }

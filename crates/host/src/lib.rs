@@ -2,8 +2,9 @@
 //!
 //! All raw calls to the operating system that do not map guest memory and are
 //! not a guest's system call are here. [`fault`] turns memory faults of guest
-//! accesses into errors.
+//! accesses into errors, [`code`] holds and calls translated code.
 
+pub mod code;
 pub mod fault;
 pub mod process;
 pub mod time;

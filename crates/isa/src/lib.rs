@@ -17,6 +17,7 @@
 
 mod check;
 mod decode;
+pub mod effect;
 mod encode;
 mod extension;
 pub mod field;

@@ -1,0 +1,485 @@
+//! Regions: what a translator compiles as one function.
+//!
+//! A region is a control-flow graph of [`Node`]s found by a static walk from its
+//! entry: branches and direct jumps are followed, small callees are taken in as
+//! a copy each ([`Instance`]), indirect jumps go to where they have been seen to
+//! go. What the walk leaves out (code that has never run, code beyond the limits)
+//! becomes an [`Edge::Leave`].
+
+use crate::block::{Block, Terminator};
+use rvrun_isa::{Instruction, Opcode};
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
+
+/// Index of a node in its region.
+pub type NodeId = u32;
+
+/// Where control goes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edge {
+    /// To a node of the region.
+    Node(NodeId),
+    /// Out of the region, to this guest address.
+    Leave(u64),
+}
+
+/// How a node ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Goes on.
+    Goto(Edge),
+    /// A conditional branch.
+    Branch {
+        /// The branch, a `b*` row.
+        instruction: Instruction,
+        /// If its condition holds.
+        taken: Edge,
+        /// If it does not.
+        fall: Edge,
+    },
+    /// A call that stays a call.
+    Call {
+        /// Receives the return address.
+        link: u8,
+        /// Where to.
+        target: u64,
+        /// The return address.
+        return_pc: u64,
+        /// What is there.
+        back: Edge,
+    },
+    /// A call through a register, of `x[base] + offset` with bit 0 cleared.
+    CallIndirect {
+        /// Receives the return address.
+        link: u8,
+        /// Register with the address.
+        base: u8,
+        /// Added to it.
+        offset: i32,
+        /// The return address.
+        return_pc: u64,
+        /// What is there.
+        back: Edge,
+    },
+    /// A call whose callee is part of the region.
+    Inline {
+        /// Receives the return address.
+        link: u8,
+        /// The return address.
+        return_pc: u64,
+        /// The callee's first node.
+        target: Edge,
+    },
+    /// A return out of a callee that is part of the region: to `x[base] + offset`,
+    /// which is nearly always `return_pc`.
+    InlineReturn {
+        /// Register with the address.
+        base: u8,
+        /// Added to it.
+        offset: i32,
+        /// Where the call wants it to go.
+        return_pc: u64,
+        /// What is there.
+        back: Edge,
+    },
+    /// A return out of the region.
+    Return {
+        /// Register with the address.
+        base: u8,
+        /// Added to it.
+        offset: i32,
+    },
+    /// A jump through a register.
+    Jump {
+        /// Register that receives the address behind the jump, and that address.
+        link: Option<(u8, u64)>,
+        /// Register with the address.
+        base: u8,
+        /// Added to it.
+        offset: i32,
+        /// Where it has been seen to go, in ascending order.
+        targets: Vec<(u64, NodeId)>,
+    },
+    /// An environment call; the program goes on at this address.
+    Syscall(u64),
+    /// Something else that the region does not do itself: it is left at the
+    /// instruction, which is to be interpreted.
+    Interpret,
+}
+
+/// Instructions without control flow, and how they end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Address of the first instruction.
+    pub pc: u64,
+    /// The instructions, expanded.
+    pub body: Vec<Instruction>,
+    /// Address behind them: that of the instruction which ends the node, if one does.
+    pub end_pc: u64,
+    /// How the node ends.
+    pub end: End,
+    /// Instructions of the node, the one that ends it included.
+    pub count: u32,
+}
+
+/// See the module's documentation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// Guest address of the entry, which is the first node's.
+    pub entry: u64,
+    /// The nodes.
+    pub nodes: Vec<Node>,
+    /// The guest code that the region was made from, sorted, without overlaps.
+    pub code: Vec<Range<u64>>,
+    /// Instructions of all nodes.
+    pub instructions: usize,
+}
+
+/// Bounds of a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Instructions of a region: compile time grows with them.
+    pub instructions: usize,
+    /// Instructions that the callees of one call, their own included, may have
+    /// to be taken in.
+    pub inlined: usize,
+    /// How deep calls are taken in.
+    pub depth: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { instructions: 1500, inlined: 100, depth: 4 }
+    }
+}
+
+/// What the walk asks of the one who knows the program.
+pub trait Code {
+    /// The block at `pc`.
+    fn block(&self, pc: u64) -> Block;
+    /// Whether the code at `pc` is worth translating: whether it has run.
+    fn reached(&self, pc: u64) -> bool;
+    /// Addresses in `range` where jumps through a register have gone to, in ascending order.
+    fn jump_targets(&self, range: Range<u64>) -> Vec<u64>;
+}
+
+/// A jump through a register is expected to stay this close to itself, in bytes.
+const JUMP_REACH: u64 = 16 << 10;
+
+/// One copy of a function in the region.
+struct Instance {
+    /// The call that it was taken in for; none for the function of the entry.
+    caller: Option<Caller>,
+    depth: u32,
+    /// Instructions that its callees may still have.
+    budget: usize,
+    /// Its nodes by their first address.
+    nodes: BTreeMap<u64, NodeId>,
+}
+
+#[derive(Clone, Copy)]
+struct Caller {
+    instance: usize,
+    return_pc: u64,
+}
+
+struct Walk<'a, C> {
+    code: &'a C,
+    limits: Limits,
+    instances: Vec<Instance>,
+    nodes: Vec<Option<Node>>,
+    /// Where node `i` belongs.
+    places: Vec<(usize, u64)>,
+    queue: VecDeque<NodeId>,
+    instructions: usize,
+}
+
+/// Finds the region at `entry`.
+pub fn region(entry: u64, limits: Limits, code: &impl Code) -> Region {
+    let root = Instance { caller: None, depth: 0, budget: 0, nodes: BTreeMap::new() };
+    let mut walk = Walk {
+        code,
+        limits,
+        instances: vec![root],
+        nodes: Vec::new(),
+        places: Vec::new(),
+        queue: VecDeque::new(),
+        instructions: 0,
+    };
+    walk.add(0, entry);
+    while let Some(id) = walk.queue.pop_front() {
+        walk.fill(id);
+    }
+    walk.finish(entry)
+}
+
+impl<C: Code> Walk<'_, C> {
+    /// A node at `pc` of an instance, to be filled.
+    fn add(&mut self, instance: usize, pc: u64) -> NodeId {
+        let id = self.nodes.len() as NodeId;
+        self.nodes.push(None);
+        self.places.push((instance, pc));
+        self.instances[instance].nodes.insert(pc, id);
+        self.queue.push_back(id);
+        id
+    }
+
+    /// The edge to `pc` of an instance.
+    fn edge(&mut self, instance: usize, pc: u64) -> Edge {
+        if let Some(id) = self.instances[instance].nodes.get(&pc) {
+            return Edge::Node(*id);
+        }
+        if let Some(id) = self.split(instance, pc) {
+            return Edge::Node(id);
+        }
+        if self.instructions >= self.limits.instructions || !self.code.reached(pc) {
+            return Edge::Leave(pc);
+        }
+        Edge::Node(self.add(instance, pc))
+    }
+
+    /// If `pc` is an instruction in the middle of a node: makes that two.
+    fn split(&mut self, instance: usize, pc: u64) -> Option<NodeId> {
+        let (_, id) = self.instances[instance].nodes.range(..pc).next_back()?;
+        let tail_id = self.nodes.len() as NodeId;
+        let node = self.nodes[*id as usize].as_mut()?;
+        let mut at = node.pc;
+        let index = node.body.iter().position(|instruction| {
+            let here = at == pc;
+            at += u64::from(instruction.len);
+            here
+        });
+        let index = match index {
+            Some(index) => index,
+            // The instruction that ends it.
+            None if at == pc && node.count as usize > node.body.len() && !ends_in_auipc(node) => {
+                node.body.len()
+            }
+            None => return None,
+        };
+        let tail = Node {
+            pc,
+            body: node.body.split_off(index),
+            end_pc: node.end_pc,
+            end: std::mem::replace(&mut node.end, End::Goto(Edge::Node(tail_id))),
+            count: node.count - index as u32,
+        };
+        node.end_pc = pc;
+        node.count = index as u32;
+        self.nodes.push(Some(tail));
+        self.places.push((instance, pc));
+        self.instances[instance].nodes.insert(pc, tail_id);
+        Some(tail_id)
+    }
+
+    /// Lifts the node that was added.
+    fn fill(&mut self, id: NodeId) {
+        let (instance, pc) = self.places[id as usize];
+        let mut block = self.code.block(pc);
+        let limit = self.instances[instance].nodes.range(pc + 1..).next().map(|(pc, _)| *pc);
+        if let Some(limit) = limit.filter(|limit| *limit <= block.terminator_pc) {
+            cut(&mut block, limit);
+        }
+        let has_instruction = block.terminator_pc != block.end;
+        let count = block.body.len() as u32 + u32::from(has_instruction);
+        self.instructions += count as usize;
+        let end_pc = block.terminator_pc;
+        // The node has to be there before its edges: one may lead into its middle.
+        let (pc, terminator, block_end) = (block.pc, block.terminator, block.end);
+        let known = constant_target(&block);
+        self.nodes[id as usize] =
+            Some(Node { pc, body: block.body, end_pc, end: End::Interpret, count });
+        let end = self.end(instance, terminator, block_end, known);
+        // If it was split meanwhile, the end belongs to its last part.
+        let mut last = id;
+        while let Some(Node { end: End::Goto(Edge::Node(next)), .. }) = self.nodes[last as usize] {
+            last = next;
+        }
+        self.nodes[last as usize].as_mut().expect("it was just filled").end = end;
+    }
+
+    fn end(
+        &mut self,
+        instance: usize,
+        terminator: Terminator,
+        end: u64,
+        known: Option<u64>,
+    ) -> End {
+        match terminator {
+            Terminator::FallThrough => End::Goto(self.edge(instance, end)),
+            Terminator::Jump { target } => End::Goto(self.edge(instance, target)),
+            Terminator::Branch { instruction, taken } => {
+                let fall = self.edge(instance, end);
+                End::Branch { instruction, taken: self.edge(instance, taken), fall }
+            }
+            Terminator::Call { link, target } => self.call(instance, link, target, end),
+            Terminator::IndirectCall { link, base, offset } if is_return_register(link) => {
+                match known {
+                    Some(target) => self.call(instance, link, target, end),
+                    None => {
+                        let back = self.edge(instance, end);
+                        End::CallIndirect { link, base, offset, return_pc: end, back }
+                    }
+                }
+            }
+            Terminator::IndirectCall { link, base, offset } => {
+                End::Jump { link: Some((link, end)), base, offset, targets: Vec::new() }
+            }
+            Terminator::IndirectJump { base, offset } => match known {
+                Some(target) => End::Goto(self.edge(instance, target)),
+                None => {
+                    let near = end.saturating_sub(JUMP_REACH)..end.saturating_add(JUMP_REACH);
+                    let mut targets = Vec::new();
+                    for target in self.code.jump_targets(near) {
+                        if let Edge::Node(node) = self.edge(instance, target) {
+                            targets.push((target, node));
+                        }
+                    }
+                    End::Jump { link: None, base, offset, targets }
+                }
+            },
+            Terminator::Return { base, offset } => match self.instances[instance].caller {
+                None => End::Return { base, offset },
+                Some(caller) => {
+                    let back = self.edge(caller.instance, caller.return_pc);
+                    End::InlineReturn { base, offset, return_pc: caller.return_pc, back }
+                }
+            },
+            Terminator::Syscall => End::Syscall(end),
+            Terminator::Breakpoint
+            | Terminator::FenceI
+            | Terminator::Illegal { .. }
+            | Terminator::FetchFault => End::Interpret,
+        }
+    }
+
+    fn call(&mut self, instance: usize, link: u8, target: u64, return_pc: u64) -> End {
+        if let Some(callee) = self.instance_of(instance, link, target, return_pc) {
+            return End::Inline { link, return_pc, target: self.edge(callee, target) };
+        }
+        let back = self.edge(instance, return_pc);
+        End::Call { link, target, return_pc, back }
+    }
+
+    /// A new instance for the callee at `target`, if it is to be taken in.
+    fn instance_of(
+        &mut self,
+        instance: usize,
+        link: u8,
+        target: u64,
+        return_pc: u64,
+    ) -> Option<usize> {
+        let depth = self.instances[instance].depth + 1;
+        if depth > self.limits.depth || !is_return_register(link) || !self.code.reached(target) {
+            return None;
+        }
+        let budget = if depth == 1 { self.limits.inlined } else { self.instances[instance].budget };
+        let size = self.size(target, budget)?;
+        if self.instructions + size > self.limits.instructions {
+            return None;
+        }
+        let left = budget - size;
+        if depth > 1 {
+            self.instances[instance].budget = left;
+        }
+        let caller = Some(Caller { instance, return_pc });
+        self.instances.push(Instance { caller, depth, budget: left, nodes: BTreeMap::new() });
+        Some(self.instances.len() - 1)
+    }
+
+    /// Instructions of the function at `entry` without its callees, if they are
+    /// at most `most` and it is one that returns.
+    fn size(&self, entry: u64, most: usize) -> Option<usize> {
+        let mut seen = vec![entry];
+        let mut next = 0;
+        let (mut size, mut returns) = (0, false);
+        while let Some(pc) = seen.get(next).copied() {
+            next += 1;
+            let block = self.code.block(pc);
+            size += block.body.len() + 1;
+            if size > most || seen.len() > most {
+                return None;
+            }
+            let known = constant_target(&block);
+            let follow: &[u64] = match block.terminator {
+                Terminator::FallThrough => &[block.end],
+                Terminator::Jump { target } => &[target],
+                Terminator::Branch { taken, .. } => &[block.end, taken],
+                Terminator::Call { .. } | Terminator::IndirectCall { .. } => &[block.end],
+                Terminator::IndirectJump { .. } => known.as_slice(),
+                Terminator::Return { .. } => {
+                    returns = true;
+                    &[]
+                }
+                _ => &[],
+            };
+            for pc in follow {
+                if !seen.contains(pc) && self.code.reached(*pc) {
+                    seen.push(*pc);
+                }
+            }
+        }
+        returns.then_some(size)
+    }
+
+    fn finish(self, entry: u64) -> Region {
+        let nodes: Vec<Node> =
+            self.nodes.into_iter().map(|node| node.expect("the queue is empty")).collect();
+        let mut spans: Vec<Range<u64>> = nodes
+            .iter()
+            // What ends a node is at most four bytes long, or missing.
+            .map(|node| node.pc..node.end_pc.saturating_add(4))
+            .collect();
+        spans.sort_by_key(|span| span.start);
+        let mut code: Vec<Range<u64>> = Vec::new();
+        for span in spans {
+            match code.last_mut() {
+                Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
+                _ => code.push(span),
+            }
+        }
+        let instructions = nodes.iter().map(|node| node.count as usize).sum();
+        Region { entry, nodes, code, instructions }
+    }
+}
+
+/// Ends `block` before the instruction at `limit`, if one begins there.
+fn cut(block: &mut Block, limit: u64) {
+    let mut at = block.pc;
+    for (index, instruction) in block.body.iter().enumerate() {
+        if at == limit {
+            block.body.truncate(index);
+            break;
+        }
+        at += u64::from(instruction.len);
+    }
+    if at == limit {
+        block.terminator = Terminator::FallThrough;
+        (block.terminator_pc, block.end) = (limit, limit);
+    }
+}
+
+/// Where an indirect jump or call goes whose register the `auipc` right before
+/// it has set: the far form of a direct one.
+fn constant_target(block: &Block) -> Option<u64> {
+    let (base, offset) = match block.terminator {
+        Terminator::IndirectCall { base, offset, .. }
+        | Terminator::IndirectJump { base, offset } => (base, offset),
+        _ => return None,
+    };
+    let last = block.body.last()?;
+    let pc = block.terminator_pc.wrapping_sub(last.len.into());
+    (last.opcode == Opcode::Auipc && last.rd == base).then(|| {
+        pc.wrapping_add_signed(last.imm.into()).wrapping_add_signed(offset.into()) & !1
+    })
+}
+
+/// Whether what ends the node may have been decided by the `auipc` before it.
+fn ends_in_auipc(node: &Node) -> bool {
+    node.body.last().is_some_and(|last| last.opcode == Opcode::Auipc)
+}
+
+/// Unprivileged manual, table "Return-address stack prediction hints".
+fn is_return_register(register: u8) -> bool {
+    matches!(register, 1 | 5)
+}

@@ -1,0 +1,276 @@
+//! Memory for translated code, and the way into it and out of it.
+//!
+//! A [`CodeArena`] is one private mapping that is readable, writable and
+//! executable: two mappings of shared memory, one to write and one to execute,
+//! would be shared with every process that the guest forks, whose translations
+//! then overwrite one another's; a private mapping is copied on write.
+//!
+//! [`enter`] calls a translation. A fault inside of an arena unwinds to it: the
+//! handler of [`fault`](crate::fault) restores the stack pointer that `enter` has
+//! noted in the thread's [`Frame`] and resumes behind the call. Translated code
+//! is compiled with its own bookkeeping of what to do then.
+
+use std::cell::Cell;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What [`enter`] returns after a fault; no translation returns it.
+pub const FAULTED: u64 = 1;
+
+/// How many arenas there can be at once: one for each program that a process runs.
+const MAX_ARENAS: usize = 64;
+
+/// Where the arenas are, for the fault handler: first address and length, 0 if
+/// the place is free.
+static ARENAS: [(AtomicUsize, AtomicUsize); MAX_ARENAS] =
+    [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; MAX_ARENAS];
+
+/// What unwinding to [`enter`] needs.
+#[derive(Debug, Default)]
+#[repr(C)]
+struct Frame {
+    /// The stack pointer behind `enter`'s own saves.
+    stack: usize,
+    /// The instruction that faulted.
+    fault_ip: usize,
+}
+
+thread_local! {
+    static FRAME: Cell<*mut Frame> = const { Cell::new(std::ptr::null_mut()) };
+}
+
+/// Memory for translated code.
+#[derive(Debug)]
+pub struct CodeArena {
+    start: *mut u8,
+    len: usize,
+}
+
+// SAFETY: the mapping belongs to no thread, and writing takes `&mut`.
+unsafe impl Send for CodeArena {}
+
+impl CodeArena {
+    /// Reserves `len` bytes, a multiple of the page size.
+    ///
+    /// # Errors
+    /// The host's, when it has no memory or forbids memory that is both
+    /// writable and executable; `ENOMEM` when there are 64 arenas already.
+    pub fn new(len: usize) -> io::Result<Self> {
+        // SAFETY: a fresh anonymous mapping touches nothing that exists.
+        let start = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                len,
+                libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+                -1,
+                0,
+            )
+        };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let claim = |place: &&(AtomicUsize, AtomicUsize)| {
+            let (order, failed) = (Ordering::AcqRel, Ordering::Acquire);
+            place.0.compare_exchange(0, start as usize, order, failed).is_ok()
+        };
+        let Some(place) = ARENAS.iter().find(claim) else {
+            // SAFETY: the mapping was just made, and nobody knows of it.
+            unsafe { libc::munmap(start, len) };
+            return Err(io::Error::from_raw_os_error(libc::ENOMEM));
+        };
+        place.1.store(len, Ordering::Release);
+        Ok(Self { start: start.cast(), len })
+    }
+
+    /// Bytes of the arena.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The address of the byte at `offset`, for execution.
+    pub fn address(&self, offset: usize) -> usize {
+        self.start as usize + offset
+    }
+
+    /// Copies `code` to `offset`.
+    ///
+    /// # Panics
+    /// If it does not fit.
+    pub fn write(&mut self, offset: usize, code: &[u8]) {
+        let end = offset.checked_add(code.len());
+        assert!(end.is_some_and(|end| end <= self.len), "the code does not fit the arena");
+        // SAFETY: the range was just checked; the caller writes only where nothing runs, which
+        // concerns what the translations do, not memory that Rust knows of.
+        unsafe { std::ptr::copy_nonoverlapping(code.as_ptr(), self.start.add(offset), code.len()) };
+    }
+}
+
+impl Drop for CodeArena {
+    fn drop(&mut self) {
+        let start = self.start as usize;
+        if let Some(place) = ARENAS.iter().find(|place| place.0.load(Ordering::Acquire) == start) {
+            place.1.store(0, Ordering::Release);
+            place.0.store(0, Ordering::Release);
+        }
+        // SAFETY: the mapping is this value's own; `enter`'s contract wants it alive.
+        unsafe { libc::munmap(self.start.cast(), self.len) };
+    }
+}
+
+fn in_an_arena(ip: usize) -> bool {
+    ARENAS.iter().any(|(start, len)| {
+        let (start, len) = (start.load(Ordering::Acquire), len.load(Ordering::Acquire));
+        ip.wrapping_sub(start) < len
+    })
+}
+
+unsafe extern "C" {
+    #[link_name = "rvrun_enter_translation"]
+    fn enter_translation(context: *mut u8, argument: u64, code: usize, frame: *mut Frame) -> u64;
+    #[link_name = "rvrun_translation_faulted"]
+    fn translation_faulted();
+}
+
+// The callee-saved registers of the C calling convention, and the frame's address
+// to align the stack. `rcx` is the fourth argument.
+std::arch::global_asm!(
+    ".pushsection .text.rvrun_enter_translation, \"ax\", @progbits",
+    ".globl rvrun_enter_translation",
+    ".globl rvrun_translation_faulted",
+    "rvrun_enter_translation:",
+    "push rbp",
+    "push rbx",
+    "push r12",
+    "push r13",
+    "push r14",
+    "push r15",
+    "push rcx",
+    "mov [rcx], rsp",
+    "call rdx",
+    "2: pop rcx",
+    "pop r15",
+    "pop r14",
+    "pop r13",
+    "pop r12",
+    "pop rbx",
+    "pop rbp",
+    "ret",
+    "rvrun_translation_faulted:",
+    "mov eax, {faulted}",
+    "jmp 2b",
+    ".popsection",
+    faulted = const FAULTED,
+);
+
+// Saves what the C calling convention lets a callee change (16 vector registers of
+// 16 bytes and nine others), and calls its second argument with the first one.
+std::arch::global_asm!(
+    ".pushsection .text.rvrun_call_preserving, \"ax\", @progbits",
+    ".globl rvrun_call_preserving",
+    "rvrun_call_preserving:",
+    "push rbp",
+    "mov rbp, rsp",
+    "push rax",
+    "push rcx",
+    "push rdx",
+    "push rsi",
+    "push rdi",
+    "push r8",
+    "push r9",
+    "push r10",
+    "push r11",
+    "sub rsp, 264",
+    "and rsp, -16",
+    ".set i, 0",
+    ".rept 16",
+    ".altmacro",
+    ".macro save n",
+    "movups [rsp + 16 * \\n], xmm\\n",
+    ".endm",
+    "save %i",
+    ".purgem save",
+    ".noaltmacro",
+    ".set i, i + 1",
+    ".endr",
+    "call rsi",
+    ".set i, 0",
+    ".rept 16",
+    ".altmacro",
+    ".macro restore n",
+    "movups xmm\\n, [rsp + 16 * \\n]",
+    ".endm",
+    "restore %i",
+    ".purgem restore",
+    ".noaltmacro",
+    ".set i, i + 1",
+    ".endr",
+    "lea rsp, [rbp - 72]",
+    "pop r11",
+    "pop r10",
+    "pop r9",
+    "pop r8",
+    "pop rdi",
+    "pop rsi",
+    "pop rdx",
+    "pop rcx",
+    "pop rax",
+    "pop rbp",
+    "ret",
+    ".popsection",
+);
+
+unsafe extern "C" {
+    #[link_name = "rvrun_call_preserving"]
+    fn call_preserving();
+}
+
+/// Address of code that calls its second argument with the first one, both in the
+/// C calling convention, and changes no register at all.
+pub fn preserving_call() -> usize {
+    call_preserving as *const () as usize
+}
+
+/// How a translation returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Return {
+    /// With this value.
+    Value(u64),
+    /// By a memory fault of the host instruction at this address;
+    /// [`fault::take`](crate::fault::take) knows more.
+    Fault(usize),
+}
+
+/// Calls the translation at `code` with `context` and `argument`.
+///
+/// # Safety
+/// `code` is code of the arena that takes these two arguments in the C calling
+/// convention, keeps its callee-saved registers, and does with `context` only what
+/// the type of what it points to allows.
+#[inline]
+pub unsafe fn enter(context: *mut u8, argument: u64, code: usize) -> Return {
+    let mut frame = Frame::default();
+    let outer = FRAME.replace(&raw mut frame);
+    // SAFETY: by this function's own contract; the frame outlives the call.
+    let value = unsafe { enter_translation(context, argument, code, &raw mut frame) };
+    FRAME.set(outer);
+    if value == FAULTED { Return::Fault(frame.fault_ip) } else { Return::Value(value) }
+}
+
+/// For the fault handler: if the fault at `ip` is a translation's, where to
+/// resume, and with which stack pointer.
+pub(crate) fn unwind(ip: usize) -> Option<(usize, usize)> {
+    let frame = FRAME.get();
+    if frame.is_null() || !in_an_arena(ip) {
+        return None;
+    }
+    // SAFETY: a frame is noted while its `enter` runs, on this very thread.
+    let frame = unsafe { &mut *frame };
+    frame.fault_ip = ip;
+    Some((translation_faulted as *const () as usize, frame.stack))
+}

@@ -1,0 +1,472 @@
+//! Where registers are held in SSA values, decided before lowering.
+//!
+//! A register is *available* where a value holds it, and *dirty* where memory
+//! (the hart) does not have that value yet. Loads from the hart are placed where
+//! a register is needed on every way on, and before loops that read it; stores
+//! to the hart where the region is left, and before loops for what they do not
+//! write: there the exits for attention need only little. A floating-point
+//! register is held in *single* precision or as its 64 bits.
+//!
+//! Lowering follows [`Held::apply`] instruction by instruction, as the analysis
+//! does; so both agree on what is held where.
+
+use crate::effects::{self, FLOATS, Way};
+use rvrun_decoder::region::{Edge, End, Node, NodeId, Region};
+use rvrun_isa::effect::{Registers, float, integer};
+use rvrun_isa::{Instruction, Kind};
+use rustc_hash::FxHashSet;
+
+/// What is held in values at one point.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Registers that values hold.
+    pub available: Registers,
+    /// Those of them that memory has not got.
+    pub dirty: Registers,
+    /// Those of them that are held in single precision.
+    pub single: Registers,
+}
+
+impl Held {
+    /// What `instruction` makes of it.
+    pub fn apply(&mut self, instruction: &Instruction) {
+        if effects::way(instruction) == Way::Stepped {
+            self.available &= !effects::forgotten(instruction);
+            self.single &= self.available;
+            self.dirty = 0;
+            return;
+        }
+        self.read(instruction.reads(), effects::reads_single(instruction));
+        self.write(instruction.writes(), effects::writes_single(instruction));
+    }
+
+    /// Registers were read, some of them as single precision.
+    pub fn read(&mut self, registers: Registers, as_single: Registers) {
+        self.single |= registers & !self.available & as_single;
+        self.available |= registers;
+    }
+
+    /// Registers were written, some of them in single precision.
+    pub fn write(&mut self, registers: Registers, in_single: Registers) {
+        self.available |= registers;
+        self.dirty |= registers;
+        self.single = self.single & !registers | in_single;
+    }
+}
+
+/// The way from a node to another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Successor {
+    /// Where to.
+    pub to: NodeId,
+    /// Whether a call lies between: nothing is held behind it.
+    pub through_call: bool,
+}
+
+/// What lowering needs to know of a node.
+#[derive(Clone, Debug, Default)]
+pub struct NodePlan {
+    /// What is held at its beginning.
+    pub held: Held,
+    /// Whether a loop begins here.
+    pub loop_head: bool,
+    /// Registers that the loop writes.
+    pub loop_writes: Registers,
+    /// Floating-point registers whose next use is in single precision.
+    pub single_next: Registers,
+    /// The head of the innermost loop that it is in.
+    pub innermost: Option<NodeId>,
+    /// Registers that are read by the loop that begins here, or on every way on.
+    wanted: Registers,
+}
+
+/// What lowering needs to know of a region.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// By node.
+    pub nodes: Vec<NodePlan>,
+    /// The nodes that can be reached, each after its predecessors but for loops.
+    pub order: Vec<NodeId>,
+    /// Edges that lead to the head of a loop that they are in.
+    pub back_edges: FxHashSet<(NodeId, NodeId)>,
+}
+
+/// Where runs of accesses begin in a node's body, by index. A run ends with the
+/// first store or atomic; its loads and arithmetic may be done again.
+pub fn run_starts(body: &[Instruction]) -> Vec<bool> {
+    let mut inside = false;
+    let start = |instruction: &Instruction| {
+        if effects::way(instruction) == Way::Stepped {
+            inside = false;
+            return false;
+        }
+        if !effects::accesses_memory(instruction) {
+            return false;
+        }
+        let starts = !inside;
+        inside = instruction.row().kind == Kind::Load;
+        starts
+    };
+    body.iter().map(start).collect()
+}
+
+/// Registers that the end of a node reads.
+pub fn end_reads(end: &End) -> Registers {
+    match end {
+        End::Branch { instruction, .. } => instruction.reads(),
+        End::CallIndirect { base, .. }
+        | End::InlineReturn { base, .. }
+        | End::Return { base, .. }
+        | End::Jump { base, .. } => integer(*base),
+        End::Goto(_) | End::Call { .. } | End::Inline { .. } | End::Syscall(_) | End::Interpret => 0,
+    }
+}
+
+/// Registers that the end of a node writes, where it goes on in the region.
+pub fn end_writes(end: &End) -> Registers {
+    match end {
+        End::Inline { link, .. } => integer(*link),
+        End::Jump { link: Some((link, _)), .. } => integer(*link),
+        _ => 0,
+    }
+}
+
+/// The ways from a node to others.
+pub fn successors(end: &End) -> Vec<Successor> {
+    let mut ways = Vec::new();
+    let mut add = |edge: &Edge, through_call| {
+        if let Edge::Node(to) = *edge {
+            ways.push(Successor { to, through_call });
+        }
+    };
+    match end {
+        End::Goto(edge) | End::Inline { target: edge, .. } => add(edge, false),
+        End::InlineReturn { back, .. } => add(back, false),
+        End::Branch { taken, fall, .. } => {
+            add(fall, false);
+            add(taken, false);
+        }
+        End::Call { back, .. } | End::CallIndirect { back, .. } => add(back, true),
+        End::Jump { targets, .. } => {
+            for (_, node) in targets {
+                add(&Edge::Node(*node), false);
+            }
+        }
+        End::Return { .. } | End::Syscall(_) | End::Interpret => {}
+    }
+    ways
+}
+
+/// Analyses `region`. With `precise`, memory has all registers at the beginning
+/// of each run of accesses.
+pub fn analyse(region: &Region, precise: bool) -> Plan {
+    let ways: Vec<Vec<Successor>> = region.nodes.iter().map(|node| successors(&node.end)).collect();
+    let (order, back_edges) = depth_first(&ways);
+    let mut plan =
+        Plan { nodes: vec![NodePlan::default(); region.nodes.len()], order, back_edges };
+    let facts: Vec<Facts> = region.nodes.iter().map(|node| Facts::new(node, precise)).collect();
+    let predecessors = predecessors(&ways, &plan.order);
+    find_loops(&mut plan, &facts, &predecessors);
+    find_wanted(&mut plan, &facts, &ways, &predecessors);
+    find_dirty(&mut plan, &facts, &ways);
+    find_available(&mut plan, &region.nodes, &ways, precise);
+    plan
+}
+
+/// What the backward analyses know of a node.
+struct Facts {
+    /// Read before anything is written or forgotten.
+    reads: Registers,
+    /// Of these, read first as single precision.
+    single: Registers,
+    /// Written, anywhere in the node.
+    writes: Registers,
+    /// Whether all values are forgotten at the end.
+    forgets: bool,
+    /// Written and not yet in memory at the end.
+    dirty: Registers,
+    /// Whether memory gets all that was dirty at the beginning.
+    cleans: bool,
+}
+
+impl Facts {
+    fn new(node: &Node, precise: bool) -> Self {
+        let mut facts =
+            Self { reads: 0, single: 0, writes: 0, forgets: false, dirty: 0, cleans: false };
+        let starts = if precise { run_starts(&node.body) } else { Vec::new() };
+        for (index, instruction) in node.body.iter().enumerate() {
+            if effects::way(instruction) == Way::Stepped {
+                facts.cleans = true;
+                facts.dirty = 0;
+                facts.writes |= effects::forgotten(instruction);
+                continue;
+            }
+            if starts.get(index) == Some(&true) {
+                facts.cleans = true;
+                facts.dirty = 0;
+            }
+            facts.read(instruction.reads(), effects::reads_single(instruction));
+            facts.writes |= instruction.writes();
+            facts.dirty |= instruction.writes();
+        }
+        facts.read(end_reads(&node.end), 0);
+        facts.writes |= end_writes(&node.end);
+        facts.dirty |= end_writes(&node.end);
+        if let End::Call { .. } | End::CallIndirect { .. } = node.end {
+            facts.forgets = true;
+        }
+        facts
+    }
+
+    fn read(&mut self, registers: Registers, single: Registers) {
+        if !self.forgets {
+            let first = registers & !self.writes & !self.reads;
+            self.reads |= first;
+            self.single |= first & single;
+        }
+    }
+
+    /// Which of the registers `after` the node matter before it.
+    fn before(&self, after: Registers) -> Registers {
+        if self.forgets { self.reads } else { self.reads | after & !self.writes }
+    }
+}
+
+fn depth_first(ways: &[Vec<Successor>]) -> (Vec<NodeId>, FxHashSet<(NodeId, NodeId)>) {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Mark {
+        New,
+        Open,
+        Done,
+    }
+    let mut marks = vec![Mark::New; ways.len()];
+    let mut order = Vec::with_capacity(ways.len());
+    let mut back_edges = FxHashSet::default();
+    let mut stack: Vec<(NodeId, usize)> = vec![(0, 0)];
+    marks[0] = Mark::Open;
+    while let Some((node, next)) = stack.last_mut() {
+        match ways[*node as usize].get(*next) {
+            Some(way) => {
+                *next += 1;
+                match marks[way.to as usize] {
+                    Mark::New => {
+                        marks[way.to as usize] = Mark::Open;
+                        stack.push((way.to, 0));
+                    }
+                    Mark::Open => {
+                        back_edges.insert((*node, way.to));
+                    }
+                    Mark::Done => {}
+                }
+            }
+            None => {
+                marks[*node as usize] = Mark::Done;
+                order.push(*node);
+                stack.pop();
+            }
+        }
+    }
+    order.reverse();
+    (order, back_edges)
+}
+
+fn predecessors(ways: &[Vec<Successor>], order: &[NodeId]) -> Vec<Vec<NodeId>> {
+    let mut predecessors = vec![Vec::new(); ways.len()];
+    for from in order {
+        for way in &ways[*from as usize] {
+            predecessors[way.to as usize].push(*from);
+        }
+    }
+    predecessors
+}
+
+/// Finds the heads of loops, what the loops write, and (in `wanted`, for now)
+/// what they read.
+fn find_loops(plan: &mut Plan, facts: &[Facts], predecessors: &[Vec<NodeId>]) {
+    let mut heads: Vec<NodeId> = plan.back_edges.iter().map(|(_, head)| *head).collect();
+    heads.sort_unstable();
+    heads.dedup();
+    let mut sizes = vec![usize::MAX; facts.len()];
+    for head in heads {
+        let mut inside = vec![false; facts.len()];
+        inside[head as usize] = true;
+        let mut work: Vec<NodeId> = plan
+            .back_edges
+            .iter()
+            .filter(|(_, to)| *to == head)
+            .map(|(latch, _)| *latch)
+            .collect();
+        while let Some(node) = work.pop() {
+            if !std::mem::replace(&mut inside[node as usize], true) {
+                work.extend(&predecessors[node as usize]);
+            }
+        }
+        let members = || facts.iter().zip(&inside).filter(|(_, inside)| **inside);
+        let size = members().count();
+        for (node, _) in inside.iter().enumerate().filter(|(_, inside)| **inside) {
+            if size < sizes[node] {
+                sizes[node] = size;
+                plan.nodes[node].innermost = Some(head);
+            }
+        }
+        let plan = &mut plan.nodes[head as usize];
+        plan.loop_head = true;
+        plan.loop_writes = members().fold(0, |set, (facts, _)| set | facts.writes);
+        plan.wanted = members().fold(0, |set, (facts, _)| set | facts.reads);
+    }
+}
+
+/// Finds which registers are to be held at the beginning of each node.
+fn find_wanted(
+    plan: &mut Plan,
+    facts: &[Facts],
+    ways: &[Vec<Successor>],
+    predecessors: &[Vec<NodeId>],
+) {
+    let count = facts.len();
+    // Read on some way on; read on every way on; read next as single precision.
+    let mut some: Vec<Registers> = vec![0; count];
+    let mut every: Vec<Registers> = vec![!0; count];
+    let mut single: Vec<Registers> = vec![0; count];
+    let mut work: Vec<NodeId> = plan.order.clone();
+    let mut queued = vec![true; count];
+    while let Some(node) = work.pop() {
+        let index = node as usize;
+        queued[index] = false;
+        let (facts, ways) = (&facts[index], &ways[index]);
+        let behind = ways.iter().filter(|way| !way.through_call);
+        let any = behind.clone().fold(0, |set, way| set | some[way.to as usize]);
+        // An exit reads nothing.
+        let all = match ways.is_empty() || facts.forgets {
+            true => 0,
+            false => behind.clone().fold(!0, |set, way| set & every[way.to as usize]),
+        };
+        let next = behind.fold(0, |set, way| set | single[way.to as usize]);
+        let before = (
+            facts.before(any),
+            facts.before(all),
+            facts.single | facts.before(next) & !facts.reads & FLOATS,
+        );
+        if before != (some[index], every[index], single[index]) {
+            (some[index], every[index], single[index]) = before;
+            for previous in &predecessors[index] {
+                if !std::mem::replace(&mut queued[*previous as usize], true) {
+                    work.push(*previous);
+                }
+            }
+        }
+    }
+    for (index, node) in plan.nodes.iter_mut().enumerate() {
+        let in_loop = if node.loop_head { node.wanted } else { 0 };
+        node.wanted = some[index] & (in_loop | every[index]);
+        node.single_next = single[index];
+    }
+}
+
+/// Finds what is dirty at the beginning of each node.
+fn find_dirty(plan: &mut Plan, facts: &[Facts], ways: &[Vec<Successor>]) {
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for at in 0..plan.order.len() {
+            let from = plan.order[at];
+            let facts = &facts[from as usize];
+            let kept = if facts.cleans { 0 } else { plan.nodes[from as usize].held.dirty };
+            let out = kept | facts.dirty;
+            for way in &ways[from as usize] {
+                let dirty = if way.through_call { 0 } else { plan.entering(from, way.to, out) };
+                let to = &mut plan.nodes[way.to as usize].held.dirty;
+                if *to | dirty != *to {
+                    *to |= dirty;
+                    changed = true;
+                }
+            }
+        }
+    }
+}
+
+/// Finds what is available at the beginning of each node, and in which precision.
+fn find_available(plan: &mut Plan, nodes: &[Node], ways: &[Vec<Successor>], precise: bool) {
+    // From above: a node's first value is everything, what its predecessors do
+    // not have is taken away until nothing changes.
+    let mut available: Vec<Registers> = vec![!0; nodes.len()];
+    available[0] = 0;
+    let least = |plan: &Plan, node: usize| plan.nodes[node].wanted | plan.nodes[node].held.dirty;
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for from in &plan.order {
+            let from = *from as usize;
+            let held = Held { available: available[from] | least(plan, from), ..Held::default() };
+            let out = held_behind(&nodes[from], held, precise).available;
+            for way in &ways[from] {
+                let out = if way.through_call { 0 } else { out };
+                let to = &mut available[way.to as usize];
+                if *to & out != *to {
+                    *to &= out;
+                    changed = true;
+                }
+            }
+        }
+    }
+    for (index, available) in available.iter().enumerate() {
+        plan.nodes[index].held.available = available | least(plan, index);
+        plan.nodes[index].held.single = plan.nodes[index].held.available & FLOATS;
+    }
+    let entry = &mut plan.nodes[0];
+    entry.held.single &= entry.single_next;
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for from in &plan.order {
+            let from = *from as usize;
+            let out = held_behind(&nodes[from], plan.nodes[from].held, precise);
+            for way in &ways[from] {
+                let out = if way.through_call { Held::default() } else { out };
+                let to = &mut plan.nodes[way.to as usize];
+                let single = out.single | !out.available & to.single_next;
+                if to.held.single & single != to.held.single {
+                    to.held.single &= single;
+                    changed = true;
+                }
+            }
+        }
+    }
+}
+
+/// What is held at the end of `node`.
+fn held_behind(node: &Node, mut held: Held, precise: bool) -> Held {
+    let starts = if precise { run_starts(&node.body) } else { Vec::new() };
+    for (index, instruction) in node.body.iter().enumerate() {
+        if starts.get(index) == Some(&true) {
+            held.dirty = 0;
+        }
+        held.apply(instruction);
+    }
+    held.read(end_reads(&node.end), 0);
+    held.write(end_writes(&node.end), 0);
+    held
+}
+
+impl Plan {
+    /// What is still dirty of `dirty` when control goes from one node to another:
+    /// on the way into a loop, memory gets what the loop does not write.
+    pub fn entering(&self, from: NodeId, to: NodeId, dirty: Registers) -> Registers {
+        let node = &self.nodes[to as usize];
+        if node.loop_head && !self.back_edges.contains(&(from, to)) {
+            dirty & node.loop_writes
+        } else {
+            dirty
+        }
+    }
+}
+
+/// The integer registers of a set.
+pub fn integers_in(set: Registers) -> impl Iterator<Item = u8> {
+    (1..32).filter(move |register| set & integer(*register) != 0)
+}
+
+/// The floating-point registers of a set.
+pub fn floats_in(set: Registers) -> impl Iterator<Item = u8> {
+    (0..32).filter(move |register| set & float(*register) != 0)
+}

@@ -1,0 +1,24 @@
+//! The translator: compiles regions of guest code to host code with Cranelift.
+//!
+//! [`Translator`] keeps the translations of a program: it finds regions, has them
+//! compiled on a thread of its own, puts the code into its arena, and runs it on a
+//! [`State`], which is a hart and what translated code needs beside it. Whoever uses
+//! it decides what is worth translating, and runs what is not by other means: it
+//! knows neither the interpreter nor Linux.
+//!
+//! From the bottom up: [`state`], [`effects`] and [`analysis`] (which registers are
+//! held in values where), [`lower`] (regions to CLIF), [`compile`], [`worker`],
+//! [`store`] (the arena, slots, what is translated), [`translator`].
+//!
+//! `unsafe` is in [`helper`] and [`translator`], which meet translated code.
+
+mod analysis;
+mod compile;
+mod effects;
+mod helper;
+mod lower;
+mod state;
+
+pub use compile::{Code, Compiler, Failure, Job};
+pub use lower::{Mode, Origin};
+pub use state::{State, Step};

@@ -1,0 +1,547 @@
+//! Floating point on the host's unit.
+//!
+//! While translated code runs, MXCSR holds the guest's rounding mode and collects
+//! its flags. To Cranelift these operations are pure: it would leave one out whose
+//! result nobody reads, move it to where it is read, or out of a loop. So each
+//! operation whose flags count is tied to its place:
+//!
+//! - Its result is tested for a NaN, by a branch, at the end of the node at the
+//!   latest. That is due anyway: a NaN result is the canonical one, and until the
+//!   test the register is *raw*. A result that is overwritten before, unread, is
+//!   stored where nobody looks.
+//! - Where a loop changes none of the operands, they come from memory, behind a
+//!   barrier.
+//! - Constants come from memory, so that nothing is computed at compile time.
+
+use super::Lowering;
+use crate::helper::Helper;
+use crate::state::{Leave, offset};
+use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
+use cranelift_codegen::ir::types::{F32, F64, I32, I64};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value};
+use rvrun_hart::float::{F32 as Single, F64 as Double, Format};
+use rvrun_isa::effect::{Registers, float};
+use rvrun_isa::{Instruction, Opcode};
+
+use crate::analysis::floats_in;
+use crate::effects;
+
+impl Lowering<'_> {
+    pub(super) fn float(&mut self, i: &Instruction) {
+        use Opcode::*;
+        self.pin_operands(i);
+        match i.opcode {
+            FaddS | FsubS | FmulS | FdivS => {
+                let (a, b) = (self.single(i.rs1), self.single(i.rs2));
+                self.used(i);
+                let value = self.arithmetic(i.opcode, a, b);
+                self.set_raw(i.rd, value, F32);
+            }
+            FaddD | FsubD | FmulD | FdivD => {
+                let (a, b) = (self.double(i.rs1), self.double(i.rs2));
+                self.used(i);
+                let value = self.arithmetic(i.opcode, a, b);
+                self.set_raw(i.rd, value, F64);
+            }
+            FsqrtS => {
+                let a = self.single(i.rs1);
+                self.used(i);
+                let value = self.builder.ins().sqrt(a);
+                self.set_raw(i.rd, value, F32);
+            }
+            FsqrtD => {
+                let a = self.double(i.rs1);
+                self.used(i);
+                let value = self.builder.ins().sqrt(a);
+                self.set_raw(i.rd, value, F64);
+            }
+            FmaddS | FmsubS | FnmsubS | FnmaddS => {
+                let operands = [self.single(i.rs1), self.single(i.rs2), self.single(i.rs3)];
+                self.used(i);
+                let value = self.fused(i.opcode, operands, F32);
+                self.set_single(i.rd, value);
+            }
+            FmaddD | FmsubD | FnmsubD | FnmaddD => {
+                let operands = [self.double(i.rs1), self.double(i.rs2), self.double(i.rs3)];
+                self.used(i);
+                let value = self.fused(i.opcode, operands, F64);
+                self.set_double(i.rd, value);
+            }
+            FsgnjS | FsgnjnS | FsgnjxS => {
+                self.make_canonical(i.reads());
+                let (a, b) = (self.single(i.rs1), self.single(i.rs2));
+                let value = self.sign_injected(i, a, b, I32);
+                self.set_single(i.rd, value);
+            }
+            FsgnjD | FsgnjnD | FsgnjxD => {
+                self.make_canonical(i.reads());
+                let (a, b) = (self.double(i.rs1), self.double(i.rs2));
+                let value = self.sign_injected(i, a, b, I64);
+                self.set_double(i.rd, value);
+            }
+            FeqS | FltS | FleS => {
+                let (a, b) = (self.single(i.rs1), self.single(i.rs2));
+                self.used(i);
+                self.compare(i, a, b);
+            }
+            FeqD | FltD | FleD => {
+                let (a, b) = (self.double(i.rs1), self.double(i.rs2));
+                self.used(i);
+                self.compare(i, a, b);
+            }
+            FminS | FmaxS => {
+                self.make_canonical(i.reads());
+                let (a, b) = (self.single(i.rs1), self.single(i.rs2));
+                let value = self.extreme(i, a, b, F32);
+                self.set_single(i.rd, value);
+            }
+            FminD | FmaxD => {
+                self.make_canonical(i.reads());
+                let (a, b) = (self.double(i.rs1), self.double(i.rs2));
+                let value = self.extreme(i, a, b, F64);
+                self.set_double(i.rd, value);
+            }
+            FcvtSD => {
+                let a = self.double(i.rs1);
+                self.used(i);
+                let value = self.builder.ins().fdemote(F32, a);
+                self.set_raw(i.rd, value, F32);
+            }
+            FcvtDS => {
+                let a = self.single(i.rs1);
+                self.used(i);
+                let value = self.builder.ins().fpromote(F64, a);
+                self.set_raw(i.rd, value, F64);
+            }
+            FcvtSW | FcvtSWu | FcvtSL | FcvtDL | FcvtDW | FcvtDWu => self.from_integer(i),
+            FcvtWS | FcvtLS | FcvtWD | FcvtLD => self.to_integer(i),
+            FmvXW => {
+                let bits = self.low_bits(i.rs1);
+                let value = self.sign_extend(bits);
+                self.set_x(i.rd, value);
+            }
+            FmvXD => {
+                let value = self.stored_double(i.rs1);
+                let value = self.builder.ins().bitcast(I64, MemFlagsData::new(), value);
+                self.set_x(i.rd, value);
+            }
+            FmvWX => {
+                let bits = self.x(i.rs1);
+                let value = self.hidden(bits, F32);
+                self.set_single(i.rd, value);
+            }
+            FmvDX => {
+                let bits = self.x(i.rs1);
+                let value = self.hidden(bits, F64);
+                self.set_double(i.rd, value);
+            }
+            other => unreachable!("{other:?} is not lowered here"),
+        }
+    }
+
+    fn arithmetic(&mut self, opcode: Opcode, a: Value, b: Value) -> Value {
+        use Opcode::*;
+        match opcode {
+            FaddS | FaddD => self.builder.ins().fadd(a, b),
+            FsubS | FsubD => self.builder.ins().fsub(a, b),
+            FmulS | FmulD => self.builder.ins().fmul(a, b),
+            _ => self.builder.ins().fdiv(a, b),
+        }
+    }
+
+    /// A fused multiply-add. The host does not say that ∞ × 0 + NaN is invalid, so
+    /// a NaN result is computed anew.
+    fn fused(&mut self, opcode: Opcode, [a, b, c]: [Value; 3], ty: Type) -> Value {
+        use Opcode::*;
+        let negate_product = matches!(opcode, FnmsubS | FnmaddS | FnmsubD | FnmaddD);
+        let negate_sum = matches!(opcode, FmsubS | FnmaddS | FmsubD | FnmaddD);
+        let product = if negate_product { self.builder.ins().fneg(a) } else { a };
+        let summand = if negate_sum { self.builder.ins().fneg(c) } else { c };
+        let value = self.builder.ins().fma(product, b, summand);
+        let helper = match opcode {
+            FmaddS => Helper::FmaddS,
+            FmsubS => Helper::FmsubS,
+            FnmsubS => Helper::FnmsubS,
+            FnmaddS => Helper::FnmaddS,
+            FmaddD => Helper::FmaddD,
+            FmsubD => Helper::FmsubD,
+            FnmsubD => Helper::FnmsubD,
+            _ => Helper::FnmaddD,
+        };
+        self.unless_unordered(value, value, value, helper, &[a, b, c], ty)
+    }
+
+    /// `value`, or what `helper` makes of `operands` if `a` and `b` are unordered.
+    fn unless_unordered(
+        &mut self,
+        a: Value,
+        b: Value,
+        value: Value,
+        helper: Helper,
+        operands: &[Value],
+        ty: Type,
+    ) -> Value {
+        let (rare, done) = (self.cold_block(), self.builder.create_block());
+        let result = self.builder.append_block_param(done, ty);
+        let unordered = self.builder.ins().fcmp(FloatCC::Unordered, a, b);
+        self.builder.ins().brif(unordered, rare, &[], done, &[value.into()]);
+        self.builder.switch_to_block(rare);
+        for (index, operand) in operands.iter().enumerate() {
+            let at = offset::OPERANDS + 8 * index as i32;
+            self.store_state(*operand, at);
+            if self.builder.func.dfg.value_type(*operand) == F32 {
+                let boxing = self.builder.ins().iconst(I32, -1);
+                self.store_state(boxing, at + 4);
+            }
+        }
+        self.call_helper(helper, None);
+        let anew = self.load_state(ty, offset::UNREAD);
+        self.builder.ins().jump(done, &[anew.into()]);
+        self.builder.switch_to_block(done);
+        result
+    }
+
+    fn sign_injected(&mut self, i: &Instruction, a: Value, b: Value, bits: Type) -> Value {
+        use Opcode::*;
+        let same = i.rs1 == i.rs2;
+        match i.opcode {
+            FsgnjS | FsgnjD if same => a,
+            FsgnjS | FsgnjD => self.builder.ins().fcopysign(a, b),
+            FsgnjnS | FsgnjnD if same => self.builder.ins().fneg(a),
+            FsgnjnS | FsgnjnD => {
+                let negated = self.builder.ins().fneg(b);
+                self.builder.ins().fcopysign(a, negated)
+            }
+            _ if same => self.builder.ins().fabs(a),
+            _ => {
+                let ty = self.builder.func.dfg.value_type(a);
+                let flags = MemFlagsData::new();
+                let a_bits = self.builder.ins().bitcast(bits, flags, a);
+                let b_bits = self.builder.ins().bitcast(bits, flags, b);
+                let sign = self.builder.ins().iconst(bits, i64::MIN >> (64 - bits.bits()));
+                let sign = self.builder.ins().band(b_bits, sign);
+                let value = self.builder.ins().bxor(a_bits, sign);
+                self.builder.ins().bitcast(ty, flags, value)
+            }
+        }
+    }
+
+    fn compare(&mut self, i: &Instruction, a: Value, b: Value) {
+        use Opcode::*;
+        let (condition, helper) = match i.opcode {
+            FeqS => (FloatCC::Equal, None),
+            FeqD => (FloatCC::Equal, None),
+            FltS => (FloatCC::LessThan, Some(Helper::FltS)),
+            FltD => (FloatCC::LessThan, Some(Helper::FltD)),
+            FleS => (FloatCC::LessThanOrEqual, Some(Helper::FleS)),
+            _ => (FloatCC::LessThanOrEqual, Some(Helper::FleD)),
+        };
+        let truth = self.builder.ins().fcmp(condition, a, b);
+        let value = self.builder.ins().uextend(I64, truth);
+        let value = match helper {
+            // The host's quiet comparison does not say that a quiet NaN is invalid.
+            Some(helper) => self.unless_unordered(a, b, value, helper, &[a, b], I64),
+            None => {
+                self.store_state(value, offset::UNREAD);
+                value
+            }
+        };
+        self.set_x(i.rd, value);
+    }
+
+    fn extreme(&mut self, i: &Instruction, a: Value, b: Value, ty: Type) -> Value {
+        use Opcode::*;
+        let (smaller, helper) = match i.opcode {
+            FminS => (true, Helper::FminS),
+            FmaxS => (false, Helper::FmaxS),
+            FminD => (true, Helper::FminD),
+            _ => (false, Helper::FmaxD),
+        };
+        let condition = if smaller { FloatCC::LessThan } else { FloatCC::GreaterThan };
+        let first = self.builder.ins().fcmp(condition, a, b);
+        let chosen = self.builder.ins().select(first, a, b);
+        // Zeros are equal, but -0 is the smaller one.
+        let bits = if ty == F32 { I32 } else { I64 };
+        let flags = MemFlagsData::new();
+        let a_bits = self.builder.ins().bitcast(bits, flags, a);
+        let b_bits = self.builder.ins().bitcast(bits, flags, b);
+        let both = match smaller {
+            true => self.builder.ins().bor(a_bits, b_bits),
+            false => self.builder.ins().band(a_bits, b_bits),
+        };
+        let zero = self.builder.ins().bitcast(ty, flags, both);
+        let equal = self.builder.ins().fcmp(FloatCC::Equal, a, b);
+        let value = self.builder.ins().select(equal, zero, chosen);
+        self.unless_unordered(a, b, value, helper, &[a, b], ty)
+    }
+
+    fn from_integer(&mut self, i: &Instruction) {
+        use Opcode::*;
+        let integer = self.x(i.rs1);
+        let integer = match i.opcode {
+            FcvtSW | FcvtDW => self.low(integer),
+            FcvtSWu | FcvtDWu => {
+                let low = self.low(integer);
+                self.builder.ins().uextend(I64, low)
+            }
+            _ => self.hide_integer(integer),
+        };
+        match i.opcode {
+            FcvtDW | FcvtDWu => {
+                let value = self.builder.ins().fcvt_from_sint(F64, integer);
+                self.set_double(i.rd, value);
+            }
+            FcvtDL => {
+                let value = self.builder.ins().fcvt_from_sint(F64, integer);
+                self.set_raw(i.rd, value, F64);
+            }
+            _ => {
+                let value = self.builder.ins().fcvt_from_sint(F32, integer);
+                self.set_raw(i.rd, value, F32);
+            }
+        }
+    }
+
+    /// Truncates, as C does. The host's result for what does not fit is made into
+    /// the manual's by Cranelift, but for NaNs.
+    fn to_integer(&mut self, i: &Instruction) {
+        use Opcode::*;
+        let a = match i.opcode {
+            FcvtWS | FcvtLS => self.single(i.rs1),
+            _ => self.double(i.rs1),
+        };
+        self.used(i);
+        let narrow = matches!(i.opcode, FcvtWS | FcvtWD);
+        let value = if narrow {
+            let word = self.builder.ins().fcvt_to_sint_sat(I32, a);
+            self.sign_extend(word)
+        } else {
+            self.builder.ins().fcvt_to_sint_sat(I64, a)
+        };
+        // Ties the conversion, which may be inexact, to its place.
+        self.store_state(value, offset::UNREAD);
+        let most = if narrow { i64::from(i32::MAX) } else { i64::MAX };
+        let most = self.builder.ins().iconst(I64, most);
+        let unordered = self.builder.ins().fcmp(FloatCC::Unordered, a, a);
+        let value = self.builder.ins().select(unordered, most, value);
+        self.set_x(i.rd, value);
+    }
+
+    /// Integer bits as a floating-point value that is not known at compile time.
+    fn hidden(&mut self, bits: Value, ty: Type) -> Value {
+        if self.is_unknown(bits, 4) {
+            let bits = if ty == F32 { self.low(bits) } else { bits };
+            return self.builder.ins().bitcast(ty, MemFlagsData::new(), bits);
+        }
+        self.store_state(bits, offset::UNREAD);
+        self.load_state(ty, offset::UNREAD)
+    }
+
+    /// An integer that is not known at compile time.
+    fn hide_integer(&mut self, value: Value) -> Value {
+        if self.is_unknown(value, 4) {
+            return value;
+        }
+        self.store_state(value, offset::UNREAD);
+        self.builder.ins().sequence_point();
+        self.load_state(I64, offset::UNREAD)
+    }
+
+    /// Whether `value` certainly depends on something that only running tells.
+    fn is_unknown(&self, value: Value, depth: u32) -> bool {
+        let dfg = &self.builder.func.dfg;
+        let Some(inst) = dfg.value_def(value).inst() else { return false };
+        let opcode = dfg.insts[inst].opcode();
+        if opcode.can_load() || opcode.is_call() {
+            return true;
+        }
+        depth > 0 && dfg.inst_args(inst).iter().any(|arg| self.is_unknown(*arg, depth - 1))
+    }
+
+    /// Reads the instruction's operands from memory, behind a barrier, if the
+    /// innermost loop around it changes none of them.
+    fn pin_operands(&mut self, i: &Instruction) {
+        let operands = i.reads() & effects::FLOATS;
+        let Some(head) = self.plan.nodes[self.node as usize].innermost else { return };
+        let writes = self.plan.nodes[head as usize].loop_writes;
+        if operands == 0 || i.reads() & writes != 0 {
+            return;
+        }
+        self.make_canonical(operands & self.raw);
+        self.flush(operands & self.held.dirty);
+        self.held.dirty &= !operands;
+        self.builder.ins().sequence_point();
+        for register in floats_in(operands & self.held.available) {
+            let single = self.held.single & float(register) != 0;
+            if single {
+                let value = self.load_state(F32, offset::f(register));
+                self.builder.def_var(self.s[usize::from(register)], value);
+            } else {
+                let value = self.load_state(F64, offset::f(register));
+                self.builder.def_var(self.f[usize::from(register)], value);
+            }
+        }
+    }
+
+    /// The register in single precision. One that is not boxed is the interpreter's.
+    pub(super) fn single(&mut self, register: u8) -> Value {
+        let mask = float(register);
+        if self.held.available & mask != 0 && self.held.single & mask != 0 {
+            return self.builder.use_var(self.s[usize::from(register)]);
+        }
+        let (low, high) = if self.held.available & mask == 0 {
+            let high = self.load_state(I32, offset::f(register) + 4);
+            (self.load_state(F32, offset::f(register)), high)
+        } else {
+            let value = self.builder.use_var(self.f[usize::from(register)]);
+            let bits = self.builder.ins().bitcast(I64, MemFlagsData::new(), value);
+            let high = self.builder.ins().ushr_imm(bits, 32);
+            let low = self.low(bits);
+            let low = self.builder.ins().bitcast(F32, MemFlagsData::new(), low);
+            (low, self.low(high))
+        };
+        let boxed = self.builder.ins().icmp_imm_s(IntCC::Equal, high, -1);
+        let unboxed = self.exit_block(super::Exit::Because(Leave::Interpret, self.origin.pc));
+        let on = self.builder.create_block();
+        self.builder.ins().brif(boxed, on, &[], unboxed, &[]);
+        self.builder.switch_to_block(on);
+        if self.held.available & mask == 0 {
+            self.builder.def_var(self.s[usize::from(register)], low);
+            self.held.read(mask, mask);
+        }
+        low
+    }
+
+    /// The register's 64 bits.
+    pub(super) fn double(&mut self, register: u8) -> Value {
+        let mask = float(register);
+        if self.held.available & mask == 0 {
+            let value = self.load_state(F64, offset::f(register));
+            self.builder.def_var(self.f[usize::from(register)], value);
+            self.held.read(mask, 0);
+            return value;
+        }
+        if self.held.single & mask == 0 {
+            return self.builder.use_var(self.f[usize::from(register)]);
+        }
+        self.make_canonical(mask & self.raw);
+        let value = self.builder.use_var(self.s[usize::from(register)]);
+        let bits = self.builder.ins().bitcast(I32, MemFlagsData::new(), value);
+        let bits = self.builder.ins().uextend(I64, bits);
+        let boxing = self.builder.ins().iconst(I64, Single::BOX as i64);
+        let bits = self.builder.ins().bor(bits, boxing);
+        self.builder.ins().bitcast(F64, MemFlagsData::new(), bits)
+    }
+
+    /// The register's 64 bits, to be seen.
+    pub(super) fn stored_double(&mut self, register: u8) -> Value {
+        self.make_canonical(float(register) & self.raw);
+        self.double(register)
+    }
+
+    /// The register's low 32 bits, to be seen.
+    pub(super) fn low_bits(&mut self, register: u8) -> Value {
+        let mask = float(register);
+        self.make_canonical(mask & self.raw);
+        if self.held.available & self.held.single & mask != 0 {
+            let value = self.builder.use_var(self.s[usize::from(register)]);
+            return self.builder.ins().bitcast(I32, MemFlagsData::new(), value);
+        }
+        let value = self.double(register);
+        let bits = self.builder.ins().bitcast(I64, MemFlagsData::new(), value);
+        self.low(bits)
+    }
+
+    pub(super) fn set_single(&mut self, register: u8, value: Value) {
+        self.overwrite(register);
+        self.builder.def_var(self.s[usize::from(register)], value);
+        self.held.write(float(register), float(register));
+    }
+
+    pub(super) fn set_double(&mut self, register: u8, value: Value) {
+        self.overwrite(register);
+        self.builder.def_var(self.f[usize::from(register)], value);
+        self.held.write(float(register), 0);
+    }
+
+    fn set_raw(&mut self, register: u8, value: Value, ty: Type) {
+        if ty == F32 {
+            self.set_single(register, value);
+        } else {
+            self.set_double(register, value);
+        }
+        self.raw |= float(register);
+        self.unused |= float(register);
+    }
+
+    /// The operands of `i` are read by an operation that is tied to its place.
+    fn used(&mut self, i: &Instruction) {
+        self.unused &= !i.reads();
+    }
+
+    /// The register is about to be overwritten.
+    fn overwrite(&mut self, register: u8) {
+        let mask = float(register);
+        if self.unused & mask != 0 {
+            let single = self.held.single & mask != 0;
+            let variables = if single { &self.s } else { &self.f };
+            let value = self.builder.use_var(variables[usize::from(register)]);
+            self.store_state(value, offset::UNREAD);
+        }
+        self.raw &= !mask;
+        self.unused &= !mask;
+    }
+
+    /// Makes NaNs in these registers, as far as they are raw, the canonical one.
+    pub(super) fn make_canonical(&mut self, registers: Registers) {
+        for register in floats_in(registers & self.raw) {
+            let single = self.held.single & float(register) != 0;
+            let variables = if single { &self.s } else { &self.f };
+            let variable = variables[usize::from(register)];
+            let value = self.builder.use_var(variable);
+            let unordered = self.builder.ins().fcmp(FloatCC::Unordered, value, value);
+            let (rare, on) = (self.cold_block(), self.builder.create_block());
+            self.builder.ins().brif(unordered, rare, &[], on, &[]);
+            self.builder.switch_to_block(rare);
+            let canonical = self.canonical(single);
+            self.builder.def_var(variable, canonical);
+            self.builder.ins().jump(on, &[]);
+            // The builder has to know of both ways before the register is read again.
+            self.builder.seal_block(rare);
+            self.builder.seal_block(on);
+            self.builder.switch_to_block(on);
+            self.raw &= !float(register);
+            self.unused &= !float(register);
+        }
+    }
+
+    fn canonical(&mut self, single: bool) -> Value {
+        if single {
+            self.builder.ins().f32const(Ieee32::with_bits(Single::CANONICAL as u32))
+        } else {
+            self.builder.ins().f64const(Ieee64::with_bits(Double::CANONICAL))
+        }
+    }
+
+    /// The single-precision value for memory, without a branch.
+    pub(super) fn canonical_single(&mut self, register: u8) -> Value {
+        let value = self.builder.use_var(self.s[usize::from(register)]);
+        self.canonical_if_raw(register, value, true)
+    }
+
+    /// The double-precision value for memory, without a branch.
+    pub(super) fn canonical_double(&mut self, register: u8) -> Value {
+        let value = self.builder.use_var(self.f[usize::from(register)]);
+        self.canonical_if_raw(register, value, false)
+    }
+
+    fn canonical_if_raw(&mut self, register: u8, value: Value, single: bool) -> Value {
+        if self.raw & float(register) == 0 {
+            return value;
+        }
+        let canonical = self.canonical(single);
+        let unordered = self.builder.ins().fcmp(FloatCC::Unordered, value, value);
+        self.builder.ins().select(unordered, canonical, value)
+    }
+}

@@ -1,0 +1,73 @@
+//! Loads, stores and fences.
+
+use super::Lowering;
+use cranelift_codegen::ir::InstBuilder;
+use cranelift_codegen::ir::types::{F32, F64, I64};
+use rvrun_isa::{Instruction, Opcode};
+
+impl Lowering<'_> {
+    pub(super) fn load(&mut self, i: &Instruction) {
+        let flags = self.guest_flags();
+        let base = self.x(i.rs1);
+        let ins = self.builder.ins();
+        let value = match i.opcode {
+            Opcode::Lb => ins.sload8(I64, flags, base, i.imm),
+            Opcode::Lbu => ins.uload8(I64, flags, base, i.imm),
+            Opcode::Lh => ins.sload16(I64, flags, base, i.imm),
+            Opcode::Lhu => ins.uload16(I64, flags, base, i.imm),
+            Opcode::Lw => ins.sload32(flags, base, i.imm),
+            Opcode::Lwu => ins.uload32(flags, base, i.imm),
+            Opcode::Ld => ins.load(I64, flags, base, i.imm),
+            Opcode::Flw => {
+                let value = ins.load(F32, flags, base, i.imm);
+                return self.set_single(i.rd, value);
+            }
+            Opcode::Fld => {
+                let value = ins.load(F64, flags, base, i.imm);
+                return self.set_double(i.rd, value);
+            }
+            other => unreachable!("{other:?} is not lowered here"),
+        };
+        self.set_x(i.rd, value);
+    }
+
+    pub(super) fn store(&mut self, i: &Instruction) {
+        let flags = self.guest_flags();
+        let base = self.x(i.rs1);
+        match i.opcode {
+            Opcode::Fsw => {
+                let value = self.low_bits(i.rs2);
+                self.builder.ins().store(flags, value, base, i.imm);
+                return;
+            }
+            Opcode::Fsd => {
+                let value = self.stored_double(i.rs2);
+                self.builder.ins().store(flags, value, base, i.imm);
+                return;
+            }
+            _ => {}
+        }
+        let value = self.x(i.rs2);
+        let ins = self.builder.ins();
+        match i.opcode {
+            Opcode::Sb => ins.istore8(flags, value, base, i.imm),
+            Opcode::Sh => ins.istore16(flags, value, base, i.imm),
+            Opcode::Sw => ins.istore32(flags, value, base, i.imm),
+            Opcode::Sd => ins.store(flags, value, base, i.imm),
+            other => unreachable!("{other:?} is not lowered here"),
+        };
+    }
+
+    /// The host lets only loads pass earlier stores; a fence that forbids that is
+    /// one on the host, others only keep the optimiser from moving accesses.
+    pub(super) fn fence(&mut self, i: &Instruction) {
+        const STORES_BEFORE: i32 = 0x50;
+        const LOADS_AFTER: i32 = 0x0a;
+        let full = i.imm & STORES_BEFORE != 0 && i.imm & LOADS_AFTER != 0;
+        if i.opcode == Opcode::Fence && full {
+            self.builder.ins().fence();
+        } else {
+            self.builder.ins().sequence_point();
+        }
+    }
+}

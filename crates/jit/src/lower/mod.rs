@@ -1,0 +1,798 @@
+//! A region to CLIF.
+//!
+//! A translation is a function of the calling convention `tail` that takes the
+//! [`State`](crate::state::State)'s address and the guest address that it is entered
+//! for, and returns the guest address to go on at; or an odd number, and the state
+//! says why. Guest registers are variables of the builder while they are held in
+//! values ([`crate::analysis`]).
+//!
+//! - A guest's call is a host's call through the callee's slot. What it returns is
+//!   compared with the return address; anything else is returned further up, until
+//!   somebody expects it or the dispatcher gets it.
+//! - The region is left to another address by a tail call through that address's slot.
+//! - An instruction that is not lowered is interpreted by a call that changes no
+//!   host register.
+//! - What is rare is done in blocks marked cold.
+
+mod alu;
+mod atomic;
+mod float;
+mod memory;
+
+use crate::analysis::{self, Held, Plan, floats_in, integers_in, run_starts};
+use crate::effects::{self, Way};
+use crate::helper::Helper;
+use crate::state::{JUMP_CACHE_ENTRIES, Leave, offset};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::types::{F32, F64, I32, I64};
+use cranelift_codegen::ir::{
+    AbiParam, AliasRegion, AliasRegionData, Block, Function, InstBuilder, JumpTableData, MemFlagsData, SigRef,
+    Signature, SourceLoc, Value,
+};
+use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use rustc_hash::FxHashMap;
+use rvrun_decoder::region::{Edge, End, Node, NodeId, Region};
+use rvrun_isa::effect::{Registers, float, integer};
+use rvrun_isa::{Instruction, Kind, Opcode};
+
+/// How regions are translated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mode {
+    /// Memory has the hart's registers as of the beginning of a run of accesses,
+    /// from which the interpreter can go on after a fault.
+    pub precise: bool,
+    /// Count instructions.
+    pub counting: bool,
+}
+
+/// Where a host instruction came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The guest instruction.
+    pub pc: u64,
+    /// The last guest instruction up to this one that accesses memory: the host
+    /// may do its access together with what uses the result.
+    pub access_pc: u64,
+    /// Whether that access is a load.
+    pub is_load: bool,
+    /// In precise mode: where the interpreter goes on if the access faults.
+    pub run_pc: u64,
+}
+
+/// CLIF and what belongs to it.
+pub struct Lowered {
+    /// The function.
+    pub function: Function,
+    /// By source location.
+    pub origins: Vec<Origin>,
+}
+
+/// Span of the targets of a jump that are told apart by a table, in bytes.
+const MAX_TABLE_SPAN: u64 = 8 << 10;
+
+/// Lowers `region`; `slots` has the slots of all addresses to which it is left.
+pub fn lower(
+    region: &Region,
+    slots: &FxHashMap<u64, u32>,
+    mode: Mode,
+    target: TargetFrontendConfig,
+    context: &mut FunctionBuilderContext,
+) -> Lowered {
+    let plan = analysis::analyse(region, mode.precise);
+    let mut signature = Signature::new(CallConv::Tail);
+    signature.params.extend([AbiParam::new(I64), AbiParam::new(I64)]);
+    signature.returns.push(AbiParam::new(I64));
+    let mut function = Function::with_name_signature(Default::default(), signature.clone());
+    let regions = &mut function.dfg.alias_regions;
+    let mut alias = |user_id, description: &'static str| {
+        regions.insert(AliasRegionData { user_id, description: description.into() })
+    };
+    let (guest, hart) = (alias(0, "guest memory"), alias(1, "the hart"));
+    let mut builder = FunctionBuilder::new(&mut function, context);
+    let translation = builder.import_signature(signature);
+    let mut preserving = Signature::new(CallConv::PreserveAll);
+    preserving.params.extend([AbiParam::new(I64), AbiParam::new(I64)]);
+    let preserving = builder.import_signature(preserving);
+    let mut finding = Signature::new(CallConv::SystemV);
+    finding.params.extend([AbiParam::new(I64), AbiParam::new(I64)]);
+    finding.returns.push(AbiParam::new(I64));
+    let finding = builder.import_signature(finding);
+    let x = std::array::from_fn(|_| builder.declare_var(I64));
+    let f = std::array::from_fn(|_| builder.declare_var(F64));
+    let s = std::array::from_fn(|_| builder.declare_var(F32));
+    let blocks = region.nodes.iter().map(|_| builder.create_block()).collect();
+    let mut lowering = Lowering {
+        builder,
+        region,
+        plan,
+        slots,
+        mode,
+        x,
+        f,
+        s,
+        blocks,
+        state: Value::from_u32(0),
+        held: Held::default(),
+        raw: 0,
+        unused: 0,
+        origin: Origin { pc: 0, access_pc: 0, is_load: true, run_pc: 0 },
+        origins: Vec::new(),
+        node: 0,
+        guest_region: guest,
+        hart_region: hart,
+        translation,
+        preserving,
+        finding,
+        exits: Vec::new(),
+    };
+    lowering.region();
+    let Lowering { mut builder, origins, .. } = lowering;
+    builder.seal_all_blocks();
+    builder.finalize(target);
+    Lowered { function, origins }
+}
+
+struct Lowering<'a> {
+    builder: FunctionBuilder<'a>,
+    region: &'a Region,
+    plan: Plan,
+    slots: &'a FxHashMap<u64, u32>,
+    mode: Mode,
+    x: [Variable; 32],
+    f: [Variable; 32],
+    s: [Variable; 32],
+    /// By node.
+    blocks: Vec<Block>,
+    /// The address of the state.
+    state: Value,
+    /// What is held at the point where instructions are being added.
+    held: Held,
+    /// Floating-point registers whose value may be a NaN that is not the canonical one.
+    raw: Registers,
+    /// Of these, those that nothing has read yet.
+    unused: Registers,
+    origin: Origin,
+    origins: Vec<Origin>,
+    node: NodeId,
+    guest_region: AliasRegion,
+    hart_region: AliasRegion,
+    translation: SigRef,
+    preserving: SigRef,
+    finding: SigRef,
+    /// Exits of the current node that were made already.
+    exits: Vec<(Exit, Snapshot, Block)>,
+}
+
+/// A way out of the region.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// On to this address.
+    To(u64),
+    /// Up to the dispatcher, to go on at this address.
+    Up(u64),
+    /// With a reason; the hart's pc is the address.
+    Because(Leave, u64),
+}
+
+/// What an exit has to store.
+#[derive(Clone, PartialEq, Eq)]
+struct Snapshot(Vec<Value>);
+
+impl Lowering<'_> {
+    fn region(&mut self) {
+        let entry = self.builder.create_block();
+        self.builder.append_block_params_for_function_params(entry);
+        self.builder.switch_to_block(entry);
+        self.state = self.builder.block_params(entry)[0];
+        self.go(Edge::Node(0));
+        for at in 0..self.plan.order.len() {
+            let id = self.plan.order[at];
+            self.node(id);
+        }
+        // What cannot be reached after all still needs an end.
+        for id in 0..self.region.nodes.len() {
+            if !self.plan.order.contains(&(id as NodeId)) {
+                self.builder.switch_to_block(self.blocks[id]);
+                let zero = self.constant(0);
+                self.builder.ins().return_(&[zero]);
+            }
+        }
+    }
+
+    fn node(&mut self, id: NodeId) {
+        let node: &Node = &self.region.nodes[id as usize];
+        let plan = &self.plan.nodes[id as usize];
+        self.node = id;
+        self.held = plan.held;
+        (self.raw, self.unused) = (0, 0);
+        self.exits.clear();
+        let head = plan.loop_head;
+        self.builder.switch_to_block(self.blocks[id as usize]);
+        self.at(node.pc, None);
+        self.origin.access_pc = node.pc;
+        self.origin.run_pc = node.pc;
+        if head {
+            // Keeps loads of what others write within the loop.
+            self.builder.ins().sequence_point();
+        }
+        if self.mode.counting {
+            self.count(node.count);
+        }
+        let starts = if self.mode.precise { run_starts(&node.body) } else { Vec::new() };
+        let mut pc = node.pc;
+        for (index, instruction) in node.body.iter().enumerate() {
+            if starts.get(index) == Some(&true) {
+                self.flush_all();
+                self.origin.run_pc = pc;
+            }
+            self.at(pc, Some(instruction));
+            self.instruction(instruction, pc);
+            pc = pc.wrapping_add(instruction.len.into());
+        }
+        self.at(node.end_pc, None);
+        self.end(node);
+    }
+
+    /// What is added from here on comes from the instruction at `pc`.
+    fn at(&mut self, pc: u64, instruction: Option<&Instruction>) {
+        self.origin.pc = pc;
+        if let Some(instruction) = instruction.filter(|i| effects::accesses_memory(i)) {
+            self.origin.access_pc = pc;
+            self.origin.is_load = instruction.row().kind == Kind::Load;
+        }
+        self.builder.set_srcloc(SourceLoc::new(self.origins.len() as u32));
+        self.origins.push(self.origin);
+        self.exits.clear();
+    }
+
+    fn instruction(&mut self, instruction: &Instruction, pc: u64) {
+        if effects::way(instruction) == Way::Stepped {
+            self.step(instruction, pc);
+            return;
+        }
+        match instruction.row().kind {
+            Kind::Alu => self.alu(instruction, pc),
+            Kind::Load => self.load(instruction),
+            Kind::Store => self.store(instruction),
+            Kind::Atomic => self.atomic(instruction, pc),
+            Kind::Float => self.float(instruction),
+            Kind::Fence => self.fence(instruction),
+            Kind::Branch | Kind::Jump | Kind::Csr | Kind::System => {
+                unreachable!("these end a block or are interpreted")
+            }
+        }
+    }
+
+    fn end(&mut self, node: &Node) {
+        let pc = node.end_pc;
+        if !matches!(node.end, End::Interpret) {
+            self.make_canonical(self.raw);
+        }
+        match &node.end {
+            End::Goto(edge) => self.go(*edge),
+            End::Branch { instruction, taken, fall } => {
+                let condition = self.condition(instruction);
+                let fall_block = self.edge_block(*fall);
+                let taken_block = self.edge_block(*taken);
+                self.builder.ins().brif(condition, taken_block, &[], fall_block, &[]);
+            }
+            End::Call { link, target, return_pc, back } => {
+                let return_address = self.constant(*return_pc);
+                self.set_x(*link, return_address);
+                self.flush_all();
+                self.check_depth(*target);
+                let target_value = self.constant(*target);
+                let code = self.slot(*target);
+                self.call(code, target_value, *return_pc, *back);
+            }
+            End::CallIndirect { link, base, offset, return_pc, back } => {
+                let target = self.jump_target(*base, *offset);
+                let return_address = self.constant(*return_pc);
+                self.set_x(*link, return_address);
+                self.flush_all();
+                let code = self.find(target);
+                self.check_depth_of(target);
+                self.call(code, target, *return_pc, *back);
+            }
+            End::Inline { link, return_pc, target } => {
+                let return_address = self.constant(*return_pc);
+                self.set_x(*link, return_address);
+                self.go(*target);
+            }
+            End::InlineReturn { base, offset, return_pc, back } => {
+                let target = self.jump_target(*base, *offset);
+                let expected = self.constant(*return_pc);
+                let same = self.builder.ins().icmp(IntCC::Equal, target, expected);
+                let (back_block, other) = (self.edge_block(*back), self.cold_block());
+                self.builder.ins().brif(same, back_block, &[], other, &[]);
+                self.builder.switch_to_block(other);
+                self.flush(self.held.dirty);
+                self.builder.ins().return_(&[target]);
+            }
+            End::Return { base, offset } => {
+                let target = self.jump_target(*base, *offset);
+                self.flush(self.held.dirty);
+                self.builder.ins().return_(&[target]);
+            }
+            End::Jump { link, base, offset, targets } => {
+                let target = self.jump_target(*base, *offset);
+                if let Some((link, return_pc)) = *link {
+                    let return_address = self.constant(return_pc);
+                    self.set_x(link, return_address);
+                }
+                self.jump(target, targets);
+            }
+            End::Syscall(next) => self.leave(Exit::Because(Leave::Syscall, *next)),
+            End::Interpret => self.leave(Exit::Because(Leave::Interpret, pc)),
+        }
+    }
+
+    /// Goes where `edge` leads.
+    fn go(&mut self, edge: Edge) {
+        match edge {
+            Edge::Leave(pc) => self.leave(Exit::To(pc)),
+            Edge::Node(to) => {
+                let held = self.held;
+                self.prepare(to);
+                self.builder.ins().jump(self.blocks[to as usize], &[]);
+                self.held = held;
+            }
+        }
+    }
+
+    /// A block that goes where `edge` leads: the node's own if there is nothing to do.
+    fn edge_block(&mut self, edge: Edge) -> Block {
+        match edge {
+            Edge::Leave(pc) => self.exit_block(Exit::To(pc)),
+            Edge::Node(to) if self.is_prepared(to) => self.blocks[to as usize],
+            Edge::Node(_) => {
+                let here = self.builder.current_block().expect("a block is being filled");
+                let block = self.builder.create_block();
+                self.builder.switch_to_block(block);
+                self.go(edge);
+                self.builder.switch_to_block(here);
+                block
+            }
+        }
+    }
+
+    /// Whether what is held is what node `to` wants at its beginning.
+    fn is_prepared(&self, to: NodeId) -> bool {
+        let wanted = self.plan.nodes[to as usize].held;
+        let clean = self.held.dirty & !self.plan.entering(self.node, to, self.held.dirty);
+        wanted.available & !self.held.available == 0
+            && (self.held.single & !wanted.single) & wanted.available == 0
+            && clean == 0
+            && !self.plan.back_edges.contains(&(self.node, to))
+    }
+
+    /// Makes what is held what node `to` wants.
+    fn prepare(&mut self, to: NodeId) {
+        let wanted = self.plan.nodes[to as usize].held;
+        let entering = self.plan.entering(self.node, to, self.held.dirty);
+        if self.plan.back_edges.contains(&(self.node, to)) && !self.entering_region() {
+            self.poll(to);
+        }
+        self.flush(self.held.dirty & !entering);
+        self.held.dirty = entering;
+        for register in integers_in(wanted.available & !self.held.available) {
+            self.x(register);
+        }
+        let missing = wanted.available & !self.held.available;
+        for register in floats_in(missing) {
+            if wanted.single & float(register) != 0 {
+                self.single(register);
+            } else {
+                self.double(register);
+            }
+        }
+        for register in floats_in(self.held.single & !wanted.single & wanted.available) {
+            let value = self.double(register);
+            self.builder.def_var(self.f[usize::from(register)], value);
+            self.held.single &= !float(register);
+        }
+    }
+
+    /// Whether the entry block is being filled.
+    fn entering_region(&self) -> bool {
+        self.origins.is_empty()
+    }
+
+    /// Leaves the region if attention is wanted, with node `to` as the next one.
+    fn poll(&mut self, to: NodeId) {
+        let pc = self.region.nodes[to as usize].pc;
+        let wanted = self.attention();
+        let exit = self.exit_block(Exit::Up(pc));
+        let on = self.builder.create_block();
+        self.builder.ins().brif(wanted, exit, &[], on, &[]);
+        self.builder.switch_to_block(on);
+    }
+
+    /// Whether attention is wanted.
+    fn attention(&mut self) -> Value {
+        let flag = self.load_state(I64, offset::ATTENTION);
+        self.builder.ins().load(I32, MemFlagsData::trusted(), flag, 0)
+    }
+
+    /// Returns `target` to the dispatcher if attention is wanted. To be called with
+    /// nothing dirty, on ways that can make a loop with other regions.
+    fn poll_outside(&mut self, target: Value) {
+        let wanted = self.attention();
+        let (exit, on) = (self.cold_block(), self.builder.create_block());
+        self.builder.ins().brif(wanted, exit, &[], on, &[]);
+        self.builder.switch_to_block(exit);
+        self.builder.ins().return_(&[target]);
+        self.builder.switch_to_block(on);
+    }
+
+    /// Leaves the region here.
+    fn leave(&mut self, exit: Exit) {
+        let block = self.exit_block(exit);
+        self.builder.ins().jump(block, &[]);
+    }
+
+    /// A cold block that stores what is dirty and leaves the region.
+    fn exit_block(&mut self, exit: Exit) -> Block {
+        let here = self.builder.current_block().expect("a block is being filled");
+        let snapshot = self.snapshot();
+        let known = self.exits.iter().find(|(e, s, _)| *e == exit && *s == snapshot);
+        if let Some((_, _, block)) = known {
+            return *block;
+        }
+        let block = self.cold_block();
+        self.builder.switch_to_block(block);
+        let (held, raw, unused) = (self.held, self.raw, self.unused);
+        self.flush(self.held.dirty);
+        match exit {
+            Exit::Up(pc) => {
+                let target = self.constant(pc);
+                self.builder.ins().return_(&[target]);
+            }
+            Exit::To(pc) => {
+                let target = self.constant(pc);
+                if pc <= self.origin.pc {
+                    self.poll_outside(target);
+                }
+                let code = self.slot(pc);
+                let arguments = [self.state, target];
+                self.builder.ins().return_call_indirect(self.translation, code, &arguments);
+            }
+            Exit::Because(why, pc) => {
+                if self.mode.counting && why == Leave::Interpret {
+                    self.count_back(pc);
+                }
+                let pc = self.constant(pc);
+                self.store_state(pc, offset::PC);
+                let why = self.builder.ins().iconst(I32, i64::from(why as u32));
+                self.store_state(why, offset::LEAVE);
+                let odd = self.constant(3);
+                self.builder.ins().return_(&[odd]);
+            }
+        }
+        (self.held, self.raw, self.unused) = (held, raw, unused);
+        self.builder.switch_to_block(here);
+        self.exits.push((exit, snapshot, block));
+        block
+    }
+
+    fn snapshot(&mut self) -> Snapshot {
+        let dirty = self.held.dirty;
+        let mut values: Vec<Value> = Vec::new();
+        for register in integers_in(dirty) {
+            values.push(self.builder.use_var(self.x[usize::from(register)]));
+        }
+        for register in floats_in(dirty) {
+            let variables = if self.held.single & float(register) != 0 { &self.s } else { &self.f };
+            values.push(self.builder.use_var(variables[usize::from(register)]));
+        }
+        values.push(self.state);
+        Snapshot(values)
+    }
+
+    fn cold_block(&mut self) -> Block {
+        let block = self.builder.create_block();
+        self.builder.set_cold_block(block);
+        block
+    }
+
+    /// Calls the translation at `code` for guest address `target`; goes on where
+    /// `back` leads if it returns `return_pc`, else returns what it returned.
+    fn call(&mut self, code: Value, target: Value, return_pc: u64, back: Edge) {
+        let arguments = [self.state, target];
+        let call = self.builder.ins().call_indirect(self.translation, code, &arguments);
+        let returned = self.builder.inst_results(call)[0];
+        self.held = Held::default();
+        let expected = self.constant(return_pc);
+        let same = self.builder.ins().icmp(IntCC::Equal, returned, expected);
+        let other = self.cold_block();
+        let back_block = self.edge_block(back);
+        self.builder.ins().brif(same, back_block, &[], other, &[]);
+        self.builder.switch_to_block(other);
+        self.builder.ins().return_(&[returned]);
+    }
+
+    /// Where the stack is used up: returns `target`, so that everything is returned
+    /// from and the dispatcher goes on there with the stack empty.
+    fn check_depth(&mut self, target: u64) {
+        let target = self.constant(target);
+        self.check_depth_of(target);
+    }
+
+    fn check_depth_of(&mut self, target: Value) {
+        let limit = self.load_state(I64, offset::STACK_LIMIT);
+        let stack = self.builder.ins().get_stack_pointer(I64);
+        let over = self.builder.ins().icmp(IntCC::UnsignedLessThan, stack, limit);
+        let (exit, on) = (self.cold_block(), self.builder.create_block());
+        self.builder.ins().brif(over, exit, &[], on, &[]);
+        self.builder.switch_to_block(exit);
+        self.builder.ins().return_(&[target]);
+        self.builder.switch_to_block(on);
+    }
+
+    fn jump_target(&mut self, base: u8, offset: i32) -> Value {
+        let base = self.x(base);
+        let sum = self.add_constant(base, offset.into());
+        let mask = self.builder.ins().iconst(I64, !1);
+        self.builder.ins().band(sum, mask)
+    }
+
+    /// Jumps to `target`: to a node for those of `targets`, else out of the region.
+    fn jump(&mut self, target: Value, targets: &[(u64, NodeId)]) {
+        let other = if targets.is_empty() {
+            None
+        } else {
+            Some(self.builder.create_block())
+        };
+        if let (Some((first, _)), Some((last, _)), Some(other)) =
+            (targets.first(), targets.last(), other)
+        {
+            if targets.len() <= 2 || last - first > MAX_TABLE_SPAN {
+                self.search(target, targets, other);
+            } else {
+                self.table(target, targets, *first, *last, other);
+            }
+            self.builder.switch_to_block(other);
+        }
+        self.flush(self.held.dirty);
+        self.poll_outside(target);
+        let code = self.find(target);
+        let arguments = [self.state, target];
+        self.builder.ins().return_call_indirect(self.translation, code, &arguments);
+    }
+
+    /// Compares `target` with each of `targets`, by bisection.
+    fn search(&mut self, target: Value, targets: &[(u64, NodeId)], other: Block) {
+        if let [(pc, node)] = targets {
+            let pc = self.constant(*pc);
+            let same = self.builder.ins().icmp(IntCC::Equal, target, pc);
+            let block = self.edge_block(Edge::Node(*node));
+            self.builder.ins().brif(same, block, &[], other, &[]);
+            return;
+        }
+        let (low, high) = targets.split_at(targets.len() / 2);
+        let pivot = self.constant(high[0].0);
+        let below = self.builder.ins().icmp(IntCC::UnsignedLessThan, target, pivot);
+        let (low_block, high_block) = (self.builder.create_block(), self.builder.create_block());
+        self.builder.ins().brif(below, low_block, &[], high_block, &[]);
+        self.builder.switch_to_block(low_block);
+        self.search(target, low, other);
+        self.builder.switch_to_block(high_block);
+        self.search(target, high, other);
+    }
+
+    /// Looks `target` up in a table of all addresses from `first` to `last`.
+    fn table(
+        &mut self,
+        target: Value,
+        targets: &[(u64, NodeId)],
+        first: u64,
+        last: u64,
+        other: Block,
+    ) {
+        let mut nodes: FxHashMap<u64, Block> = FxHashMap::default();
+        for (pc, node) in targets {
+            let block = self.edge_block(Edge::Node(*node));
+            nodes.insert(*pc, block);
+        }
+        let first_value = self.constant(first);
+        let distance = self.builder.ins().isub(target, first_value);
+        let index = self.builder.ins().ushr_imm(distance, 1);
+        let within = self.builder.create_block();
+        let bound = ((last - first) / 2) as i64;
+        let outside =
+            self.builder.ins().icmp_imm_s(IntCC::UnsignedGreaterThan, index, bound);
+        self.builder.ins().brif(outside, other, &[], within, &[]);
+        self.builder.switch_to_block(within);
+        let index = self.builder.ins().ireduce(I32, index);
+        let pool = &mut self.builder.func.dfg.value_lists;
+        let mut call = |block| cranelift_codegen::ir::BlockCall::new(block, [], pool);
+        let table: Vec<_> = (first..=last)
+            .step_by(2)
+            .map(|pc| call(nodes.get(&pc).copied().unwrap_or(other)))
+            .collect();
+        let default = call(other);
+        let table = self.builder.create_jump_table(JumpTableData::new(default, &table));
+        self.builder.ins().br_table(index, table);
+    }
+
+    /// The translation for the guest address `target`, by the jump cache.
+    fn find(&mut self, target: Value) -> Value {
+        let mask = (JUMP_CACHE_ENTRIES as i64 - 1) << 4;
+        let cache = self.load_state(I64, offset::JUMP_CACHE);
+        // Entries take 16 bytes, and instructions stand at even addresses.
+        let place = self.builder.ins().ishl_imm(target, 3);
+        let mask = self.builder.ins().iconst(I64, mask);
+        let place = self.builder.ins().band(place, mask);
+        let entry = self.builder.ins().iadd(cache, place);
+        let hart = self.hart_flags();
+        let pc = self.builder.ins().load(I64, hart, entry, 0);
+        let same = self.builder.ins().icmp(IntCC::Equal, pc, target);
+        let (hit, miss, found) =
+            (self.builder.create_block(), self.cold_block(), self.builder.create_block());
+        let code = self.builder.append_block_param(found, I64);
+        self.builder.ins().brif(same, hit, &[], miss, &[]);
+        self.builder.switch_to_block(hit);
+        let cached = self.builder.ins().load(I64, hart, entry, 8);
+        self.builder.ins().jump(found, &[cached.into()]);
+        self.builder.switch_to_block(miss);
+        let find = self.load_state(I64, offset::FIND);
+        let arguments = [self.state, target];
+        let call = self.builder.ins().call_indirect(self.finding, find, &arguments);
+        let looked_up = self.builder.inst_results(call)[0];
+        self.builder.ins().jump(found, &[looked_up.into()]);
+        self.builder.switch_to_block(found);
+        code
+    }
+
+    /// The translation in the slot of guest address `pc`.
+    fn slot(&mut self, pc: u64) -> Value {
+        let slots = self.load_state(I64, offset::SLOTS);
+        let slot = self.slots.get(&pc).copied().expect("every address to leave to has a slot");
+        let flags = self.hart_flags();
+        self.builder.ins().load(I64, flags, slots, 8 * slot as i32)
+    }
+
+    /// Has the interpreter execute `instruction`.
+    fn step(&mut self, instruction: &Instruction, pc: u64) {
+        self.make_canonical(self.raw);
+        self.flush_all();
+        self.call_helper(Helper::Step, Some(pc));
+        let forgotten = effects::forgotten(instruction);
+        self.held.available &= !forgotten;
+        self.held.single &= self.held.available;
+        let stop = self.load_state(I64, offset::UNREAD);
+        let (exit, on) = (self.cold_block(), self.builder.create_block());
+        self.builder.ins().brif(stop, exit, &[], on, &[]);
+        self.builder.switch_to_block(exit);
+        let odd = self.constant(3);
+        self.builder.ins().return_(&[odd]);
+        self.builder.switch_to_block(on);
+    }
+
+    /// Calls a helper, which changes no register; its operands and result are in the state.
+    fn call_helper(&mut self, helper: Helper, pc: Option<u64>) {
+        if let Some(pc) = pc {
+            let pc = self.constant(pc);
+            self.store_state(pc, offset::PC);
+        }
+        let helpers = self.load_state(I64, offset::HELPERS);
+        let flags = self.hart_flags();
+        let thunk = self.builder.ins().load(I64, flags, helpers, 0);
+        let function = self.builder.ins().load(I64, flags, helpers, 8 * (1 + helper as i32));
+        let arguments = [self.state, function];
+        self.builder.ins().call_indirect(self.preserving, thunk, &arguments);
+    }
+
+    fn count(&mut self, instructions: u32) {
+        let before = self.load_state(I64, offset::INSTRET);
+        let after = self.add_constant(before, instructions.into());
+        self.store_state(after, offset::INSTRET);
+    }
+
+    /// Takes back what was counted of the node behind the instruction at `pc`.
+    fn count_back(&mut self, pc: u64) {
+        let node = &self.region.nodes[self.node as usize];
+        let mut at = node.pc;
+        let mut done = 0;
+        for instruction in &node.body {
+            if at >= pc {
+                break;
+            }
+            done += 1;
+            at += u64::from(instruction.len);
+        }
+        let before = self.load_state(I64, offset::INSTRET);
+        let after = self.add_constant(before, -i64::from(node.count - done));
+        self.store_state(after, offset::INSTRET);
+    }
+
+    /// Stores all dirty registers to memory; they stay available.
+    fn flush_all(&mut self) {
+        self.make_canonical(self.raw);
+        self.flush(self.held.dirty);
+        self.held.dirty = 0;
+    }
+
+    /// Stores registers to memory.
+    fn flush(&mut self, registers: Registers) {
+        for register in integers_in(registers) {
+            let value = self.builder.use_var(self.x[usize::from(register)]);
+            self.store_state(value, offset::x(register));
+        }
+        for register in floats_in(registers) {
+            let at = offset::f(register);
+            if self.held.single & float(register) != 0 {
+                let value = self.canonical_single(register);
+                self.store_state(value, at);
+                let boxing = self.builder.ins().iconst(I32, -1);
+                self.store_state(boxing, at + 4);
+            } else {
+                let value = self.canonical_double(register);
+                self.store_state(value, at);
+            }
+        }
+    }
+
+    /// Reads an integer register.
+    fn x(&mut self, register: u8) -> Value {
+        if register == 0 {
+            return self.constant(0);
+        }
+        let variable = self.x[usize::from(register)];
+        if self.held.available & integer(register) == 0 {
+            let value = self.load_state(I64, offset::x(register));
+            self.builder.def_var(variable, value);
+            self.held.available |= integer(register);
+        }
+        self.builder.use_var(variable)
+    }
+
+    /// Writes an integer register.
+    fn set_x(&mut self, register: u8, value: Value) {
+        if register != 0 {
+            self.builder.def_var(self.x[usize::from(register)], value);
+            self.held.write(integer(register), 0);
+        }
+    }
+
+    fn constant(&mut self, value: u64) -> Value {
+        self.builder.ins().iconst(I64, value as i64)
+    }
+
+    fn add_constant(&mut self, value: Value, constant: i64) -> Value {
+        if constant == 0 { value } else { self.builder.ins().iadd_imm_s(value, constant) }
+    }
+
+    fn hart_flags(&self) -> MemFlagsData {
+        MemFlagsData::trusted().with_alias_region(Some(self.hart_region))
+    }
+
+    fn guest_flags(&self) -> MemFlagsData {
+        MemFlagsData::new().with_alias_region(Some(self.guest_region))
+    }
+
+    fn load_state(&mut self, ty: cranelift_codegen::ir::Type, at: i32) -> Value {
+        let flags = self.hart_flags();
+        self.builder.ins().load(ty, flags, self.state, at)
+    }
+
+    fn store_state(&mut self, value: Value, at: i32) {
+        let flags = self.hart_flags();
+        self.builder.ins().store(flags, value, self.state, at);
+    }
+
+    fn condition(&mut self, branch: &Instruction) -> Value {
+        let (a, b) = (self.x(branch.rs1), self.x(branch.rs2));
+        let condition = match branch.opcode {
+            Opcode::Beq => IntCC::Equal,
+            Opcode::Bne => IntCC::NotEqual,
+            Opcode::Blt => IntCC::SignedLessThan,
+            Opcode::Bge => IntCC::SignedGreaterThanOrEqual,
+            Opcode::Bltu => IntCC::UnsignedLessThan,
+            Opcode::Bgeu => IntCC::UnsignedGreaterThanOrEqual,
+            other => unreachable!("{other:?} is no branch"),
+        };
+        self.builder.ins().icmp(condition, a, b)
+    }
+}

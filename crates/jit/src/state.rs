@@ -1,0 +1,129 @@
+//! What translated code works on: the hart, and what it needs beside it.
+
+use rvrun_hart::Hart;
+use std::mem::offset_of;
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+/// Entries of the jump cache; a power of two.
+pub(crate) const JUMP_CACHE_ENTRIES: usize = 1 << 12;
+
+/// What indirect jumps look their targets up in: direct-mapped.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct JumpCacheEntry {
+    /// A guest address; 1, which is none, if the entry is empty.
+    pub pc: u64,
+    /// Address of the translation.
+    pub code: usize,
+}
+
+pub(crate) const EMPTY_ENTRY: JumpCacheEntry = JumpCacheEntry { pc: 1, code: 0 };
+
+/// Why translated code returned an odd value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Leave {
+    /// An environment call; the hart's pc is behind it.
+    Syscall = 0,
+    /// The instruction at the hart's pc is to be interpreted.
+    Interpret = 1,
+    /// An instruction that was interpreted on behalf of translated code stopped.
+    Stepped = 2,
+}
+
+/// Interprets the instruction at the hart's pc; says whether translated code is
+/// to be left, with whatever it was noted by the one who made it.
+pub type Step = fn(state: &mut State) -> bool;
+
+/// A hart with what translated code needs beside it. Translated code addresses
+/// all of it from the hart's own address.
+#[derive(Debug)]
+#[repr(C)]
+pub struct State {
+    /// The hart.
+    pub hart: Hart,
+    /// A [`Leave`].
+    pub(crate) leave: u32,
+    /// Results of helpers; and where results go that nobody reads but whose flags count.
+    pub(crate) unread: u64,
+    /// Operands of helpers.
+    pub(crate) operands: [u64; 3],
+    /// The stack pointer below which translated code makes no more calls.
+    pub(crate) stack_limit: u64,
+    pub(crate) attention: *const AtomicU32,
+    /// Addresses of translations, by slot.
+    pub(crate) slots: *const usize,
+    pub(crate) jump_cache: *mut JumpCacheEntry,
+    /// Finds a translation that the jump cache has not.
+    pub(crate) find: usize,
+    pub(crate) step: Step,
+    /// The functions of [`crate::helper`].
+    pub(crate) helpers: *const usize,
+    /// For `find`: the translator.
+    pub(crate) translator: *const (),
+    /// For `step`: who works with this state.
+    pub owner: *mut (),
+    /// Keeps `attention` alive.
+    attention_owner: Arc<AtomicU32>,
+}
+
+impl State {
+    /// A state around `hart` whose translations look at `attention`.
+    pub fn new(hart: Hart, attention: Arc<AtomicU32>) -> Box<Self> {
+        Box::new(Self {
+            hart,
+            leave: 0,
+            unread: 0,
+            operands: [0; 3],
+            stack_limit: 0,
+            attention: Arc::as_ptr(&attention),
+            slots: ptr::null(),
+            jump_cache: ptr::null_mut(),
+            find: 0,
+            step: |_| true,
+            helpers: ptr::null(),
+            translator: ptr::null(),
+            owner: ptr::null_mut(),
+            attention_owner: attention,
+        })
+    }
+
+    /// The flag that makes translated code leave.
+    pub fn attention(&self) -> &Arc<AtomicU32> {
+        &self.attention_owner
+    }
+}
+
+/// Offsets in [`State`].
+pub(crate) mod offset {
+    use super::*;
+
+    const fn small(offset: usize) -> i32 {
+        assert!(offset < 4096);
+        offset as i32
+    }
+
+    pub const LEAVE: i32 = small(offset_of!(State, leave));
+    pub const UNREAD: i32 = small(offset_of!(State, unread));
+    pub const OPERANDS: i32 = small(offset_of!(State, operands));
+    pub const STACK_LIMIT: i32 = small(offset_of!(State, stack_limit));
+    pub const ATTENTION: i32 = small(offset_of!(State, attention));
+    pub const SLOTS: i32 = small(offset_of!(State, slots));
+    pub const JUMP_CACHE: i32 = small(offset_of!(State, jump_cache));
+    pub const FIND: i32 = small(offset_of!(State, find));
+    pub const HELPERS: i32 = small(offset_of!(State, helpers));
+    pub const PC: i32 = small(offset_of!(State, hart.pc));
+    pub const INSTRET: i32 = small(offset_of!(State, hart.instret));
+
+    /// Of an integer register.
+    pub const fn x(register: u8) -> i32 {
+        small(offset_of!(State, hart.x)) + 8 * register as i32
+    }
+
+    /// Of a floating-point register.
+    pub const fn f(register: u8) -> i32 {
+        small(offset_of!(State, hart.f)) + 8 * register as i32
+    }
+}
