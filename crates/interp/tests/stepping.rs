@@ -187,3 +187,13 @@ fn csr_instructions_change_the_rounding_mode_and_over_to_software() {
     assert_eq!((guest.steps_to(), guest.hart.x[13]), (20, 1), "inexact");
     assert!(matches!(guest.stops_at(20), Stop::Trap(Trap::IllegalInstruction { .. })));
 }
+
+#[test]
+fn the_same_instruction_follows_the_rounding_mode_that_somebody_else_set() {
+    let mut guest = Guest::new(&["fcvt.w.d a0, fa0"]);
+    guest.hart.f[10] = 2.5f64.to_bits();
+    for (frm, rounded) in [(0, 2), (4, 3), (3, 3), (4, 3), (0, 2)] {
+        (guest.hart.frm, guest.hart.pc) = (frm, guest.code);
+        assert_eq!((guest.steps_to(), guest.hart.x[10]), (4, rounded), "frm {frm}");
+    }
+}
