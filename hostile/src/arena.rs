@@ -100,6 +100,7 @@ impl Arena {
             check_hart(&hart)?;
             match stop {
                 Stop::Attention => {}
+                Stop::Sample | Stop::Gate => return Err(format!("{stop:?} that nobody asked for")),
                 Stop::Syscall if writable => {}
                 Stop::Syscall => self.check_syscall(hart.pc)?,
                 Stop::Trap(trap) => {

@@ -7,6 +7,7 @@
 //! [`MAX_CHUNKS`]. Nothing here may be called while handlers run, except through
 //! the interpreter's own loop after they have stopped.
 
+use crate::gates::Gates;
 use crate::predecode;
 use crate::slot::{Link, Slot};
 use hashbrown::HashTable;
@@ -71,6 +72,8 @@ pub struct Blocks {
     /// touches; the others of that page follow it in a list.
     by_page: FxHashMap<u64, Id>,
     scratch: Vec<Slot>,
+    /// They outlive the blocks.
+    gates: Gates,
 }
 
 impl Blocks {
@@ -83,12 +86,37 @@ impl Blocks {
             by_pc: HashTable::with_capacity(FIRST_BLOCKS),
             by_page: FxHashMap::default(),
             scratch: Vec::new(),
+            gates: Gates::default(),
         }
     }
 
     /// The block at `pc`, if there is one.
     pub fn get(&self, pc: u64) -> Option<*const Slot> {
         self.find(pc).map(|id| self.entries[id as usize].slots)
+    }
+
+    /// What control goes to that goes to `pc`: the gate there, or else the block.
+    pub fn entrance(&self, pc: u64) -> Option<*const Slot> {
+        self.gates.get(pc).or_else(|| self.get(pc))
+    }
+
+    /// Puts a gate at `pc`. Nothing leads past it any more.
+    pub fn add_gate(&mut self, pc: u64) {
+        if self.gates.add(pc)
+            && let Some(id) = self.find(pc)
+        {
+            self.unlink(id);
+        }
+    }
+
+    /// Takes the gate at `pc` away, if there is one.
+    pub fn remove_gate(&mut self, pc: u64) {
+        cut(self.gates.remove(pc));
+    }
+
+    /// Where gates are, in no order.
+    pub fn gates(&self) -> impl Iterator<Item = u64> {
+        self.gates.addresses()
     }
 
     fn find(&self, pc: u64) -> Option<Id> {
@@ -131,11 +159,13 @@ impl Blocks {
         slots
     }
 
-    /// Makes `link` lead to the block at its pc, which must exist.
+    /// Makes `link` lead to the gate or the block at its pc, one of which must exist.
     pub fn link(&mut self, link: *mut Link) {
         // SAFETY: handlers stop only with links of live slots, which chunks keep in place.
         let link_ref = unsafe { &mut *link };
-        if let Some(id) = self.find(link_ref.pc) {
+        if let Some(gate) = self.gates.enter(link_ref.pc, link) {
+            link_ref.next = gate;
+        } else if let Some(id) = self.find(link_ref.pc) {
             let entry = &mut self.entries[id as usize];
             link_ref.next = entry.slots;
             match entry.incoming.iter_mut().find(|place| place.is_null()) {
@@ -178,8 +208,12 @@ impl Blocks {
     }
 
     /// Drops the blocks whose bytes the guest may have written in place, unless
-    /// `keep` says that they are the same.
-    pub fn invalidate_writable(&mut self, keep: impl Fn(u64, u64, NonZeroU64) -> bool) {
+    /// `keep` says that they are the same. Tells `dropped` where each of them was.
+    pub fn invalidate_writable(
+        &mut self,
+        keep: impl Fn(u64, u64, NonZeroU64) -> bool,
+        mut dropped: impl FnMut(Range<u64>),
+    ) {
         let writable: Vec<Id> = self
             .by_pc
             .iter()
@@ -189,19 +223,23 @@ impl Blocks {
         for id in writable {
             let entry = &self.entries[id as usize];
             if !entry.content.is_some_and(|hash| keep(entry.pc, entry.end(), hash)) {
+                dropped(entry.pc..entry.end());
                 self.drop_block(id);
             }
         }
     }
 
-    fn drop_block(&mut self, id: Id) {
+    /// Cuts the links that lead to a block.
+    fn unlink(&mut self, id: Id) {
         let entry = &mut self.entries[id as usize];
         let more = entry.more_incoming.take().into_iter().flat_map(|more| *more);
-        for link in entry.incoming.into_iter().filter(|link| !link.is_null()).chain(more) {
-            // SAFETY: chunks keep the slots of all blocks, dropped ones included, in place.
-            unsafe { (*link).next = ptr::null() };
-        }
-        entry.incoming = [ptr::null_mut(); 2];
+        let few = std::mem::replace(&mut entry.incoming, [ptr::null_mut(); 2]);
+        cut(few.into_iter().filter(|link| !link.is_null()).chain(more));
+    }
+
+    fn drop_block(&mut self, id: Id) {
+        self.unlink(id);
+        let entry = &self.entries[id as usize];
         let (page, next) = (entry.pc / PAGE, entry.next_in_page);
         if let Ok(found) = self.by_pc.find_entry(hash_of_pc(entry.pc), |other| *other == id) {
             found.remove();
@@ -228,9 +266,19 @@ impl Blocks {
         self.chunks.len() > MAX_CHUNKS
     }
 
-    /// Drops everything.
+    /// Drops everything but the gates.
     pub fn clear(&mut self) {
-        *self = Self::new();
+        let mut gates = std::mem::take(&mut self.gates);
+        gates.forget_links();
+        *self = Self { gates, ..Self::new() };
+    }
+}
+
+/// Makes links of blocks in the store lead nowhere.
+fn cut(links: impl IntoIterator<Item = *mut Link>) {
+    for link in links {
+        // SAFETY: chunks keep the slots of all blocks, dropped ones included, in place.
+        unsafe { (*link).next = ptr::null() };
     }
 }
 

@@ -1,6 +1,7 @@
 //! What handlers share beside the hart: why they stopped, the jump cache, the
-//! attention flag.
+//! attention flag, how long they may run.
 
+use crate::fuel::Fuel;
 use crate::slot::{Link, Slot};
 use rvrun_hart::{Hart, Trap};
 use rvrun_isa::Extensions;
@@ -15,8 +16,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub enum Exit {
     /// A link that leads nowhere yet was taken.
     Unlinked(*mut Link),
-    /// An indirect jump to `hart.pc` missed the jump cache.
+    /// A call or return to `hart.pc` missed the jump cache.
     Indirect,
+    /// An indirect jump that is neither did.
+    IndirectJump,
     /// An environment call; `hart.pc` is behind it.
     Syscall,
     /// The op at that slot trapped.
@@ -30,8 +33,10 @@ pub enum Exit {
     /// The rounding mode went to or from one that the host's unit lacks; the
     /// op at that slot is done.
     RoundingMode(*const Slot),
-    /// Somebody raised the attention flag; `hart.pc` is the next instruction.
-    Attention,
+    /// An event was the last one before a pause; `hart.pc` is where it goes.
+    Pause,
+    /// There is a gate at `hart.pc`.
+    Gate,
 }
 
 /// Entries of a jump cache: at first few, because a short program touches all
@@ -56,6 +61,8 @@ pub struct Context {
     /// Whether blocks were pre-decoded for a dynamic rounding mode that the
     /// host's floating-point unit lacks.
     pub soft_float: bool,
+    /// Events that are left.
+    pub fuel: Fuel,
     attention: Arc<AtomicU32>,
     /// As many entries as a power of two.
     jump_cache: Box<[JumpCacheEntry]>,
@@ -71,6 +78,7 @@ impl Context {
             exit: Exit::Indirect,
             extensions,
             soft_float: false,
+            fuel: Fuel::default(),
             attention: Arc::default(),
             jump_cache: vec![EMPTY; JUMP_CACHE_ENTRIES[0]].into(),
             replaced: 0,
@@ -78,13 +86,12 @@ impl Context {
         }
     }
 
-    /// Non-zero makes the interpreter stop at its next backward or indirect jump.
+    /// Non-zero makes the interpreter stop at its next pause.
     pub fn attention(&self) -> &Arc<AtomicU32> {
         &self.attention
     }
 
     /// Whether the interpreter is to stop.
-    #[inline(always)]
     pub fn wants_attention(&self) -> bool {
         self.attention.load(Ordering::Relaxed) != 0
     }
@@ -105,6 +112,14 @@ impl Context {
         let [few, many] = JUMP_CACHE_ENTRIES;
         if self.replaced > few && self.jump_cache.len() == few {
             self.jump_cache = vec![EMPTY; many].into();
+        }
+    }
+
+    /// Forgets the block at `pc`.
+    pub fn evict(&mut self, pc: u64) {
+        if self.cached(pc).is_some() {
+            let index = self.index(pc);
+            self.jump_cache[index] = EMPTY;
         }
     }
 
@@ -135,11 +150,11 @@ impl Context {
         self.trap(slot, Refused.fault(addr, kind))
     }
 
-    /// Stops because attention is wanted before the instruction at `pc`.
+    /// Pauses before the instruction at `pc`.
     #[cold]
-    pub fn yield_at(&mut self, hart: &mut Hart, pc: u64) -> *const Slot {
+    pub fn pause_at(&mut self, hart: &mut Hart, pc: u64) -> *const Slot {
         hart.pc = pc;
-        self.stop(Exit::Attention)
+        self.stop(Exit::Pause)
     }
 
     #[inline(always)]

@@ -6,6 +6,11 @@
 //! guest's code changes. Each hart has an interpreter of its own, so that
 //! nothing on the hot path is shared.
 //!
+//! Another engine can take turns with it on the same hart: the interpreter counts
+//! what it does often ([`Interpreter::set_fuel`]), stops where the other engine
+//! goes on ([`Interpreter::add_gate`]), and executes single instructions for it
+//! ([`Interpreter::step`]).
+//!
 //! It is the independent oracle of the JIT, and knows neither it nor Linux.
 //!
 //! `unsafe` is confined to the handlers ([`ops`]) and the store of blocks
@@ -14,9 +19,12 @@
 
 mod blocks;
 mod context;
+mod fuel;
+mod gates;
 mod interpreter;
 mod ops;
 mod predecode;
 mod slot;
+mod targets;
 
 pub use interpreter::{Interpreter, Stop};

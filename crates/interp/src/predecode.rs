@@ -152,8 +152,11 @@ fn push_terminator(block: &Block, slots: &mut Vec<Slot>) {
         Terminator::Call { link: rd, target } => {
             slots.extend([op(control::jal, rd, 0), value(block.end), link(target)]);
         }
-        Terminator::IndirectJump { base, offset: o } | Terminator::Return { base, offset: o } => {
+        Terminator::IndirectJump { base, offset: o } => {
             slots.extend([op(control::indirect_jump, 0, base), offset(o)]);
+        }
+        Terminator::Return { base, offset: o } => {
+            slots.extend([op(control::return_jump, 0, base), offset(o)]);
         }
         Terminator::IndirectCall { link: rd, base, offset: o } => {
             slots.extend([op(control::jalr, rd, base), offset(o), value(block.end)]);

@@ -1,61 +1,14 @@
 //! Small programs in assembly: how blocks are found, linked, dropped, and how
 //! the interpreter stops.
 
-use rvrun_hart::{Hart, Trap};
-use rvrun_host::fault;
-use rvrun_interp::{Interpreter, Stop};
-use rvrun_isa::{Extensions, assemble, encode};
-use rvrun_memory::{AccessKind, AddressSpace, FaultCause, access};
-use std::sync::Arc;
+mod support;
+
+use rvrun_hart::Trap;
+use rvrun_interp::Stop;
+use rvrun_isa::{assemble, encode};
+use rvrun_memory::{AccessKind, FaultCause};
 use std::sync::atomic::Ordering;
-
-const READ: i32 = 1;
-const WRITE: i32 = 2;
-const EXEC: i32 = 4;
-const PRIVATE_ANONYMOUS: i32 = 0x22;
-const CODE_BYTES: u64 = 64 << 10;
-
-struct Guest {
-    space: Arc<AddressSpace>,
-    interpreter: Interpreter,
-    hart: Hart,
-    code: u64,
-}
-
-impl Guest {
-    fn new(lines: &[&str]) -> Self {
-        fault::install().unwrap();
-        let space = Arc::new(AddressSpace::new());
-        let prot = READ | WRITE | EXEC;
-        let code = space.mmap(0, CODE_BYTES, prot, PRIVATE_ANONYMOUS, -1, 0, None).unwrap();
-        let interpreter = Interpreter::new(space.clone(), Extensions::ALL);
-        let mut hart = Hart::new();
-        hart.pc = code;
-        let guest = Self { space, interpreter, hart, code };
-        guest.write(0, lines);
-        guest
-    }
-
-    /// Puts code at an offset, and returns the offset behind it.
-    fn write(&self, offset: u64, lines: &[&str]) -> u64 {
-        let mut at = self.code + offset;
-        for line in lines {
-            let instruction = assemble(line).unwrap_or_else(|e| panic!("{line}: {e}"));
-            let bits = encode(&instruction).unwrap().to_le_bytes();
-            access::copy_out(at, &bits[..instruction.len.into()]).unwrap();
-            at += u64::from(instruction.len);
-        }
-        at - self.code
-    }
-
-    fn run(&mut self) -> Stop {
-        self.interpreter.run(&mut self.hart)
-    }
-
-    fn offset(&self) -> u64 {
-        self.hart.pc - self.code
-    }
-}
+use support::{CODE_BYTES, Guest, READ};
 
 #[test]
 fn a_loop_runs_to_its_end_and_counts_its_instructions() {

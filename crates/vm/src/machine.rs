@@ -73,7 +73,8 @@ impl Machine {
                         unreachable!("the system call layer asked for {other:?}")
                     }
                 },
-                Stop::Attention => {}
+                // Nothing asks for samples or gates.
+                Stop::Attention | Stop::Sample | Stop::Gate => {}
                 Stop::Trap(trap) => {
                     let report = report::describe(&trap, &self.hart, &self.space, self.extensions);
                     return Exit::Signal { signal: report::signal(&trap), report };

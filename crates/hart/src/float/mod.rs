@@ -71,6 +71,13 @@ impl RoundingMode {
     }
 }
 
+/// Whether instructions with the dynamic rounding mode `frm` have to be computed
+/// in integers, or are illegal: the host's unit does not have that mode.
+#[inline(always)]
+pub const fn needs_soft_float(frm: u8) -> bool {
+    frm > 3
+}
+
 /// Accrued exceptions, with the bits of `fflags`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags(u8);

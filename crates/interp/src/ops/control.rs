@@ -38,8 +38,8 @@ macro_rules! value {
 }
 
 /// Handlers for branches, and for those whose taken target is not further on:
-/// only these and indirect jumps look at the attention flag, since every loop
-/// contains one of them.
+/// only these, calls and indirect jumps are events, since every loop contains one
+/// of them (see [`crate::fuel`]).
 macro_rules! branches {
     ($($name:ident $backward:ident |$a:ident, $b:ident| $condition:expr;)*) => {$(
         #[doc = concat!("`", stringify!($name), "`")]
@@ -72,13 +72,13 @@ macro_rules! branches {
     )*};
 }
 
-/// [`follow!`], unless attention is wanted.
+/// [`follow!`], unless this event is the last before a pause.
 macro_rules! follow_backward {
     ($link:expr, $hart:ident, $context:ident) => {{
         let link: *const Slot = $link;
-        if $context.wants_attention() {
+        if $context.fuel.burn() {
             // SAFETY: the slot holds a link of this op.
-            return $context.yield_at($hart, unsafe { (*link).link.pc });
+            return $context.pause_at($hart, unsafe { (*link).link.pc });
         }
         follow!(link, $hart, $context)
     }};
@@ -115,7 +115,7 @@ pub unsafe fn jump_backward(slot: *const Slot, hart: &mut Hart, context: &mut Co
     follow_backward!(data!(slot, 1), hart, context)
 }
 
-/// `jal`: a direct call. Recursion returns through [`indirect_jump`], which looks at the attention flag.
+/// `jal`: a direct call, an event in whichever direction.
 ///
 /// # Safety
 /// See [`Handler`](crate::slot::Handler).
@@ -126,18 +126,18 @@ pub unsafe fn jal(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> 
     follow_backward!(data!(slot, 2), hart, context)
 }
 
-/// Jumps to `$target` by the jump cache.
+/// Jumps to `$target` by the jump cache, and stops with `$miss` if it is not there.
 macro_rules! jump_to {
-    ($target:expr, $hart:ident, $context:ident) => {{
+    ($target:expr, $miss:ident, $hart:ident, $context:ident) => {{
         let target: u64 = $target;
-        if $context.wants_attention() {
-            return $context.yield_at($hart, target);
+        if $context.fuel.burn() {
+            return $context.pause_at($hart, target);
         }
         if let Some(next) = $context.cached(target) {
             go!(next, $hart, $context)
         }
         $hart.pc = target;
-        return $context.stop(Exit::Indirect);
+        return $context.stop(Exit::$miss);
     }};
 }
 
@@ -149,14 +149,25 @@ macro_rules! target {
     }};
 }
 
-/// `jalr` without a link.
+/// `jalr` without a link that is no return.
 ///
 /// # Safety
 /// See [`Handler`](crate::slot::Handler).
 pub unsafe fn indirect_jump(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
     let op = op!(slot);
     hart.instret += op.imm as u64;
-    jump_to!(target!(slot, op, hart), hart, context)
+    jump_to!(target!(slot, op, hart), IndirectJump, hart, context)
+}
+
+/// `jalr` that returns. A handler of its own, so that the targets of the other
+/// jumps are known.
+///
+/// # Safety
+/// See [`Handler`](crate::slot::Handler).
+pub unsafe fn return_jump(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
+    let op = op!(slot);
+    hart.instret += op.imm as u64;
+    jump_to!(target!(slot, op, hart), Indirect, hart, context)
 }
 
 /// `jalr`
@@ -168,7 +179,7 @@ pub unsafe fn jalr(slot: *const Slot, hart: &mut Hart, context: &mut Context) ->
     hart.instret += op.imm as u64;
     let target = target!(slot, op, hart);
     *x_mut!(hart, op.rd) = value!(slot, 2);
-    jump_to!(target, hart, context)
+    jump_to!(target, Indirect, hart, context)
 }
 
 /// Handlers that stop at the address in the slot behind, with the instruction done.
@@ -214,4 +225,13 @@ pub unsafe fn illegal(slot: *const Slot, _hart: &mut Hart, context: &mut Context
 /// See [`Handler`](crate::slot::Handler).
 pub unsafe fn fetch_fault(slot: *const Slot, _hart: &mut Hart, context: &mut Context) -> Next {
     context.stop(Exit::FetchFault(slot))
+}
+
+/// Not an instruction: stops at the gate whose address is in the slot behind.
+///
+/// # Safety
+/// See [`Handler`](crate::slot::Handler).
+pub unsafe fn gate(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
+    hart.pc = value!(slot, 1);
+    context.stop(Exit::Gate)
 }

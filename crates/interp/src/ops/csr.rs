@@ -69,12 +69,7 @@ fn access(
         return Some(Exit::Illegal(slot));
     }
     *x_mut!(hart, op.rd) = old;
-    (needs_soft_float(hart.frm) != soft_before).then_some(Exit::RoundingMode(slot))
-}
-
-/// Whether the dynamic rounding mode is one that the host's unit does not have.
-pub fn needs_soft_float(frm: u8) -> bool {
-    frm > 3
+    (float::needs_soft_float(hart.frm) != soft_before).then_some(Exit::RoundingMode(slot))
 }
 
 fn read(number: u16, hart: &mut Hart, extensions: Extensions) -> Option<u64> {

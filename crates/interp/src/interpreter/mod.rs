@@ -1,10 +1,13 @@
 //! The loop around the handlers: finds, lifts and links blocks, and turns exits
 //! into stops.
 
+mod step;
+mod switching;
+
 use crate::blocks::{Blocks, content_hash};
 use crate::context::{Context, Exit};
-use crate::ops::csr::needs_soft_float;
-use crate::slot::Slot;
+use crate::slot::{Link, Slot};
+use crate::targets::Targets;
 use rvrun_decoder::{MAX_BLOCK_BYTES, lift};
 use rvrun_hart::{Hart, Trap, float};
 use rvrun_isa::{Extensions, Instruction};
@@ -23,6 +26,11 @@ pub enum Stop {
     Trap(Trap),
     /// The attention flag was raised; the hart's pc is the next instruction.
     Attention,
+    /// As many events have passed as [`Interpreter::set_fuel`] allowed; the
+    /// hart's pc is where the last one went.
+    Sample,
+    /// There is a gate at the hart's pc; see [`Interpreter::add_gate`].
+    Gate,
 }
 
 /// One hart's interpreter.
@@ -36,6 +44,12 @@ pub struct Interpreter {
     code: CodeRegion,
     /// Memory for the next block's body.
     body: Vec<Instruction>,
+    /// Blocks of one instruction, for [`step`](Self::step).
+    singles: step::Singles,
+    /// Targets of indirect jumps that are neither calls nor returns.
+    targets: Targets,
+    /// Executed fence.i instructions.
+    fences: u64,
 }
 
 impl Interpreter {
@@ -49,6 +63,9 @@ impl Interpreter {
             epoch,
             code: CodeRegion { range: 0..0, writable: false },
             body: Vec::new(),
+            singles: step::Singles::default(),
+            targets: Targets::default(),
+            fences: 0,
         }
     }
 
@@ -63,61 +80,64 @@ impl Interpreter {
     /// While it runs, the host's floating-point control register holds the
     /// guest's rounding mode and flags; it is the host's own again on return.
     pub fn run(&mut self, hart: &mut Hart) -> Stop {
-        self.follow_code_changes();
         float::host::enter(hart.frm);
-        let stop = self.dispatch(hart);
+        let stop = self.resume(hart);
         hart.fflags |= float::host::leave();
         stop
     }
 
-    fn dispatch(&mut self, hart: &mut Hart) -> Stop {
+    /// [`run`](Self::run) for a caller that is between [`float::host::enter`] and
+    /// [`float::host::leave`] itself, because other engines compute there too.
+    pub fn resume(&mut self, hart: &mut Hart) -> Stop {
+        self.follow_code_changes();
         self.follow_rounding_mode(hart);
-        let mut slot = self.block_at(hart.pc);
+        if self.context.wants_attention() {
+            self.context.fuel.pause_at_next_event();
+        }
+        self.dispatch(hart)
+    }
+
+    fn dispatch(&mut self, hart: &mut Hart) -> Stop {
+        let mut slot = self.entrance(hart.pc);
         loop {
             self.execute(slot, hart);
             slot = match self.context.exit {
                 Exit::Unlinked(link) => {
-                    // SAFETY: handlers stop with a link of a live block.
-                    let pc = unsafe { (*link).pc };
-                    if let Some(slot) = self.blocks.get(pc) {
+                    let pc = target(link);
+                    // Lifting would free the link's own block.
+                    let freed = self.blocks.is_full() && self.blocks.entrance(pc).is_none();
+                    let slot = self.entrance(pc);
+                    if !freed {
                         self.blocks.link(link);
-                        slot
-                    } else if self.blocks.is_full() {
-                        // Lifting would free the link's own block.
-                        self.block_at(pc)
-                    } else {
-                        let slot = self.block_at(pc);
-                        self.blocks.link(link);
-                        slot
                     }
-                }
-                Exit::Indirect => {
-                    let slot = self.block_at(hart.pc);
-                    self.context.cache(hart.pc, slot);
                     slot
                 }
+                Exit::Indirect => self.indirect_entrance(hart.pc),
+                Exit::IndirectJump => {
+                    self.targets.record(hart.pc);
+                    self.indirect_entrance(hart.pc)
+                }
+                Exit::Pause if self.context.fuel.refill() => return Stop::Sample,
+                Exit::Pause if self.context.wants_attention() => return Stop::Attention,
+                Exit::Pause => self.entrance(hart.pc),
+                Exit::Gate => return Stop::Gate,
                 Exit::FenceI => {
-                    self.revalidate();
-                    self.block_at(hart.pc)
+                    self.fence_i();
+                    self.entrance(hart.pc)
                 }
                 Exit::RoundingMode(slot) => {
                     self.set_position(hart, slot);
-                    let next = self.instruction_bits(hart.pc).map_or(4, length);
-                    hart.pc += next;
-                    hart.instret += 1;
-                    self.follow_rounding_mode(hart);
-                    self.block_at(hart.pc)
+                    self.finish_rounding_mode(hart);
+                    self.entrance(hart.pc)
                 }
                 Exit::Syscall => return Stop::Syscall,
-                Exit::Attention => return Stop::Attention,
                 Exit::Trap(slot, trap) => {
                     self.set_position(hart, slot);
                     return Stop::Trap(trap);
                 }
                 Exit::Illegal(slot) => {
                     self.set_position(hart, slot);
-                    let bits = self.instruction_bits(hart.pc).unwrap_or(0);
-                    return Stop::Trap(Trap::IllegalInstruction { bits });
+                    return Stop::Trap(self.illegal_instruction(hart.pc));
                 }
                 Exit::FetchFault(slot) => {
                     self.set_position(hart, slot);
@@ -137,9 +157,9 @@ impl Interpreter {
         }
     }
 
-    /// The block at `pc`, lifted if it is not there yet.
-    fn block_at(&mut self, pc: u64) -> *const Slot {
-        if let Some(slot) = self.blocks.get(pc) {
+    /// The gate or the block at `pc`; the latter is lifted if it is not there yet.
+    fn entrance(&mut self, pc: u64) -> *const Slot {
+        if let Some(slot) = self.blocks.entrance(pc) {
             return slot;
         }
         if self.blocks.is_full() {
@@ -147,17 +167,18 @@ impl Interpreter {
         }
         let body = std::mem::take(&mut self.body);
         let code = self.code_region(pc);
-        let block = lift(pc, self.context.extensions, body, |at| {
-            let mut bits = 0;
-            let inside = code.range.contains(&at) && code.range.end - at >= 4;
-            if inside && access::load_u32(at, &mut bits).is_ok() {
-                return Some(bits as u32);
-            }
-            self.instruction_bits(at)
-        });
+        let block =
+            lift(pc, self.context.extensions, body, |at| self.instruction_within(&code, at));
         let content = if code.writable { hash_of(&self.space, block.pc, block.end) } else { None };
         let slot = self.blocks.insert(&block, self.context.soft_float, content);
         self.body = block.body;
+        slot
+    }
+
+    /// The same for an indirect jump, which remembers it.
+    fn indirect_entrance(&mut self, pc: u64) -> *const Slot {
+        let slot = self.entrance(pc);
+        self.context.cache(pc, slot);
         slot
     }
 
@@ -172,6 +193,7 @@ impl Interpreter {
 
     fn clear(&mut self) {
         self.blocks.clear();
+        self.singles.clear();
         self.context.clear_cache();
     }
 
@@ -185,10 +207,15 @@ impl Interpreter {
         self.epoch = epoch;
         self.code.range = 0..0;
         self.context.clear_cache();
+        self.singles.clear();
         match changes {
-            None => self.blocks.clear(),
+            None => {
+                self.blocks.clear();
+                self.targets.clear();
+            }
             Some(ranges) => {
                 for range in ranges {
+                    self.targets.forget(range.clone());
                     let space = &self.space;
                     self.blocks.invalidate(range, |pc, end, hash| {
                         let writable = space.code_region(pc).is_some_and(|code| code.writable);
@@ -200,22 +227,32 @@ impl Interpreter {
     }
 
     /// After a fence.i: drops the blocks whose bytes have changed.
-    fn revalidate(&mut self) {
+    fn fence_i(&mut self) {
+        self.fences += 1;
         self.context.clear_cache();
+        self.singles.clear();
         let space = &self.space;
         let unchanged = |pc, end, hash| hash_of(space, pc, end) == Some(hash);
         // Code that nobody can write in place has not changed.
-        self.blocks.invalidate_writable(unchanged);
+        self.blocks.invalidate_writable(unchanged, |range| self.targets.forget(range));
     }
 
     /// Blocks are pre-decoded for the host's floating-point unit or for the
     /// software one: changes over if the hart's rounding mode asks for it.
     fn follow_rounding_mode(&mut self, hart: &Hart) {
-        let soft_float = needs_soft_float(hart.frm);
+        let soft_float = float::needs_soft_float(hart.frm);
         if soft_float != self.context.soft_float {
             self.context.soft_float = soft_float;
             self.clear();
         }
+    }
+
+    /// Moves behind the instruction at the hart's pc, which changed the rounding
+    /// mode to or from one that the host lacks.
+    fn finish_rounding_mode(&mut self, hart: &mut Hart) {
+        hart.pc += self.instruction_bits(hart.pc).map_or(4, length);
+        hart.instret += 1;
+        self.follow_rounding_mode(hart);
     }
 
     /// Sets the hart's pc to the op at `slot`, and counts the instructions that
@@ -228,6 +265,20 @@ impl Interpreter {
             at += self.instruction_bits(at).map_or(2, length);
             hart.instret += 1;
         }
+    }
+
+    /// [`instruction_bits`](Self::instruction_bits), faster within `code`.
+    fn instruction_within(&self, code: &CodeRegion, pc: u64) -> Option<u32> {
+        let mut bits = 0;
+        let inside = code.range.contains(&pc) && code.range.end - pc >= 4;
+        if inside && access::load_u32(pc, &mut bits).is_ok() {
+            return Some(bits as u32);
+        }
+        self.instruction_bits(pc)
+    }
+
+    fn illegal_instruction(&self, pc: u64) -> Trap {
+        Trap::IllegalInstruction { bits: self.instruction_bits(pc).unwrap_or(0) }
     }
 
     /// The instruction at `pc`, a compressed one in the low half, if it can be fetched as a whole.
@@ -255,6 +306,12 @@ impl Interpreter {
         }
         Fault { addr: pc, kind: AccessKind::Fetch, cause: FaultCause::NotMapped }
     }
+}
+
+/// Where a link that handlers stopped with leads.
+fn target(link: *const Link) -> u64 {
+    // SAFETY: handlers stop with a link of a live block.
+    unsafe { (*link).pc }
 }
 
 /// Bytes of the instruction with these bits.
