@@ -9,13 +9,18 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 const WIDTH: u32 = 960;
-const LINE: u32 = 19;
+const LINE: u32 = 21;
 const HEADER: u32 = 64;
 const LABELS: u32 = 150;
 const AXIS: u32 = 46;
 const MARGIN: u32 = 24;
-const DOT: i32 = 5;
+const DOT: i32 = 4;
+/// The part of a line over which contestants are spread, so that none hides another.
+const SPREAD: f64 = 0.5;
 const FONT: &str = "sans-serif";
+/// plotters writes a size in pixels that is this divided by 1.24.
+const SIZE: u32 = 15;
+const TITLE_SIZE: u32 = 21;
 const GREY: RGBColor = RGBColor(150, 150, 150);
 /// Told apart by colour-blind readers too (Okabe and Ito).
 const COLOURS: [RGBColor; 7] = [
@@ -94,18 +99,18 @@ fn draw(area: &Area, report: &Report, lines: &[Line]) -> Drawn {
         .disable_y_mesh()
         .disable_y_axis()
         .x_labels(20)
-        .x_label_formatter(&|ratio| ratio.to_string())
+        .x_label_formatter(&|ratio| tick(*ratio))
         .x_desc("CPU time / native's (logarithmic; less is better)")
-        .label_style((FONT, 13))
+        .label_style((FONT, SIZE))
         .bold_line_style(GREY.mix(0.5))
-        .light_line_style(GREY.mix(0.2))
+        .max_light_lines(0)
         .draw()?;
     let native = PathElement::new([(1.0, 0.0), (1.0, lines.len() as f64)], BLACK.stroke_width(2));
     chart.plotting_area().draw(&native)?;
     for (index, line) in lines.iter().enumerate() {
         let y = index as f64 + 0.5;
         let label = |text: &str, style: FontStyle| {
-            let style = TextStyle::from((FONT, 13, style).into_font());
+            let style = TextStyle::from((FONT, SIZE, style).into_font());
             let style = style.pos(Pos::new(HPos::Right, VPos::Center));
             EmptyElement::at((from, y)) + Text::new(text.to_owned(), (-8, 0), style)
         };
@@ -121,9 +126,9 @@ fn draw(area: &Area, report: &Report, lines: &[Line]) -> Drawn {
                 for (i, ratio) in
                     ratios.iter().enumerate().filter(|(_, ratio)| is_drawable(**ratio))
                 {
-                    let at = (*ratio, y);
+                    let at = (*ratio, y + shift(i, ratios.len()));
                     if *is_mean {
-                        let diamond = [(0, -7), (7, 0), (0, 7), (-7, 0)];
+                        let diamond = [(0, -6), (6, 0), (0, 6), (-6, 0)];
                         let diamond = Polygon::new(diamond, colour(i).filled());
                         chart.plotting_area().draw(&(EmptyElement::at(at) + diamond))?;
                     } else {
@@ -139,19 +144,33 @@ fn draw(area: &Area, report: &Report, lines: &[Line]) -> Drawn {
 /// The title, and whose which colour is.
 fn legend(area: &Area, report: &Report) -> Drawn {
     let title = "CPU time of RISC-V programs over that of native ones";
-    area.draw(&Text::new(title, (MARGIN as i32, 12), (FONT, 18).into_font()))?;
-    let style = TextStyle::from((FONT, 13).into_font()).pos(Pos::new(HPos::Left, VPos::Center));
+    area.draw(&Text::new(title, (MARGIN as i32, 12), (FONT, TITLE_SIZE).into_font()))?;
+    let style = TextStyle::from((FONT, SIZE).into_font()).pos(Pos::new(HPos::Left, VPos::Center));
     let mut x = MARGIN as i32;
     for (i, contestant) in report.contestants.iter().enumerate() {
         area.draw(&Circle::new((x + DOT, 46), DOT, colour(i).filled()))?;
         area.draw(&Text::new(contestant.name.clone(), (x + 3 * DOT, 46), style.clone()))?;
-        x += 3 * DOT + 8 * contestant.name.len() as i32 + MARGIN as i32;
+        x += 3 * DOT + 7 * contestant.name.len() as i32 + MARGIN as i32;
     }
     Ok(())
 }
 
+/// An axis's label: of 1, 2 and 5 times a power of ten only, or they would touch.
+fn tick(ratio: f64) -> String {
+    let power = 10f64.powf((ratio.log10() + 1e-9).floor());
+    let digit = ratio / power;
+    let is_labelled = [1.0, 2.0, 5.0].iter().any(|wanted| (digit - wanted).abs() < 1e-6);
+    if is_labelled { format!("{}", digit.round() * power) } else { String::new() }
+}
+
 fn colour(contestant: usize) -> RGBColor {
     COLOURS[contestant % COLOURS.len()]
+}
+
+/// How much below the middle of its line a contestant's mark is.
+fn shift(contestant: usize, contestants: usize) -> f64 {
+    let from_first = contestant as f64 / (contestants.max(2) - 1) as f64;
+    (from_first - 0.5) * SPREAD
 }
 
 fn is_drawable(ratio: f64) -> bool {
@@ -174,6 +193,12 @@ fn range(lines: &[Line]) -> (f64, f64) {
 mod tests {
     use super::*;
     use crate::bench::report::tests::with_report;
+
+    #[test]
+    fn ticks_are_round_numbers() {
+        let ticks = [0.5, 1.0, 3.0, 9.999_999_999, 20.0, 70.0].map(tick);
+        assert_eq!(ticks, ["0.5", "1", "", "10", "20", ""]);
+    }
 
     #[test]
     fn the_picture_names_everything_and_has_a_mark_a_number() {
