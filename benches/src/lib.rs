@@ -1,13 +1,16 @@
-//! Runs a kernel (`kernels/`) on the interpreter alone: no Linux but the two
-//! calls that kernels make, so that what is measured is the engine.
+//! Runs a kernel (`kernels/`) on an engine alone: no Linux but the few calls
+//! that kernels make, so that what is measured is the engine.
 
 #![forbid(unsafe_code)]
+
+mod engine;
+
+pub use engine::{ENGINES, Engine};
 
 use rvrun_decoder::elf::Image;
 use rvrun_hart::Hart;
 use rvrun_host::fault;
-use rvrun_interp::{Interpreter, Stop};
-use rvrun_isa::Extensions;
+use rvrun_interp::Stop;
 use rvrun_memory::{AddressSpace, access};
 use std::io;
 use std::path::Path;
@@ -24,6 +27,8 @@ const STACK_BYTES: u64 = 256 << 10;
 /// riscv64's system calls.
 const WRITE: u64 = 64;
 const EXIT: u64 = 93;
+const MMAP: u64 = 222;
+const RISCV_FLUSH_ICACHE: u64 = 259;
 
 /// A kernel's ELF file.
 pub struct Kernel {
@@ -54,14 +59,14 @@ impl Kernel {
         Ok(Self { bytes, image })
     }
 
-    /// Loads the kernel and runs it to its end with `rounds` as its argument.
+    /// Loads the kernel and runs it to its end on `engine`, with `rounds` as its argument.
     ///
     /// # Panics
     /// When the kernel cannot be loaded or does not exit: it is broken, or the engine is.
-    pub fn run(&self, rounds: u64) -> Outcome {
+    pub fn run(&self, engine: &Engine, rounds: u64) -> Outcome {
         fault::install().expect("the handler for memory faults");
         let guest = Guest::load(self, rounds);
-        guest.run()
+        guest.run(engine)
     }
 }
 
@@ -103,11 +108,11 @@ impl Guest {
         mapped
     }
 
-    fn run(mut self) -> Outcome {
-        let mut interpreter = Interpreter::new(self.space.clone(), Extensions::ALL);
+    fn run(mut self, engine: &Engine) -> Outcome {
+        let mut run = (engine.start)(self.space.clone());
         let mut output = Vec::new();
         loop {
-            let stop = interpreter.run(&mut self.hart);
+            let stop = run(&mut self.hart);
             assert_eq!(stop, Stop::Syscall, "at {:#x}", self.hart.pc);
             let [a0, a1, a2] = [10, 11, 12].map(|r| self.hart.x[r]);
             match self.hart.x[17] {
@@ -119,6 +124,15 @@ impl Guest {
                 }
                 EXIT => {
                     return Outcome { output, status: a0, instructions: self.hart.instret };
+                }
+                MMAP => {
+                    let [protection, flags] = [a2, self.hart.x[13]].map(|argument| argument as i32);
+                    assert_eq!((a0, flags), (0, PRIVATE_ANONYMOUS), "what kernels ask for");
+                    self.hart.x[10] = self.map(a0, a1, protection, 0);
+                }
+                RISCV_FLUSH_ICACHE => {
+                    self.space.invalidate_code(a0, a1);
+                    self.hart.x[10] = 0;
                 }
                 other => panic!("kernels do not make system call {other}"),
             }
@@ -153,11 +167,12 @@ mod tests {
     #[test]
     fn kernels_print_a_checksum_and_more_rounds_take_more_instructions() {
         let kernel = Kernel::open("crc32").unwrap();
-        let [one, two] = [1, 2].map(|rounds| kernel.run(rounds));
+        let engine = &ENGINES[0];
+        let [one, two] = [1, 2].map(|rounds| kernel.run(engine, rounds));
         assert_eq!(one.status, 0);
         assert_eq!(one.output.len(), 17);
         assert!(two.instructions > one.instructions + 100_000);
         assert_ne!(one.output, two.output);
-        assert_eq!(kernel.run(1), one);
+        assert_eq!(kernel.run(engine, 1), one);
     }
 }

@@ -56,8 +56,32 @@ struct Options {
     cpu: Option<String>,
 
     /// How guest code is executed
-    #[arg(long, value_enum, default_value_t = Engine::Interp, env = "RVRUN_ENGINE")]
+    #[arg(long, value_enum, default_value_t = Engine::Auto, env = "RVRUN_ENGINE")]
     engine: Engine,
+
+    /// Translate what is reached about N times
+    #[arg(long, value_name = "N", env = "RVRUN_HOT", value_parser = clap::value_parser!(u32).range(1..))]
+    hot: Option<u32>,
+
+    /// Memory for translated code
+    #[arg(long, value_name = "KIB", hide_short_help = true, env = "RVRUN_CODE_MEMORY", value_parser = clap::value_parser!(u32).range(64..=1 << 20))]
+    code_memory: Option<u32>,
+
+    /// Translate at most N guest instructions at once
+    #[arg(long, value_name = "N", hide_short_help = true, env = "RVRUN_REGION_LIMIT", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    region_limit: Option<u32>,
+
+    /// Translate callees of at most N guest instructions together with their callers
+    #[arg(long, value_name = "N", hide_short_help = true, env = "RVRUN_INLINE_LIMIT", value_parser = clap::value_parser!(u32).range(0..=1000))]
+    inline_limit: Option<u32>,
+
+    /// Print what the engines did, at the end; makes the program slower
+    #[arg(long, env = "RVRUN_STATS", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    stats: bool,
+
+    /// For tests: drop translations at random
+    #[arg(long, value_name = "SEED", hide = true, env = "RVRUN_CHAOS")]
+    chaos: Option<u64>,
 
     /// Print a line for each system call
     #[arg(long, env = "RVRUN_STRACE", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
@@ -99,8 +123,22 @@ struct Options {
 /// How guest code is executed.
 #[derive(Clone, Copy, ValueEnum)]
 enum Engine {
-    /// Interpret it.
+    /// Interpret it, and translate what is hot.
+    Auto,
+    /// Interpret all of it.
     Interp,
+    /// Translate all of it.
+    Jit,
+}
+
+impl From<Engine> for rvrun::Engine {
+    fn from(engine: Engine) -> Self {
+        match engine {
+            Engine::Auto => Self::Auto,
+            Engine::Interp => Self::Interpreter,
+            Engine::Jit => Self::Translator,
+        }
+    }
 }
 
 /// Parses the command line of `rvrun`.
@@ -162,7 +200,17 @@ fn one_line(text: &str) -> String {
 }
 
 fn settings(options: Options) -> Result<Settings, EarlyStop> {
-    let Engine::Interp = options.engine;
+    let mut translation = rvrun::Translation::default();
+    let set = |place: &mut usize, value: Option<u32>, unit: usize| {
+        if let Some(value) = value {
+            *place = value as usize * unit;
+        }
+    };
+    set(&mut translation.code_bytes, options.code_memory, 1024);
+    set(&mut translation.region_instructions, options.region_limit, 1);
+    set(&mut translation.inline_instructions, options.inline_limit, 1);
+    translation.threshold = options.hot.unwrap_or(translation.threshold);
+    translation.chaos = options.chaos;
     let mut command = options.command.into_iter();
     let Some(program) = command.next() else {
         return Err(EarlyStop::Usage(
@@ -187,6 +235,9 @@ fn settings(options: Options) -> Result<Settings, EarlyStop> {
         strace_pid: options.strace_pid,
         strace_output: options.strace_output,
         no_aslr: options.no_aslr,
+        engine: options.engine.into(),
+        translation,
+        stats: options.stats,
     })
 }
 

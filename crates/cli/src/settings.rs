@@ -2,8 +2,9 @@
 
 use crate::EarlyStop;
 use crate::strace;
-use rvrun::{ExecConfig, Extensions, Program};
+use rvrun::{Engine, ExecConfig, Extensions, Program, Translation};
 use std::ffi::{OsStr, OsString};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Everything needed to run a program.
@@ -31,6 +32,12 @@ pub struct Settings {
     pub strace_output: Option<PathBuf>,
     /// Load at fixed addresses.
     pub no_aslr: bool,
+    /// How guest code is executed.
+    pub engine: Engine,
+    /// How hot code is translated.
+    pub translation: Translation,
+    /// Print what the engines did.
+    pub stats: bool,
 }
 
 /// One `--env` or `--unset-env`.
@@ -69,6 +76,8 @@ impl Settings {
             .execfn(self.execfn.unwrap_or_else(|| self.program.clone().into_os_string()))
             .extensions(extensions)
             .randomize(!self.no_aslr)
+            .engine(self.engine)
+            .translation(self.translation)
             .exec(exec);
         for change in self.environment {
             program = match change {
@@ -79,11 +88,37 @@ impl Settings {
         if let Some(sysroot) = sysroot {
             program = program.sysroot(sysroot);
         }
+        if self.stats {
+            program = program.stats(Box::new(print_stats));
+        }
         if self.strace {
             let sink = strace::sink(self.strace_output.as_deref()).map_err(EarlyStop::Usage)?;
             program = program.strace(sink).strace_pid(self.strace_pid);
         }
         Ok(program)
+    }
+
+    /// The options that say how guest code is executed, as far as they are not the defaults.
+    fn engine_options(&self) -> impl Iterator<Item = String> {
+        let defaults = Translation::default();
+        let engine = match self.engine {
+            Engine::Auto => None,
+            Engine::Interpreter => Some("--engine=interp".into()),
+            Engine::Translator => Some("--engine=jit".into()),
+        };
+        let unless_default = |name: &str, value: usize, default: usize| {
+            (value != default).then(|| format!("--{name}={value}"))
+        };
+        let t = &self.translation;
+        let options = [
+            engine,
+            unless_default("hot", t.threshold as usize, defaults.threshold as usize),
+            unless_default("code-memory", t.code_bytes >> 10, defaults.code_bytes >> 10),
+            unless_default("region-limit", t.region_instructions, defaults.region_instructions),
+            unless_default("inline-limit", t.inline_instructions, defaults.inline_instructions),
+            t.chaos.map(|seed| format!("--chaos={seed}")),
+        ];
+        options.into_iter().flatten()
     }
 
     /// How the guest's `execve` starts us again: with the options that hold for
@@ -109,8 +144,18 @@ impl Settings {
         if self.no_aslr {
             prefix.push("--no-aslr".into());
         }
+        if self.stats {
+            prefix.push("--stats".into());
+        }
+        prefix.extend(self.engine_options().map(OsString::from));
         ExecConfig { vm: "/proc/self/exe".into(), prefix }
     }
+}
+
+/// Writes the figures of a run to standard error; there is nobody to tell if that fails.
+fn print_stats(text: &str) {
+    let lines: String = text.lines().map(|line| format!("rvrun: {line}\n")).collect();
+    let _ = std::io::stderr().write_all(lines.as_bytes());
 }
 
 /// Where the program is: what the user named, if it is there; an absolute path

@@ -28,6 +28,37 @@ pub fn stack_limit() -> Option<u64> {
     (!failed && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
 }
 
+/// The lowest address of the calling thread's stack, `None` if the host does not
+/// tell (pthread_getattr_np(3)).
+pub fn stack_bottom() -> Option<usize> {
+    // SAFETY: an all-zero value is a valid place for the attributes, which are
+    // destroyed once read.
+    unsafe {
+        let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
+        if libc::pthread_getattr_np(libc::pthread_self(), &mut attributes) != 0 {
+            return None;
+        }
+        let (mut bottom, mut size) = (std::ptr::null_mut(), 0);
+        let failed = libc::pthread_attr_getstack(&attributes, &mut bottom, &mut size) != 0;
+        libc::pthread_attr_destroy(&mut attributes);
+        (!failed).then_some(bottom as usize)
+    }
+}
+
+/// Runs `start`, whose new threads get no signals but those that the CPU raises in them.
+pub fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
+    // SAFETY: the sets are valid places, and the mask from before comes back.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        let mut before: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+        let result = start();
+        libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
+        result
+    }
+}
+
 /// Whether address space randomisation is off for this process (personality(2)).
 pub fn aslr_disabled() -> bool {
     const QUERY: c_ulong = 0xffff_ffff;

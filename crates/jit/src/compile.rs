@@ -17,6 +17,8 @@ pub struct Job {
     pub slots: FxHashMap<u64, u32>,
     /// How.
     pub mode: Mode,
+    /// A hash of the guest code that it was made from.
+    pub hash: u64,
 }
 
 /// Host code and where it came from. The code can be anywhere in memory.

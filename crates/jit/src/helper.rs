@@ -4,9 +4,9 @@
 //! call goes through code that saves all registers, so that values may stay in
 //! registers across a call that is nearly never made.
 
-use crate::state::State;
+use crate::state::{Leave, State};
 use rvrun_hart::float::{op, plain};
-use op::{Op3};
+use op::Op3;
 
 /// Names a helper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +64,10 @@ unsafe extern "C" fn step(state: *mut State) {
     // SAFETY: translated code passes the state that it works on, and does not look
     // at it until the call returns.
     let state = unsafe { &mut *state };
-    let step = state.step;
-    state.unread = u64::from(step(state));
+    state.stepped += 1;
+    let leave = (state.step)(&mut state.hart);
+    state.unread = u64::from(leave);
+    state.leave = Leave::Stepped as u32;
 }
 
 unsafe extern "C" fn fused<O: Op3>(state: *mut State) {

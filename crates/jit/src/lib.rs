@@ -18,7 +18,14 @@ mod effects;
 mod helper;
 mod lower;
 mod state;
+mod stats;
+mod store;
+mod translator;
+mod worker;
 
 pub use compile::{Code, Compiler, Failure, Job};
+pub use rvrun_decoder::region::Limits;
 pub use lower::{Mode, Origin};
 pub use state::{State, Step};
+pub use stats::Stats;
+pub use translator::{Options, Outcome, Profile, Translator};

@@ -35,11 +35,10 @@ pub(crate) enum Leave {
 
 /// Interprets the instruction at the hart's pc; says whether translated code is
 /// to be left, with whatever it was noted by the one who made it.
-pub type Step = fn(state: &mut State) -> bool;
+pub type Step = Box<dyn FnMut(&mut Hart) -> bool>;
 
 /// A hart with what translated code needs beside it. Translated code addresses
 /// all of it from the hart's own address.
-#[derive(Debug)]
 #[repr(C)]
 pub struct State {
     /// The hart.
@@ -62,16 +61,16 @@ pub struct State {
     /// The functions of [`crate::helper`].
     pub(crate) helpers: *const usize,
     /// For `find`: the translator.
-    pub(crate) translator: *const (),
-    /// For `step`: who works with this state.
-    pub owner: *mut (),
+    pub(crate) translator: *mut (),
+    /// How often `step` was called.
+    pub stepped: u64,
     /// Keeps `attention` alive.
     attention_owner: Arc<AtomicU32>,
 }
 
 impl State {
     /// A state around `hart` whose translations look at `attention`.
-    pub fn new(hart: Hart, attention: Arc<AtomicU32>) -> Box<Self> {
+    pub fn new(hart: Hart, attention: Arc<AtomicU32>, step: Step) -> Box<Self> {
         Box::new(Self {
             hart,
             leave: 0,
@@ -82,10 +81,10 @@ impl State {
             slots: ptr::null(),
             jump_cache: ptr::null_mut(),
             find: 0,
-            step: |_| true,
+            step,
             helpers: ptr::null(),
-            translator: ptr::null(),
-            owner: ptr::null_mut(),
+            translator: ptr::null_mut(),
+            stepped: 0,
             attention_owner: attention,
         })
     }

@@ -23,6 +23,10 @@ pub struct Task {
     pub(crate) signal_stack: SignalStack,
     /// Where the thread's number is cleared at its end (`set_tid_address`); 0 for nowhere.
     pub(crate) clear_child_tid: u64,
+    /// Whether this task was made by a fork since somebody asked.
+    pub(crate) forked: bool,
+    /// Whether the guest has given SIGSEGV or SIGBUS a handler since somebody asked.
+    pub(crate) catches_faults: bool,
     /// The call that is being carried out, when calls are reported.
     pub(crate) pending: Option<Box<Pending>>,
 }
@@ -80,8 +84,22 @@ impl Task {
             blocked,
             signal_stack: SignalStack::default(),
             clear_child_tid: 0,
+            forked: false,
+            catches_faults: false,
             pending: None,
         }
+    }
+
+    /// Whether this process was made by a fork since the last call: of the VM's
+    /// threads only the one that runs this task is there.
+    pub fn take_forked(&mut self) -> bool {
+        std::mem::take(&mut self.forked)
+    }
+
+    /// Whether the guest has said since the last call that it wants to handle memory
+    /// faults, and so may look at all registers as of a faulting instruction.
+    pub fn take_catches_faults(&mut self) -> bool {
+        std::mem::take(&mut self.catches_faults)
     }
 
     /// The guest's threads that end clear a word and wake who waits for it (`set_tid_address(2)`).

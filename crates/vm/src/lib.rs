@@ -19,10 +19,11 @@
 //!
 //! Modules: [`loader`] maps the program and its dynamic linker, [`stack`] lays
 //! out what the program finds on its stack, [`machine`] is the dispatcher
-//! between the engine and the Linux ABI, [`report`] explains a guest's death.
+//! between the engines ([`tiers`]) and the Linux ABI, [`report`] explains a guest's death.
 
 #![forbid(unsafe_code)]
 
+mod chaos;
 mod cpu;
 mod error;
 mod file;
@@ -31,11 +32,13 @@ mod machine;
 mod program;
 mod report;
 mod stack;
+mod stats;
+mod tiers;
 
 pub use cpu::isa_listing;
 pub use error::Error;
 pub use machine::{Exit, run};
-pub use program::{Program, StraceSink, default_sysroots};
+pub use program::{Engine, Program, StatsSink, StraceSink, Translation, default_sysroots};
 pub use rvrun_host::process::{die_of_signal, keep_heap_high};
 pub use rvrun_isa::Extensions;
 pub use rvrun_syscall::ExecConfig;

@@ -3,12 +3,12 @@
 
 use crate::error::Error;
 use crate::file::ProgramFile;
-use crate::program::Program;
+use crate::program::{Program, StatsSink};
 use crate::stack::{self, Contents, Stack, key};
-use crate::{cpu, loader, report};
+use crate::tiers::{Event, Tiers};
+use crate::{cpu, loader, report, stats};
 use rvrun_hart::Hart;
 use rvrun_host::{fault, process};
-use rvrun_interp::{Interpreter, Stop};
 use rvrun_memory::AddressSpace;
 use rvrun_syscall::{Config, Outcome, ProcessImage, Strace, Task, dispatch};
 use std::ffi::{OsStr, OsString};
@@ -48,38 +48,60 @@ pub fn run(program: Program) -> Result<Exit, Error> {
     })?;
     let space = Arc::new(AddressSpace::new());
     let extensions = program.extensions;
+    let (engine, translation) = (program.engine, program.translation.clone());
+    let mut program = program;
+    let stats = program.stats.take();
     let (hart, config, image) = load(program, &space)?;
-    let interpreter = Interpreter::new(space.clone(), extensions);
+    let tiers =
+        Tiers::new(space.clone(), extensions, hart, engine, &translation, stats.is_some());
     let task = Task::new(Arc::new(config), space.clone(), image);
-    Ok(Machine { space, interpreter, task, hart, extensions }.run())
+    Ok(Machine { space, tiers, task, extensions, stats }.run())
 }
 
 struct Machine {
     space: Arc<AddressSpace>,
-    interpreter: Interpreter,
+    tiers: Tiers,
     task: Task,
-    hart: Hart,
     extensions: rvrun_isa::Extensions,
+    stats: Option<StatsSink>,
 }
 
 impl Machine {
     fn run(mut self) -> Exit {
+        let exit = self.run_to_end();
+        if let (Some(sink), Some(report)) = (self.stats.take(), self.tiers.report()) {
+            sink(&stats::text(&report));
+        }
+        exit
+    }
+
+    fn run_to_end(&mut self) -> Exit {
         loop {
-            match self.interpreter.run(&mut self.hart) {
-                Stop::Syscall => match dispatch(&mut self.task, &mut self.hart) {
-                    Outcome::Continue => {}
+            match self.tiers.run() {
+                Event::Syscall => match dispatch(&mut self.task, self.tiers.hart()) {
+                    Outcome::Continue => self.follow_task(),
                     Outcome::Exit(status) => return Exit::Status(status),
                     other => {
                         unreachable!("the system call layer asked for {other:?}")
                     }
                 },
-                // Nothing asks for samples or gates.
-                Stop::Attention | Stop::Sample | Stop::Gate => {}
-                Stop::Trap(trap) => {
-                    let report = report::describe(&trap, &self.hart, &self.space, self.extensions);
+                Event::Attention => {}
+                Event::Trap(trap) => {
+                    let hart = self.tiers.hart();
+                    let report = report::describe(&trap, hart, &self.space, self.extensions);
                     return Exit::Signal { signal: report::signal(&trap), report };
                 }
             }
+        }
+    }
+
+    /// What the system call did to the process concerns the engines.
+    fn follow_task(&mut self) {
+        if self.task.take_forked() {
+            self.tiers.forked();
+        }
+        if self.task.take_catches_faults() {
+            self.tiers.make_precise();
         }
     }
 }

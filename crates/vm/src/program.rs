@@ -1,12 +1,75 @@
 //! What to run, and how.
 
 use rvrun_isa::Extensions;
+use rvrun_jit::{Limits, Options};
 use rvrun_syscall::ExecConfig;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// Takes one line of system call trace, without its newline.
 pub use rvrun_syscall::StraceSink;
+
+/// How guest code is executed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// Interpreted at first, what is hot translated.
+    #[default]
+    Auto,
+    /// Interpreted, all of it.
+    Interpreter,
+    /// Translated before it is executed for the first time, all that can be.
+    Translator,
+}
+
+/// How hot code is translated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Translation {
+    /// How often about a loop, function or jump target is to be reached before it
+    /// is translated: at least 1.
+    pub threshold: u32,
+    /// Bytes of memory for host code, rounded up to 64 KiB; what does not fit any
+    /// more replaces what is oldest.
+    pub code_bytes: usize,
+    /// Guest instructions that are translated at once, at most.
+    pub region_instructions: usize,
+    /// Guest instructions that the callees of a call may have to be translated with it.
+    pub inline_instructions: usize,
+    /// For tests: drops translations at random, from this seed.
+    pub chaos: Option<u64>,
+}
+
+impl Default for Translation {
+    fn default() -> Self {
+        let Options { code_bytes, limits, .. } = Options::default();
+        Self {
+            threshold: 4000,
+            code_bytes,
+            region_instructions: limits.instructions,
+            inline_instructions: limits.inlined,
+            chaos: None,
+        }
+    }
+}
+
+impl Translation {
+    pub(crate) fn options(&self, engine: Engine) -> Options {
+        const GRANULE: usize = 64 << 10;
+        let limits = Limits {
+            instructions: self.region_instructions,
+            inlined: self.inline_instructions,
+            ..Limits::default()
+        };
+        let defaults = Options::default();
+        Options {
+            synchronous: engine == Engine::Translator || self.chaos.is_some(),
+            code_bytes: self.code_bytes.max(1).next_multiple_of(GRANULE),
+            limits,
+            // Chaos is for the rare ways, returns without a stack among them.
+            stack_bytes: if self.chaos.is_some() { 2 << 10 } else { defaults.stack_bytes },
+            ..defaults
+        }
+    }
+}
 
 /// A guest program and its settings, built step by step.
 pub struct Program {
@@ -21,7 +84,13 @@ pub struct Program {
     pub(crate) strace: Option<StraceSink>,
     pub(crate) strace_pid: bool,
     pub(crate) exec: ExecConfig,
+    pub(crate) engine: Engine,
+    pub(crate) translation: Translation,
+    pub(crate) stats: Option<StatsSink>,
 }
+
+/// Takes the figures of a program's run at its end, in lines of text.
+pub type StatsSink = Box<dyn FnOnce(&str)>;
 
 impl Program {
     /// The program in the host's file `path`, with an empty environment.
@@ -38,6 +107,9 @@ impl Program {
             strace: None,
             strace_pid: false,
             exec: ExecConfig::default(),
+            engine: Engine::default(),
+            translation: Translation::default(),
+            stats: None,
         }
     }
 
@@ -125,6 +197,28 @@ impl Program {
     #[must_use]
     pub fn strace_pid(mut self, on: bool) -> Self {
         self.strace_pid = on;
+        self
+    }
+
+    /// How guest code is executed.
+    #[must_use]
+    pub fn engine(mut self, engine: Engine) -> Self {
+        self.engine = engine;
+        self
+    }
+
+    /// How hot code is translated.
+    #[must_use]
+    pub fn translation(mut self, translation: Translation) -> Self {
+        self.translation = translation;
+        self
+    }
+
+    /// Counts what the engines do, and reports it at the program's end. Counting
+    /// makes the program slower.
+    #[must_use]
+    pub fn stats(mut self, sink: StatsSink) -> Self {
+        self.stats = Some(sink);
         self
     }
 

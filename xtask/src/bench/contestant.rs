@@ -4,7 +4,8 @@ use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Runs RISC-V programs: `path PROGRAM ARGUMENTS`.
+/// Runs RISC-V programs: `path OPTIONS PROGRAM ARGUMENTS`, with `-L DIRECTORY` among the options
+/// where a program needs libraries.
 pub struct Contestant {
     /// A column's title, unique.
     pub name: String,
@@ -12,24 +13,58 @@ pub struct Contestant {
     pub version: String,
     /// The executable.
     pub path: PathBuf,
+    /// Which of its ways to run a program this is.
+    pub options: Vec<String>,
+    /// Whose it is.
+    pub maker: Maker,
 }
 
+/// Who made a contestant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Maker {
+    /// This repository, at some commit.
+    Rvrun,
+    /// QEMU's developers.
+    Qemu,
+}
+
+/// What to compare, from the command line.
+pub struct Wanted<'a> {
+    /// This build of rvrun.
+    pub rvrun: &'a Path,
+    /// Others.
+    pub also: &'a [PathBuf],
+    /// Engines of rvrun; [`AUTO`] is what it takes without being told.
+    pub engines: &'a [String],
+    /// QEMUs; without any, the one in the path, if there is one.
+    pub qemus: &'a [PathBuf],
+}
+
+/// The engine that rvrun chooses by itself. It is not passed: a command line
+/// without options is read faster, and is what most users type.
+pub const AUTO: &str = "auto";
 const DEFAULT_QEMU: &str = "qemu-riscv64";
+/// The processor that QEMU is measured with, besides its default, if it knows it.
+const QEMU_PROCESSOR: &str = "rva23u64";
 
 impl Contestant {
-    /// rvrun first, then its other builds, then the QEMUs; the default QEMU is left out if it is missing.
-    pub fn line_up(rvrun: PathBuf, also: &[PathBuf], qemus: &[PathBuf]) -> Result<Vec<Self>> {
+    /// Builds of rvrun first, each in its engines, then the QEMUs with their processors.
+    ///
+    /// # Errors
+    /// A program cannot be run, or no rvrun knows any of the engines.
+    pub fn line_up(wanted: &Wanted) -> Result<Vec<Self>> {
         let mut all = Vec::new();
-        for path in std::iter::once(&rvrun).chain(also) {
-            add(&mut all, path, |_| "rvrun".into())?;
+        for path in std::iter::once(wanted.rvrun).chain(wanted.also.iter().map(PathBuf::as_path)) {
+            add_rvrun(&mut all, path, wanted.engines)?;
         }
-        for path in qemus {
-            add(&mut all, path, qemu_name)?;
+        ensure!(!all.is_empty(), "rvrun knows no engine of {}", wanted.engines.join(", "));
+        for path in wanted.qemus {
+            add_qemu(&mut all, path)?;
         }
         let default = Path::new(DEFAULT_QEMU);
-        if qemus.is_empty() {
+        if wanted.qemus.is_empty() {
             match Command::new(default).arg("--version").output() {
-                Ok(_) => add(&mut all, default, qemu_name)?,
+                Ok(_) => add_qemu(&mut all, default)?,
                 Err(_) => eprintln!("note: there is no {DEFAULT_QEMU} in PATH to compare with"),
             }
         }
@@ -37,17 +72,62 @@ impl Contestant {
     }
 }
 
-fn add(all: &mut Vec<Contestant>, path: &Path, name: fn(&str) -> String) -> Result<()> {
+fn add_rvrun(all: &mut Vec<Contestant>, path: &Path, engines: &[String]) -> Result<()> {
     let version = version(path)?;
-    let wanted = name(&version);
+    for engine in engines {
+        let (name, options) = match engine.as_str() {
+            AUTO => ("rvrun".to_owned(), Vec::new()),
+            engine => (format!("rvrun {engine}"), vec!["--engine".to_owned(), engine.to_owned()]),
+        };
+        match complaint(path, &options)? {
+            None => add(all, name, &version, path, options, Maker::Rvrun),
+            Some(complaint) => {
+                eprintln!("note: {} has no engine {engine}: {complaint}", path.display());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What rvrun has to say against the options.
+fn complaint(path: &Path, options: &[String]) -> Result<Option<String>> {
+    let output = Command::new(path)
+        .args(options)
+        .arg("--version")
+        .output()
+        .with_context(|| format!("cannot run {}", path.display()))?;
+    let message = String::from_utf8_lossy(&output.stderr);
+    let first = message.lines().next().unwrap_or("it fails").to_owned();
+    Ok((!output.status.success()).then_some(first))
+}
+
+fn add_qemu(all: &mut Vec<Contestant>, path: &Path) -> Result<()> {
+    let version = version(path)?;
+    let name = qemu_name(&version);
+    add(all, name.clone(), &version, path, Vec::new(), Maker::Qemu);
+    let processors = Command::new(path).args(["-cpu", "help"]).output()?.stdout;
+    if knows(&String::from_utf8_lossy(&processors), QEMU_PROCESSOR) {
+        let options = vec!["-cpu".to_owned(), QEMU_PROCESSOR.to_owned()];
+        add(all, format!("{name} {QEMU_PROCESSOR}"), &version, path, options, Maker::Qemu);
+    }
+    Ok(())
+}
+
+fn add(
+    all: &mut Vec<Contestant>,
+    wanted: String,
+    version: &str,
+    path: &Path,
+    options: Vec<String>,
+    maker: Maker,
+) {
     let mut name = wanted.clone();
     let mut number = 2;
     while all.iter().any(|other| other.name == name) {
         name = format!("{wanted} ({number})");
         number += 1;
     }
-    all.push(Contestant { name, version, path: path.into() });
-    Ok(())
+    all.push(Contestant { name, version: version.into(), path: path.into(), options, maker });
 }
 
 fn version(path: &Path) -> Result<String> {
@@ -64,4 +144,31 @@ fn version(path: &Path) -> Result<String> {
 fn qemu_name(version: &str) -> String {
     let number = version.split_once("version ").and_then(|(_, rest)| rest.split(' ').next());
     number.map_or_else(|| "QEMU".to_owned(), |number| format!("QEMU {number}"))
+}
+
+/// Whether QEMU's list of processors, a line each, has this one.
+fn knows(list: &str, processor: &str) -> bool {
+    list.lines().any(|line| line.trim() == processor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn qemus_tell_their_version_and_processors() {
+        assert_eq!(qemu_name("qemu-riscv64 version 7.2.22 (Debian 1:7.2)"), "QEMU 7.2.22");
+        assert!(knows("Available CPUs:\n  max\n  rva23u64\n", QEMU_PROCESSOR));
+        assert!(!knows("any\nrv64\n", QEMU_PROCESSOR));
+    }
+
+    #[test]
+    fn titles_are_unique() {
+        let mut all = Vec::new();
+        for _ in 0..2 {
+            add(&mut all, "QEMU 1".into(), "1", Path::new("qemu"), Vec::new(), Maker::Qemu);
+        }
+        let names: Vec<&str> = all.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(names, ["QEMU 1", "QEMU 1 (2)"]);
+    }
 }

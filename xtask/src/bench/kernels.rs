@@ -1,5 +1,6 @@
 //! The kernels: what their sources' first lines say of them.
 
+use crate::bench::class::Class;
 use crate::bench::measure::Job;
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
@@ -12,13 +13,13 @@ pub struct Kernel {
     pub source: PathBuf,
     /// How to build it for the host.
     pub flags: Vec<String>,
-    class: String,
+    class: &'static Class,
     guest: PathBuf,
     rounds: u64,
 }
 
 impl Kernel {
-    /// The kernels in `directory`, class by class, in the order of [`CLASSES`].
+    /// The kernels in `directory`, class by class.
     pub fn all(directory: &Path) -> Result<Vec<Self>> {
         let mut kernels = Vec::new();
         let entries =
@@ -30,8 +31,7 @@ impl Kernel {
                 kernels.push(kernel.with_context(|| source.display().to_string())?);
             }
         }
-        let place = |class: &str| CLASSES.iter().position(|c| *c == class);
-        kernels.sort_by(|a, b| (place(&a.class), &a.name).cmp(&(place(&b.class), &b.name)));
+        kernels.sort_by(|a, b| (a.class.place(), &a.name).cmp(&(b.class.place(), &b.name)));
         Ok(kernels)
     }
 
@@ -39,8 +39,8 @@ impl Kernel {
         let text = std::fs::read_to_string(source)?;
         let name = source.file_stem().and_then(|n| n.to_str()).context("has no name")?.to_owned();
         let flags = comment(&text, "build").context("does not say how to build it")?;
-        let class = comment(&text, "class").context("does not name its class")?.to_owned();
-        ensure!(CLASSES.contains(&class.as_str()), "unknown class {class}");
+        let class = comment(&text, "class").context("does not name its class")?;
+        let class = Class::of_name(class).with_context(|| format!("unknown class {class}"))?;
         let guest = source.with_extension("");
         ensure!(guest.is_file(), "is not built for RISC-V: cargo xtask guests does that");
         Ok(Self {
@@ -55,19 +55,16 @@ impl Kernel {
 
     /// The kernel's measurement, with a part of its rounds.
     pub fn job(self, native: PathBuf, percent: u64) -> Job {
+        let rounds = (self.rounds * percent / 100).max(1).to_string();
         Job {
             name: self.name,
-            class: Some(self.class),
-            native,
-            guest: self.guest,
-            arguments: vec![(self.rounds * percent / 100).max(1).to_string()],
+            class: self.class,
+            native: vec![native.into(), rounds.clone().into()],
+            guest: vec![self.guest.into(), rounds.into()],
             repeat: 1,
         }
     }
 }
-
-/// Classes of kernels, in the order of the table.
-pub const CLASSES: [&str; 4] = ["integer", "floating point", "calls", "strings"];
 
 /// What a line `/* key: value */` among the first two says.
 fn comment<'a>(text: &'a str, key: &str) -> Option<&'a str> {
@@ -91,6 +88,7 @@ pub fn host_flags(flags: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::class::{CLASSES, SHORT};
 
     #[test]
     fn the_first_lines_of_a_source_are_understood() {
@@ -106,8 +104,8 @@ mod tests {
     fn the_kernels_of_the_repository_are_of_all_classes() {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../benches/kernels");
         let kernels = Kernel::all(&directory).unwrap();
-        for class in CLASSES {
-            assert!(kernels.iter().any(|k| k.class == class), "no kernel of class {class}");
+        for class in CLASSES.iter().filter(|class| **class != SHORT) {
+            assert!(kernels.iter().any(|k| k.class == class), "no kernel of class {}", class.name);
         }
     }
 }

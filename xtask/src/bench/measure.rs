@@ -1,85 +1,78 @@
 //! CPU time of a program and all its children, in turns.
 
+use crate::bench::class::Class;
 use crate::bench::contestant::Contestant;
-use crate::bench::kernels::host_flags;
-use crate::build::{self, Places};
 use anyhow::{Context, Result, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
 use std::process::{Command, Stdio};
-
-/// The name of the row for many short runs.
-pub const STARTUP: &str = "startup";
-const STARTUP_RUNS: u64 = 200;
 
 /// What is measured: one program, natively and as a guest.
 pub struct Job {
     /// The row's title.
     pub name: String,
     /// Which geometric mean it counts for.
-    pub class: Option<String>,
-    /// The host's program.
-    pub native: PathBuf,
-    /// The RISC-V program.
-    pub guest: PathBuf,
-    /// Of both.
-    pub arguments: Vec<String>,
+    pub class: &'static Class,
+    /// The host's program and its arguments.
+    pub native: Vec<OsString>,
+    /// What stands behind a contestant and its options.
+    pub guest: Vec<OsString>,
     /// How often it is run for one measurement.
     pub repeat: u64,
 }
 
-/// A job's times.
+/// A job's CPU times in seconds, run by run.
 pub struct Row {
     /// The job's name.
     pub name: String,
     /// The job's class.
-    pub class: Option<String>,
-    /// Median of the native program's CPU time, in seconds.
-    pub native: f64,
-    /// For each contestant, in order.
-    pub cells: Vec<Cell>,
+    pub class: &'static Class,
+    /// Of the native program.
+    pub native: Vec<f64>,
+    /// Of each contestant, in order.
+    pub theirs: Vec<Vec<f64>>,
 }
 
-/// A contestant's times for a job.
-pub struct Cell {
-    /// Median of its CPU time, in seconds.
-    pub seconds: f64,
-    /// Median of the ratios to the native program's time in the same run.
-    pub ratio: f64,
-}
-
-/// The start-up of a static program that says hello; none if it is not there.
-pub fn startup(places: &Places, percent: u64) -> Result<Option<Job>> {
-    let guest = places.root.join("examples/guest/hello");
-    let source = guest.with_extension("c");
-    if !guest.is_file() || !source.is_file() {
-        return Ok(None);
+impl Row {
+    /// The native program's median.
+    pub fn native_seconds(&self) -> f64 {
+        median(self.native.clone())
     }
-    let native = build::native(places, "hello", &source, &host_flags("-O2 -static"))?;
-    let repeat = (STARTUP_RUNS * percent / 100).max(1);
-    Ok(Some(Job {
-        name: STARTUP.into(),
-        class: None,
-        native,
-        guest,
-        arguments: Vec::new(),
-        repeat,
-    }))
+
+    /// A contestant's median.
+    pub fn seconds(&self, contestant: usize) -> f64 {
+        median(self.theirs[contestant].clone())
+    }
+
+    /// Median of a contestant's time over the native program's in the same run.
+    pub fn ratio(&self, contestant: usize) -> f64 {
+        median_ratio(&self.theirs[contestant], &self.native)
+    }
+
+    /// How many times as fast as `other` a contestant is: the median over all runs.
+    pub fn speed(&self, contestant: usize, other: usize) -> f64 {
+        median_ratio(&self.theirs[other], &self.theirs[contestant])
+    }
 }
 
-/// Runs the job `runs` times natively and by each contestant.
-pub fn measure(job: &Job, contestants: &[Contestant], runs: u32) -> Result<Row> {
+/// Runs the job `runs` times natively and by each contestant; calls `after_run` after each.
+pub fn measure(
+    job: &Job,
+    contestants: &[Contestant],
+    runs: u32,
+    mut after_run: impl FnMut(u32),
+) -> Result<Row> {
     let mut native = Vec::new();
     let mut theirs = vec![Vec::new(); contestants.len()];
-    let (_, expected) = run(job, &job.native, None)?;
-    for _ in 0..runs {
-        let (seconds, output) = run(job, &job.native, None)?;
+    // The first run finds files that no cache has, and is not counted.
+    let (_, expected) = run(native_command(job), 1)?;
+    for run_number in 1..=runs {
+        let (seconds, output) = run(native_command(job), job.repeat)?;
         ensure!(output == expected, "{} does not print the same twice", job.name);
         native.push(seconds);
         for (contestant, times) in contestants.iter().zip(&mut theirs) {
-            let (seconds, output) = run(job, &contestant.path, Some(&job.guest))?;
+            let (seconds, output) = run(guest_command(job, contestant), job.repeat)?;
             ensure!(
                 output == expected,
                 "{} under {} prints {:?}, natively {:?}",
@@ -90,33 +83,37 @@ pub fn measure(job: &Job, contestants: &[Contestant], runs: u32) -> Result<Row> 
             );
             times.push(seconds);
         }
+        after_run(run_number);
     }
-    let cells = theirs.into_iter().map(|times| {
-        let ratios = times.iter().zip(&native).map(|(time, native)| time / native).collect();
-        Cell { seconds: median(times), ratio: median(ratios) }
-    });
-    let cells = cells.collect();
-    Ok(Row { name: job.name.clone(), class: job.class.clone(), native: median(native), cells })
+    Ok(Row { name: job.name.clone(), class: job.class, native, theirs })
 }
 
-/// Runs `program`, which runs `guest` if there is one: its CPU time, and the last run's output.
+fn native_command(job: &Job) -> Command {
+    let mut command = Command::new(&job.native[0]);
+    command.args(&job.native[1..]);
+    command
+}
+
+fn guest_command(job: &Job, contestant: &Contestant) -> Command {
+    let mut command = Command::new(&contestant.path);
+    command.args(&contestant.options).args(&job.guest);
+    command
+}
+
+/// Runs a command `repeat` times: its CPU time, and the last run's output.
 ///
 /// The environment is empty, so that no setting of rvrun or QEMU counts, but for the path to find them.
-fn run(job: &Job, program: &Path, guest: Option<&Path>) -> Result<(f64, Vec<u8>)> {
-    let arguments = guest.into_iter().map(Path::as_os_str);
-    let arguments: Vec<&OsStr> = arguments.chain(job.arguments.iter().map(OsStr::new)).collect();
+fn run(mut command: Command, repeat: u64) -> Result<(f64, Vec<u8>)> {
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit());
     let mut output = Vec::new();
     let before = children_seconds()?;
-    for _ in 0..job.repeat {
-        let result = Command::new(program)
-            .args(&arguments)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
-            .output()
-            .with_context(|| format!("cannot run {}", program.display()))?;
-        ensure!(result.status.success(), "{} failed: {}", program.display(), result.status);
+    for _ in 0..repeat {
+        let result = command.output().with_context(|| format!("cannot run {command:?}"))?;
+        ensure!(result.status.success(), "{command:?} failed: {}", result.status);
         output = result.stdout;
     }
     Ok((children_seconds()? - before, output))
@@ -127,6 +124,10 @@ fn children_seconds() -> Result<f64> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
     Ok(micros as f64 / 1e6)
+}
+
+fn median_ratio(over: &[f64], under: &[f64]) -> f64 {
+    median(over.iter().zip(under).map(|(over, under)| over / under).collect())
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -142,6 +143,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::class::CLASSES;
 
     #[test]
     fn medians_are_in_the_middle() {
@@ -151,19 +153,24 @@ mod tests {
     }
 
     #[test]
-    fn the_time_of_grandchildren_counts() {
-        let job = Job {
-            name: String::new(),
-            class: None,
-            native: PathBuf::new(),
-            guest: PathBuf::new(),
-            arguments: vec![
-                "-c".into(),
-                "sh -c 'i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done'; echo end".into(),
-            ],
-            repeat: 1,
+    fn ratios_are_of_times_in_the_same_run() {
+        let row = Row {
+            name: "a".into(),
+            class: &CLASSES[0],
+            native: vec![1.0, 2.0, 10.0],
+            theirs: vec![vec![2.0, 4.0, 20.0], vec![8.0, 16.0, 20.0]],
         };
-        let (seconds, output) = run(&job, Path::new("sh"), None).unwrap();
+        assert_eq!((row.ratio(0), row.ratio(1)), (2.0, 8.0));
+        assert_eq!((row.speed(0, 1), row.speed(1, 0)), (4.0, 0.25));
+        assert_eq!((row.native_seconds(), row.seconds(1)), (2.0, 16.0));
+    }
+
+    #[test]
+    fn the_time_of_grandchildren_counts() {
+        let mut command = Command::new("sh");
+        let script = "sh -c 'i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done'; echo end";
+        command.args(["-c", script]);
+        let (seconds, output) = run(command, 1).unwrap();
         assert!(seconds > 0.002, "{seconds}");
         assert_eq!(output, b"end\n");
     }

@@ -6,26 +6,43 @@
 //! has the medians of these ratios. So a machine that is slower for a minute
 //! does not favour anybody.
 
+mod class;
 mod contestant;
 mod kernels;
 mod machine;
 mod measure;
+mod page;
+mod plot;
+mod progress;
 mod report;
+mod short;
+mod summary;
 
 use crate::build;
 use anyhow::{Result, ensure};
-use contestant::Contestant;
+use contestant::{Contestant, Wanted};
 use kernels::Kernel;
 use measure::{Job, Row};
+use progress::Progress;
 use report::Report;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where `--write` puts what it writes, below the repository's root.
+const PAGE: &str = "BENCHMARKS.md";
+const PLOT: &str = "benches/results/ratios.svg";
+const NUMBERS: &str = "benches/results/results.json";
 
 /// Options of the task.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Kernels to run (`startup` is one); all without any
+    /// Kernels to run, and `startup`, `python` and `bash`; all without any
     kernels: Vec<String>,
-    /// A QEMU to compare with; may be repeated [default: qemu-riscv64, if it is in PATH]
+    /// Engines of rvrun to compare; `auto` is what it takes without being told
+    #[arg(long, value_name = "ENGINE,...", value_delimiter = ',', default_value = contestant::AUTO)]
+    engines: Vec<String>,
+    /// A QEMU to compare with, with its default processor and as rva23u64 if it knows that;
+    /// may be repeated [default: qemu-riscv64, if it is in PATH]
     #[arg(long, value_name = "PATH")]
     qemu: Vec<PathBuf>,
     /// Another build of rvrun to compare with; may be repeated
@@ -37,7 +54,7 @@ pub struct Arguments {
     /// Part of each kernel's rounds to run: less is faster and less exact
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     percent: u64,
-    /// Write BENCHMARKS.md
+    /// Write BENCHMARKS.md, its plot and its numbers into the repository
     #[arg(long)]
     write: bool,
 }
@@ -46,18 +63,15 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let places = build::Places::find()?;
     let rvrun = build::rvrun(&places)?;
-    let contestants = Contestant::line_up(rvrun, &arguments.also, &arguments.qemu)?;
+    let contestants = Contestant::line_up(&Wanted {
+        rvrun: &rvrun,
+        also: &arguments.also,
+        engines: &arguments.engines,
+        qemus: &arguments.qemu,
+    })?;
     let jobs = jobs(arguments, &places)?;
     ensure!(!jobs.is_empty(), "no kernel has one of these names: {}", arguments.kernels.join(" "));
-
-    let mut rows: Vec<Row> = Vec::new();
-    for (index, job) in jobs.iter().enumerate() {
-        eprint!("[{}/{}] {:<18}", index + 1, jobs.len(), job.name);
-        let row = measure::measure(job, &contestants, arguments.runs)?;
-        eprintln!("{}", report::progress(&row, &contestants));
-        rows.push(row);
-    }
-
+    let rows = measure_all(&jobs, &contestants, arguments.runs)?;
     let report = Report {
         machine: machine::describe(&places.root),
         runs: arguments.runs,
@@ -66,14 +80,35 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         rows: &rows,
     };
     println!("{}", report.table());
-    let json = places.output.join("results.json");
-    std::fs::write(&json, report.json())?;
-    eprintln!("wrote {}", json.display());
+    let (plot, numbers) = (plot::svg(&report)?, report.json());
+    write(&places.output.join("ratios.svg"), &plot)?;
+    write(&places.output.join("results.json"), &numbers)?;
     if arguments.write {
-        let page = places.root.join("BENCHMARKS.md");
-        std::fs::write(&page, report.page())?;
-        eprintln!("wrote {}", page.display());
+        write(&places.root.join(PLOT), &plot)?;
+        write(&places.root.join(NUMBERS), &numbers)?;
+        write(&places.root.join(PAGE), &page::page(&report, PLOT, NUMBERS))?;
     }
+    Ok(())
+}
+
+fn measure_all(jobs: &[Job], contestants: &[Contestant], runs: u32) -> Result<Vec<Row>> {
+    let mut progress = Progress::new(jobs.len(), runs);
+    let mut rows = Vec::new();
+    for job in jobs {
+        progress.job(&job.name);
+        let row = measure::measure(job, contestants, runs, |run| progress.after_run(run))?;
+        progress.job_ended(&report::progress(&row, contestants));
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    fs::write(path, text)?;
+    eprintln!("wrote {}", path.display());
     Ok(())
 }
 
@@ -88,11 +123,6 @@ fn jobs(arguments: &Arguments, places: &build::Places) -> Result<Vec<Job>> {
             jobs.push(kernel.job(native, arguments.percent));
         }
     }
-    if wanted(measure::STARTUP) {
-        match measure::startup(places, arguments.percent)? {
-            Some(job) => jobs.push(job),
-            None => eprintln!("note: examples/guest/hello is not built: no start-up times"),
-        }
-    }
+    jobs.extend(short::jobs(places, arguments.percent, wanted)?);
     Ok(jobs)
 }

@@ -1,9 +1,9 @@
-//! Results as a table on the terminal, as JSON, and as a page of Markdown.
+//! Results as a table on the terminal and as JSON.
 
 use crate::bench::contestant::Contestant;
-use crate::bench::kernels::CLASSES;
 use crate::bench::machine::Machine;
-use crate::bench::measure::{Cell, Row};
+use crate::bench::measure::Row;
+use crate::bench::summary::{Duel, duels, means};
 use serde_json::{Map, Value, json};
 
 /// All that was measured.
@@ -22,28 +22,17 @@ pub struct Report<'a> {
 
 /// A row's times in a few words.
 pub fn progress(row: &Row, contestants: &[Contestant]) -> String {
-    let mut line = format!("native {:.3} s", row.native);
-    for (cell, contestant) in row.cells.iter().zip(contestants) {
-        line += &format!(", {} {:.2}", contestant.name, cell.ratio);
+    let mut line = format!("native {:.3} s", row.native_seconds());
+    for (i, contestant) in contestants.iter().enumerate() {
+        line += &format!(", {} {:.2}", contestant.name, row.ratio(i));
     }
     line
 }
 
-/// A line of ratios: its title, and a number a contestant.
-type Line = (String, Vec<f64>);
-
 impl Report<'_> {
-    /// The geometric means: of each class that has rows, then of all kernels.
-    fn means(&self) -> Vec<Line> {
-        let mean = |title: &str, counts: &dyn Fn(&str) -> bool| {
-            let rows = self.rows.iter().filter(|r| r.class.as_deref().is_some_and(counts));
-            let rows: Vec<&Row> = rows.collect();
-            let column = |i: usize| geometric_mean(rows.iter().map(|row| row.cells[i].ratio));
-            let means = (0..self.contestants.len()).map(column).collect();
-            (!rows.is_empty()).then(|| (title.to_owned(), means))
-        };
-        let classes = CLASSES.iter().filter_map(|class| mean(class, &|c| c == *class));
-        classes.chain(mean("all kernels", &|_| true)).collect()
+    /// A row's ratios.
+    pub fn ratios(&self, row: &Row) -> Vec<f64> {
+        (0..self.contestants.len()).map(|i| row.ratio(i)).collect()
     }
 
     /// For the terminal.
@@ -55,35 +44,60 @@ impl Report<'_> {
         }
         text.push('\n');
         for row in self.rows {
-            text += &format!("{:<20}{:>12.3}", row.name, row.native);
-            text += &numbers(row.cells.iter().map(|cell| cell.ratio), width);
+            text += &format!("{:<20}{:>12.3}", row.name, row.native_seconds());
+            text += &numbers(&self.ratios(row), width);
         }
-        for (title, means) in self.means() {
+        for (title, means) in means(self.rows, self.contestants.len()) {
             text += &format!("{:<32}", format!("mean of {title}"));
-            text += &numbers(means.into_iter(), width);
+            text += &numbers(&means, width);
+        }
+        for duel in duels(self.rows, self.contestants) {
+            let [rvrun, qemu] = [duel.rvrun, duel.qemu].map(|i| &self.contestants[i].name);
+            text += &format!("\n{rvrun}, times as fast as {qemu}:");
+            for (title, speed) in &duel.speeds {
+                text += &format!(" {title} {speed:.2},");
+            }
+            text += &format!(" worst {}", worst(&duel));
         }
         text
     }
 
     /// For programs.
     pub fn json(&self) -> String {
-        let by_name = |numbers: &mut dyn Iterator<Item = f64>| -> Value {
+        let by_name = |numbers: &[f64]| -> Value {
             let names = self.contestants.iter().map(|c| c.name.clone());
-            Value::Object(names.zip(numbers.map(Value::from)).collect::<Map<_, _>>())
+            names.zip(numbers.iter().map(|n| Value::from(*n))).collect::<Map<_, _>>().into()
         };
         let row = |row: &Row| {
-            let column = |f: fn(&Cell) -> f64| by_name(&mut row.cells.iter().map(f));
+            let seconds: Vec<f64> = (0..self.contestants.len()).map(|i| row.seconds(i)).collect();
             json!({
                 "name": row.name,
-                "class": row.class,
-                "native_seconds": row.native,
-                "seconds": column(|cell| cell.seconds),
-                "ratio": column(|cell| cell.ratio),
+                "class": row.class.name,
+                "native_seconds": row.native_seconds(),
+                "seconds": by_name(&seconds),
+                "ratio": by_name(&self.ratios(row)),
             })
         };
-        let means = self.means();
-        let mean = |(title, means): &Line| (title.clone(), by_name(&mut means.iter().copied()));
-        let version = |c: &Contestant| json!({ "name": c.name, "version": c.version });
+        let means: Map<_, _> = means(self.rows, self.contestants.len())
+            .iter()
+            .map(|(title, means)| ((*title).to_owned(), by_name(means)))
+            .collect();
+        let duel = |duel: &Duel| {
+            let speeds: Map<_, _> = duel
+                .speeds
+                .iter()
+                .map(|(title, speed)| ((*title).to_owned(), Value::from(*speed)))
+                .collect();
+            json!({
+                "rvrun": self.contestants[duel.rvrun].name,
+                "qemu": self.contestants[duel.qemu].name,
+                "times_as_fast": speeds,
+                "worst_kernel": duel.worst.as_ref().map(|(name, _)| name),
+                "worst": duel.worst.as_ref().map(|(_, speed)| speed),
+            })
+        };
+        let contestant =
+            |c: &Contestant| json!({ "name": c.name, "version": c.version, "options": c.options });
         let value = json!({
             "machine": {
                 "processor": self.machine.processor,
@@ -95,88 +109,31 @@ impl Report<'_> {
             "commit": self.machine.commit,
             "runs": self.runs,
             "percent": self.percent,
-            "contestants": self.contestants.iter().map(version).collect::<Vec<_>>(),
+            "contestants": self.contestants.iter().map(contestant).collect::<Vec<_>>(),
             "rows": self.rows.iter().map(row).collect::<Vec<_>>(),
-            "geometric_means": means.iter().map(mean).collect::<Map<_, _>>(),
+            "geometric_means": means,
+            "against_qemu": duels(self.rows, self.contestants).iter().map(duel).collect::<Vec<_>>(),
         });
         format!("{value:#}\n")
     }
-
-    /// For `BENCHMARKS.md`.
-    pub fn page(&self) -> String {
-        let machine = &self.machine;
-        let mut text = String::from(
-            "# Benchmarks\n\n\
-             Written by `cargo xtask bench --write`. A number is CPU time (user and system, of \
-             the whole\nprocess) divided by that of the same C source compiled for the host: \
-             less is better, 1 is as fast\nas native. It is the median of the ratios of ",
-        );
-        text += &format!(
-            "{} runs, in which all take turns. The kernels\nare in `benches/kernels`; `startup` \
-             is a static program that says hello, again and again.\n\n",
-            self.runs
-        );
-        text += &format!("- Machine: {}, {} threads", machine.processor, machine.threads);
-        text += &format!(", Linux {}\n- Native: {}, `-O2`\n", machine.kernel, machine.compiler);
-        for contestant in self.contestants {
-            text += &format!("- {}: {}\n", contestant.name, contestant.version);
-        }
-        text += &format!("- rvrun built by {} from commit {}\n", machine.rustc, machine.commit);
-        if self.percent != 100 {
-            text += &format!("- {} % of the kernels' rounds\n", self.percent);
-        }
-        text += "\n| kernel | class | native, s |";
-        for contestant in self.contestants {
-            text += &format!(" {} |", contestant.name);
-        }
-        text += "\n|---|---|--:|";
-        text += &"--:|".repeat(self.contestants.len());
-        text.push('\n');
-        for row in self.rows {
-            let class = row.class.as_deref().unwrap_or("");
-            text += &format!("| {} | {class} | {:.3} |", row.name, row.native);
-            text += &cells(row.cells.iter().map(|cell| cell.ratio), "");
-        }
-        for (title, means) in self.means() {
-            text += &format!("| **geometric mean** | **{title}** | |");
-            text += &cells(means.into_iter(), "**");
-        }
-        text
-    }
 }
 
-fn numbers(values: impl Iterator<Item = f64>, width: usize) -> String {
-    values.map(|value| format!("{value:>width$.2}")).collect::<String>() + "\n"
+/// The worst kernel, its speed first.
+pub fn worst(duel: &Duel) -> String {
+    duel.worst.as_ref().map_or_else(String::new, |(name, speed)| format!("{speed:.2} ({name})"))
 }
 
-fn cells(values: impl Iterator<Item = f64>, mark: &str) -> String {
-    values.map(|value| format!(" {mark}{value:.2}{mark} |")).collect::<String>() + "\n"
-}
-
-fn geometric_mean(values: impl Iterator<Item = f64>) -> f64 {
-    let (count, sum) = values.fold((0.0, 0.0), |(n, sum), value| (n + 1.0, sum + value.ln()));
-    (sum / f64::max(count, 1.0)).exp()
+fn numbers(values: &[f64], width: usize) -> String {
+    values.iter().map(|value| format!("{value:>width$.2}")).collect::<String>() + "\n"
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
+    use crate::bench::summary::tests::{contestants, rows};
 
-    fn row(name: &str, class: Option<&str>, ratio: f64) -> Row {
-        let cells = vec![Cell { seconds: ratio, ratio }];
-        Row { name: name.into(), class: class.map(str::to_owned), native: 1.0, cells }
-    }
-
-    #[test]
-    fn means_are_of_classes_and_leave_startup_out() {
-        let contestants =
-            [Contestant { name: "rvrun".into(), version: "rvrun 1".into(), path: "rvrun".into() }];
-        let rows = [
-            row("a", Some("integer"), 2.0),
-            row("b", Some("integer"), 8.0),
-            row("c", Some("calls"), 32.0),
-            row("startup", None, 1000.0),
-        ];
+    /// Calls `look` with a report of the rows that tests share.
+    pub fn with_report(look: impl FnOnce(&Report)) {
         let unknown = || "unknown".to_owned();
         let machine = Machine {
             processor: unknown(),
@@ -186,16 +143,19 @@ mod tests {
             rustc: unknown(),
             commit: unknown(),
         };
-        let report =
-            Report { machine, runs: 1, percent: 100, contestants: &contestants, rows: &rows };
-        let means = report.means();
-        let titles: Vec<&str> = means.iter().map(|(title, _)| title.as_str()).collect();
-        assert_eq!(titles, ["integer", "calls", "all kernels"]);
-        for ((_, mean), expected) in means.iter().zip([4.0, 32.0, 8.0]) {
-            assert!((mean[0] - expected).abs() < 1e-9, "{mean:?}");
-        }
-        assert!(report.page().contains("| startup |  | 1.000 | 1000.00 |"));
-        let value: Value = serde_json::from_str(&report.json()).unwrap();
-        assert_eq!(value["rows"][2]["ratio"]["rvrun"], 32.0);
+        let (contestants, rows) = (contestants(), rows());
+        look(&Report { machine, runs: 1, percent: 100, contestants: &contestants, rows: &rows });
+    }
+
+    #[test]
+    fn tables_and_json_have_all_numbers() {
+        with_report(|report| {
+            let table = report.table();
+            assert!(table.contains("rvrun, times as fast as QEMU: integer 1.00, calls 2.00"));
+            assert!(table.ends_with("worst 0.50 (b)"), "{table}");
+            let value: Value = serde_json::from_str(&report.json()).unwrap();
+            assert_eq!(value["rows"][2]["ratio"]["rvrun"], 32.0);
+            assert_eq!(value["against_qemu"][0]["worst_kernel"], "b");
+        });
     }
 }

@@ -103,19 +103,19 @@ impl Lowering<'_> {
                     _ => self.builder.ins().band(a, b),
                 }
             }
-            Slli => self.builder.ins().ishl_imm(a, imm),
-            Srli => self.builder.ins().ushr_imm(a, imm),
-            Srai => self.builder.ins().sshr_imm(a, imm),
-            Rori => self.builder.ins().rotr_imm(a, imm),
+            Slli => self.builder.ins().ishl_imm_u(a, imm),
+            Srli => self.builder.ins().ushr_imm_u(a, imm),
+            Srai => self.builder.ins().sshr_imm_u(a, imm),
+            Rori => self.builder.ins().rotr_imm_u(a, imm),
             SlliUw => {
                 let low = self.zero_extend_low(a);
-                self.builder.ins().ishl_imm(low, imm)
+                self.builder.ins().ishl_imm_u(low, imm)
             }
             Bclri => self.builder.ins().band_imm_s(a, !bit(imm)),
             Binvi => self.builder.ins().bxor_imm_s(a, bit(imm)),
             Bseti => self.builder.ins().bor_imm_s(a, bit(imm)),
             Bexti => {
-                let shifted = self.builder.ins().ushr_imm(a, imm);
+                let shifted = self.builder.ins().ushr_imm_u(a, imm);
                 self.builder.ins().band_imm_s(shifted, 1)
             }
             Addiw | Slliw | Srliw | Sraiw | Roriw => {
@@ -123,10 +123,10 @@ impl Lowering<'_> {
                 let word = match opcode {
                     Addiw if imm == 0 => low,
                     Addiw => self.builder.ins().iadd_imm_s(low, imm),
-                    Slliw => self.builder.ins().ishl_imm(low, imm),
-                    Srliw => self.builder.ins().ushr_imm(low, imm),
-                    Sraiw => self.builder.ins().sshr_imm(low, imm),
-                    _ => self.builder.ins().rotr_imm(low, imm),
+                    Slliw => self.builder.ins().ishl_imm_u(low, imm),
+                    Srliw => self.builder.ins().ushr_imm_u(low, imm),
+                    Sraiw => self.builder.ins().sshr_imm_u(low, imm),
+                    _ => self.builder.ins().rotr_imm_u(low, imm),
                 };
                 self.sign_extend(word)
             }
@@ -166,7 +166,7 @@ impl Lowering<'_> {
                 // Bit 0 of each byte becomes the disjunction of its bits.
                 let mut folded = a;
                 for distance in [4, 2, 1] {
-                    let shifted = self.builder.ins().ushr_imm(folded, distance);
+                    let shifted = self.builder.ins().ushr_imm_u(folded, distance);
                     folded = self.builder.ins().bor(folded, shifted);
                 }
                 let ones = self.builder.ins().iconst(I64, 0x0101_0101_0101_0101);
@@ -204,7 +204,7 @@ impl Lowering<'_> {
             Mulhu => self.builder.ins().umulhi(a, b),
             Mulhsu => {
                 let high = self.builder.ins().umulhi(a, b);
-                let sign = self.builder.ins().sshr_imm(a, 63);
+                let sign = self.builder.ins().sshr_imm_u(a, 63);
                 let excess = self.builder.ins().band(sign, b);
                 self.builder.ins().isub(high, excess)
             }
@@ -232,7 +232,7 @@ impl Lowering<'_> {
                     Sh2add => 2,
                     _ => 3,
                 };
-                let a = self.builder.ins().ishl_imm(a, shift);
+                let a = self.builder.ins().ishl_imm_u(a, shift);
                 self.builder.ins().iadd(a, b)
             }
             Sh1addUw | Sh2addUw | Sh3addUw => {
@@ -242,7 +242,7 @@ impl Lowering<'_> {
                     _ => 3,
                 };
                 let a = self.zero_extend_low(a);
-                let a = self.builder.ins().ishl_imm(a, shift);
+                let a = self.builder.ins().ishl_imm_u(a, shift);
                 self.builder.ins().iadd(a, b)
             }
             Bclr | Binv | Bset => {
@@ -260,18 +260,18 @@ impl Lowering<'_> {
             }
             Pack => {
                 let low = self.zero_extend_low(a);
-                let high = self.builder.ins().ishl_imm(b, 32);
+                let high = self.builder.ins().ishl_imm_u(b, 32);
                 self.builder.ins().bor(low, high)
             }
             Packh => {
                 let low = self.builder.ins().band_imm_s(a, 0xff);
                 let high = self.builder.ins().band_imm_s(b, 0xff);
-                let high = self.builder.ins().ishl_imm(high, 8);
+                let high = self.builder.ins().ishl_imm_u(high, 8);
                 self.builder.ins().bor(low, high)
             }
             Packw => {
                 let low = self.builder.ins().band_imm_s(a, 0xffff);
-                let high = self.builder.ins().ishl_imm(b, 16);
+                let high = self.builder.ins().ishl_imm_u(b, 16);
                 let both = self.builder.ins().bor(low, high);
                 let word = self.low(both);
                 self.sign_extend(word)

@@ -396,7 +396,7 @@ impl Lowering<'_> {
         } else {
             let value = self.builder.use_var(self.f[usize::from(register)]);
             let bits = self.builder.ins().bitcast(I64, MemFlagsData::new(), value);
-            let high = self.builder.ins().ushr_imm(bits, 32);
+            let high = self.builder.ins().ushr_imm_u(bits, 32);
             let low = self.low(bits);
             let low = self.builder.ins().bitcast(F32, MemFlagsData::new(), low);
             (low, self.low(high))

@@ -217,7 +217,8 @@ impl Lowering<'_> {
             self.builder.ins().sequence_point();
         }
         if self.mode.counting {
-            self.count(node.count);
+            let stepped = |i: &&Instruction| effects::way(i) == Way::Stepped;
+            self.count(node.count - node.body.iter().filter(stepped).count() as u32);
         }
         let starts = if self.mode.precise { run_starts(&node.body) } else { Vec::new() };
         let mut pc = node.pc;
@@ -597,7 +598,7 @@ impl Lowering<'_> {
         }
         let first_value = self.constant(first);
         let distance = self.builder.ins().isub(target, first_value);
-        let index = self.builder.ins().ushr_imm(distance, 1);
+        let index = self.builder.ins().ushr_imm_u(distance, 1);
         let within = self.builder.create_block();
         let bound = ((last - first) / 2) as i64;
         let outside =
@@ -621,7 +622,7 @@ impl Lowering<'_> {
         let mask = (JUMP_CACHE_ENTRIES as i64 - 1) << 4;
         let cache = self.load_state(I64, offset::JUMP_CACHE);
         // Entries take 16 bytes, and instructions stand at even addresses.
-        let place = self.builder.ins().ishl_imm(target, 3);
+        let place = self.builder.ins().ishl_imm_u(target, 3);
         let mask = self.builder.ins().iconst(I64, mask);
         let place = self.builder.ins().band(place, mask);
         let entry = self.builder.ins().iadd(cache, place);
@@ -694,16 +695,16 @@ impl Lowering<'_> {
     fn count_back(&mut self, pc: u64) {
         let node = &self.region.nodes[self.node as usize];
         let mut at = node.pc;
-        let mut done = 0;
+        let mut left = 0;
         for instruction in &node.body {
-            if at >= pc {
-                break;
+            if at >= pc && effects::way(instruction) == Way::Lowered {
+                left += 1;
             }
-            done += 1;
             at += u64::from(instruction.len);
         }
+        left += i64::from(node.count) - node.body.len() as i64;
         let before = self.load_state(I64, offset::INSTRET);
-        let after = self.add_constant(before, -i64::from(node.count - done));
+        let after = self.add_constant(before, -left);
         self.store_state(after, offset::INSTRET);
     }
 

@@ -131,6 +131,7 @@ fn check(flags: u64) -> Result<(), Errno> {
 /// The two processes' first steps.
 fn begin(task: &mut Task, hart: &mut Hart, pid: u64, child: &Child) -> Flow {
     if pid == 0 {
+        task.forked = true;
         let has = |flag: u64| child.flags & flag != 0;
         if child.stack != 0 {
             hart.x[SP] = child.stack;

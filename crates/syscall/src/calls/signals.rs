@@ -43,6 +43,8 @@ pub(crate) fn rt_sigaction(task: &mut Task, args: Args) -> SysResult {
         if let Some(action) = wanted {
             actions[index] = action;
             set_on_host(signal, action);
+            let fault = signal == libc::SIGSEGV || signal == libc::SIGBUS;
+            task.catches_faults |= fault && is_handled(&action);
         }
         previous
     };

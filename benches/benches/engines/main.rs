@@ -1,7 +1,7 @@
-//! Time of the interpreter for each guest instruction.
+//! Time of each engine for each guest instruction, as the interpreter counts them.
 //!
-//! A measurement includes loading the kernel and pre-decoding its blocks, which
-//! the number of rounds makes small.
+//! A measurement includes loading the kernel and translating its blocks, which
+//! the number of rounds makes small, but for `code_writer`.
 
 #![forbid(unsafe_code)]
 
@@ -10,11 +10,11 @@ mod measurement;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use measurement::PerInstruction;
-use rvrun_benches::Kernel;
+use rvrun_benches::{ENGINES, Kernel};
 use std::time::Duration;
 
 /// Kernels, and rounds that take some millions of instructions.
-const KERNELS: [(&str, u64); 14] = [
+const KERNELS: [(&str, u64); 16] = [
     ("sort", 8),
     ("compress", 3),
     ("bigint", 10),
@@ -25,31 +25,35 @@ const KERNELS: [(&str, u64); 14] = [
     ("nbody", 6000),
     ("mandelbrot", 1),
     ("math", 40),
+    ("spheres", 2),
     ("recursion", 10),
     ("virtual_calls", 600),
     ("bytecode_switch", 2),
     ("strings", 4),
+    ("code_writer", 1),
 ];
 
-fn interpreter(criterion: &mut Criterion<PerInstruction>) {
-    let mut group = criterion.benchmark_group("interpreter");
-    group.sample_size(20).warm_up_time(Duration::from_secs(1));
-    group.measurement_time(Duration::from_secs(4));
+fn compare(criterion: &mut Criterion<PerInstruction>) {
     for (name, rounds) in KERNELS {
         let kernel = Kernel::open(name).unwrap_or_else(|e| panic!("kernel {name}: {e}"));
-        let expected = kernel.run(rounds);
+        let expected = kernel.run(&ENGINES[0], rounds);
         assert_eq!(expected.status, 0, "{name} failed");
+        let mut group = criterion.benchmark_group(name);
+        group.sample_size(20).warm_up_time(Duration::from_secs(1));
+        group.measurement_time(Duration::from_secs(4));
         group.throughput(Throughput::Elements(expected.instructions));
-        group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
-            bencher.iter(|| assert_eq!(kernel.run(rounds), expected));
-        });
+        for engine in ENGINES {
+            group.bench_function(BenchmarkId::from_parameter(engine.name), |bencher| {
+                bencher.iter(|| assert_eq!(kernel.run(engine, rounds).output, expected.output));
+            });
+        }
+        group.finish();
     }
-    group.finish();
 }
 
 fn main() {
     let mut criterion =
         Criterion::default().with_measurement(PerInstruction(WallTime)).configure_from_args();
-    interpreter(&mut criterion);
+    compare(&mut criterion);
     criterion.final_summary();
 }

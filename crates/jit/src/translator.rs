@@ -1,0 +1,506 @@
+//! Translations of a program: found, compiled, kept up to date, and run.
+
+use crate::compile::{Compiler, Failure, Job};
+use crate::helper;
+use crate::lower::{Mode, Origin};
+use crate::state::{Leave, State};
+use crate::stats::Stats;
+use crate::store::Store;
+use crate::worker::{Done, Worker};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use rvrun_decoder::region::{Code, Edge, End, Limits, Region, region};
+use rvrun_decoder::{Block, lift};
+use rvrun_host::code::{Return, enter};
+use rvrun_host::process;
+use rvrun_isa::{Extensions, length};
+use rvrun_memory::access::Refused;
+use rvrun_memory::{AccessKind, AddressSpace, Fault};
+use std::hash::Hasher;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// How to translate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Compile while the guest waits, rather than on a thread beside it.
+    pub synchronous: bool,
+    /// Bytes of memory for code.
+    pub code_bytes: usize,
+    /// Bounds of a region.
+    pub limits: Limits,
+    /// What translations do beside what they must.
+    pub mode: Mode,
+    /// Bytes of the host's stack that translations may take.
+    pub stack_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            synchronous: false,
+            code_bytes: 64 << 20,
+            limits: Limits::default(),
+            mode: Mode::default(),
+            stack_bytes: 4 << 20,
+        }
+    }
+}
+
+/// What the one who asks for a translation knows of the program.
+pub trait Profile {
+    /// Whether the code at `pc` is worth translating: whether it has run.
+    fn reached(&self, pc: u64) -> bool;
+    /// Addresses in `range` where jumps through a register have gone to, in ascending order.
+    fn jump_targets(&self, range: Range<u64>) -> Vec<u64>;
+}
+
+/// Why [`Translator::run`] returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The code at the hart's pc is not translated.
+    Cold,
+    /// An environment call; the hart's pc is behind it.
+    Syscall,
+    /// The instruction at the hart's pc has to be interpreted.
+    Interpret,
+    /// Attention is wanted.
+    Attention,
+    /// The state's [`Step`](crate::Step) wanted to leave.
+    Stepped,
+    /// A memory access faulted.
+    ///
+    /// The hart's pc is the instruction's, its other registers may be older.
+    Fault(Fault),
+    /// A memory access faulted, and translations are precise: everything is as it
+    /// was before the instruction at the hart's pc, from where the interpreter gets
+    /// to the access at `until` by loads and computation.
+    Replay {
+        /// The instruction that faulted.
+        until: u64,
+    },
+}
+
+/// The host's stack below this distance from its end is for the VM's own functions.
+const STACK_RESERVE: usize = 256 << 10;
+
+/// See the module's documentation.
+pub struct Translator {
+    space: Arc<AddressSpace>,
+    extensions: Extensions,
+    options: Options,
+    store: Store,
+    worker: Option<Worker>,
+    compiler: Option<Compiler>,
+    /// Entries that the worker has.
+    pending: FxHashSet<u64>,
+    /// Entries that are not worth another try.
+    refused: FxHashSet<u64>,
+    helpers: Box<[usize]>,
+    stack_bottom: usize,
+    epoch: u64,
+    /// Entries of translations that had to make room.
+    gone: Vec<u64>,
+    stats: Stats,
+}
+
+impl Translator {
+    /// A translator for a program in `space` on a hart with these extensions.
+    ///
+    /// # Errors
+    /// The host's, when it has no memory for code.
+    pub fn new(
+        space: Arc<AddressSpace>,
+        extensions: Extensions,
+        options: Options,
+    ) -> io::Result<Self> {
+        let epoch = space.code_epoch();
+        Ok(Self {
+            space,
+            extensions,
+            options,
+            store: Store::new(options.code_bytes)?,
+            worker: None,
+            compiler: None,
+            pending: FxHashSet::default(),
+            refused: FxHashSet::default(),
+            helpers: helper::table(),
+            stack_bottom: process::stack_bottom().unwrap_or(0),
+            epoch,
+            gone: Vec::new(),
+            stats: Stats::default(),
+        })
+    }
+
+    /// What was done so far.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Whether there is a translation that is entered at `pc`.
+    pub fn is_translated(&self, pc: u64) -> bool {
+        self.store.contains(pc)
+    }
+
+    /// The entries of all translations.
+    pub fn entries(&self) -> Vec<u64> {
+        self.store.entries()
+    }
+
+    /// Whether a translation that is entered at `pc` would be new.
+    pub fn wants(&self, pc: u64) -> bool {
+        !self.store.contains(pc) && !self.pending.contains(&pc) && !self.refused.contains(&pc)
+    }
+
+    /// The region at `pc` as it would be compiled; none if it has nothing to compile.
+    pub fn job(&mut self, pc: u64, profile: &dyn Profile) -> Option<Job> {
+        let start = Instant::now();
+        let code = Known { space: &self.space, extensions: self.extensions, profile };
+        let region = region(pc, self.options.limits, &code);
+        let mut slots = FxHashMap::default();
+        let entry = region.nodes.first()?;
+        let nothing = entry.body.is_empty() && matches!(entry.end, End::Interpret);
+        for target in leaves(&region) {
+            slots.insert(target, self.store.slot(target)?);
+        }
+        self.stats.find_time += start.elapsed();
+        let hash = content_hash(&self.space, &region.code);
+        (!nothing).then_some(Job { region, slots, mode: self.options.mode, hash })
+    }
+
+    /// Asks for a translation that is entered at `pc`.
+    pub fn request(&mut self, pc: u64, profile: &dyn Profile) {
+        if !self.wants(pc) {
+            return;
+        }
+        let Some(job) = self.job(pc, profile) else {
+            self.refused.insert(pc);
+            return;
+        };
+        self.stats.requested += 1;
+        self.pending.insert(pc);
+        let job = Box::new(job);
+        if self.options.synchronous {
+            self.compile_now(job);
+            return;
+        }
+        let Some(worker) = self.worker() else {
+            self.compile_now(job);
+            return;
+        };
+        if worker.give(job).is_err() {
+            self.pending.remove(&pc);
+        }
+    }
+
+    /// The worker, started if there is none yet. None if the host has no more threads.
+    fn worker(&mut self) -> Option<&mut Worker> {
+        if self.worker.is_none() {
+            self.worker = Worker::new(Compiler::new().ok()?).ok();
+        }
+        self.worker.as_mut()
+    }
+
+    fn compile_now(&mut self, job: Box<Job>) {
+        let start = Instant::now();
+        let compiler = match self.compiler.take() {
+            Some(compiler) => Ok(compiler),
+            None => Compiler::new(),
+        };
+        let result = compiler.and_then(|mut compiler| {
+            let result = compiler.compile(&job);
+            self.compiler = Some(compiler);
+            result
+        });
+        let done = Done { job, result, time: start.elapsed() };
+        self.install(&done);
+    }
+
+    /// Takes in what the worker has done. Gives the entries that are translated now.
+    /// No translation may be running.
+    pub fn collect(&mut self) -> Vec<u64> {
+        let mut entries = Vec::new();
+        while let Some(done) = self.worker.as_mut().and_then(Worker::take) {
+            if self.install(&done) {
+                entries.push(done.job.region.entry);
+            }
+            if let Some(worker) = &mut self.worker {
+                worker.give_back(done.result);
+            }
+        }
+        entries
+    }
+
+    /// Whether the worker has something to do, or has done something.
+    pub fn is_busy(&self) -> bool {
+        self.worker.as_ref().is_some_and(Worker::is_busy)
+    }
+
+    fn install(&mut self, done: &Done) -> bool {
+        let start = Instant::now();
+        let region = &done.job.region;
+        // A region that was given to the worker before everything was dropped has
+        // slots that are no longer its own.
+        let current = self.pending.remove(&region.entry) && done.job.mode == self.options.mode;
+        self.stats.compile_time += done.time;
+        let code = match &done.result {
+            Ok(code) if current => code,
+            Ok(_) => {
+                self.stats.outdated += 1;
+                return false;
+            }
+            Err(Failure(_)) => {
+                self.stats.refused += 1;
+                self.refused.insert(region.entry);
+                return false;
+            }
+        };
+        let hash = done.job.hash;
+        if content_hash(&self.space, &region.code) != hash {
+            self.stats.outdated += 1;
+            return false;
+        }
+        match self.store.insert(region.entry, code, region.code.clone(), hash) {
+            Some(gone) => {
+                self.stats.evicted += gone.len() as u64;
+                self.gone.extend(gone);
+            }
+            None => {
+                self.refused.insert(region.entry);
+                return false;
+            }
+        }
+        self.stats.translated += 1;
+        self.stats.instructions += region.instructions as u64;
+        self.stats.code_bytes += code.bytes.len() as u64;
+        let time = start.elapsed();
+        self.stats.install_time += time;
+        self.stats.longest_install = self.stats.longest_install.max(time);
+        true
+    }
+
+    /// Drops translations of code that the guest has unmapped, mapped over, made
+    /// not executable, or said to have changed. Gives their entries.
+    /// No translation may be running.
+    pub fn follow_code_changes(&mut self) -> Vec<u64> {
+        let epoch = self.space.code_epoch();
+        if epoch == self.epoch {
+            return Vec::new();
+        }
+        let changes = self.space.code_changes_since(self.epoch);
+        self.epoch = epoch;
+        self.refused.clear();
+        let candidates = match changes {
+            None => self.store.entries(),
+            Some(ranges) => {
+                ranges.iter().flat_map(|range| self.store.made_from(range)).collect()
+            }
+        };
+        self.drop_changed(candidates)
+    }
+
+    /// After a fence.i: drops translations of code that has changed. Gives their
+    /// entries. No translation may be running.
+    pub fn revalidate(&mut self) -> Vec<u64> {
+        self.refused.clear();
+        self.drop_changed(self.store.entries())
+    }
+
+    fn drop_changed(&mut self, candidates: Vec<u64>) -> Vec<u64> {
+        let mut dropped = Vec::new();
+        for entry in candidates {
+            let Some(translation) = self.store.translation(entry) else { continue };
+            if content_hash(&self.space, &translation.code) != translation.hash {
+                self.store.remove(entry);
+                dropped.push(entry);
+            }
+        }
+        self.stats.invalidated += dropped.len() as u64;
+        dropped
+    }
+
+    /// The entries of translations that had to make room since the last call.
+    pub fn take_gone(&mut self) -> Vec<u64> {
+        let mut gone = std::mem::take(&mut self.gone);
+        gone.retain(|entry| !self.store.contains(*entry));
+        gone
+    }
+
+    /// Drops everything. Gives the entries. No translation may be running.
+    pub fn clear(&mut self) -> Vec<u64> {
+        self.pending.clear();
+        self.refused.clear();
+        self.store.clear()
+    }
+
+    /// Drops the translation that is entered at `pc`.
+    pub fn evict(&mut self, pc: u64) {
+        self.stats.evicted += u64::from(self.store.remove(pc));
+    }
+
+    /// Translates in another mode from now on; what there is goes. Gives the entries.
+    /// No translation may be running.
+    pub fn set_mode(&mut self, mode: Mode) -> Vec<u64> {
+        if mode == self.options.mode {
+            return Vec::new();
+        }
+        self.options.mode = mode;
+        self.clear()
+    }
+
+    /// In the child of a fork: the worker is not there any more.
+    pub fn forked(&mut self) {
+        // What it had locked stays locked.
+        std::mem::forget(self.worker.take());
+        self.pending.clear();
+    }
+
+    /// Runs translations on `state` from the hart's pc on until the program gets to
+    /// where there are none, or something else has to happen.
+    ///
+    /// The host's floating-point control register must be the guest's
+    /// (`rvrun_hart::float::host::enter`), in a rounding mode that the host has.
+    pub fn run(&mut self, state: &mut State) -> Outcome {
+        state.slots = self.store.slots();
+        state.jump_cache = self.store.jump_cache();
+        state.helpers = self.helpers.as_ptr();
+        state.find = find as *const () as usize;
+        let here = (&raw const state) as usize;
+        let bottom = (self.stack_bottom + STACK_RESERVE) as u64;
+        state.stack_limit = bottom.max(here.saturating_sub(self.options.stack_bytes) as u64);
+        loop {
+            if state.attention().load(Ordering::Relaxed) != 0 {
+                self.stats.attention += 1;
+                return Outcome::Attention;
+            }
+            let pc = state.hart.pc;
+            let Some(code) = self.store.code_at(pc) else {
+                self.stats.cold += 1;
+                return Outcome::Cold;
+            };
+            self.stats.entries += 1;
+            let this: *mut Self = self;
+            state.translator = this.cast();
+            let context: *mut State = state;
+            // SAFETY: the store gives code that was compiled from a lowered region, which
+            // takes a state and a guest address; both it and the functions that it calls
+            // work on this state, and on this translator, only through these pointers.
+            match unsafe { enter(context.cast(), pc, code) } {
+                Return::Value(next) if next & 1 == 0 => state.hart.pc = next,
+                Return::Value(_) => return self.left(state),
+                Return::Fault(ip) => return self.faulted(state, ip),
+            }
+        }
+    }
+
+    fn left(&mut self, state: &State) -> Outcome {
+        if state.leave == Leave::Syscall as u32 {
+            self.stats.syscalls += 1;
+            Outcome::Syscall
+        } else if state.leave == Leave::Interpret as u32 {
+            self.stats.interpreted += 1;
+            Outcome::Interpret
+        } else {
+            Outcome::Stepped
+        }
+    }
+
+    fn faulted(&mut self, state: &mut State, ip: usize) -> Outcome {
+        self.stats.faults += 1;
+        let Some(origin) = self.store.origin(ip) else {
+            unreachable!("code in the arena has an origin")
+        };
+        let Origin { access_pc, is_load, run_pc, .. } = origin;
+        if self.options.mode.precise {
+            state.hart.pc = run_pc;
+            return Outcome::Replay { until: access_pc };
+        }
+        state.hart.pc = access_pc;
+        let kind = if is_load { AccessKind::Load } else { AccessKind::Store };
+        // The host gives the address, unless no address has these bits.
+        Outcome::Fault(Refused.fault(u64::MAX, kind))
+    }
+}
+
+/// For translated code: the translation for guest address `pc`, or code that returns `pc`.
+unsafe extern "C" fn find(state: *mut State, pc: u64) -> usize {
+    // SAFETY: called by translated code that `Translator::run` has entered with this
+    // state, and whose translator does nothing else meanwhile.
+    let translator = unsafe { &mut *(*state).translator.cast::<Translator>() };
+    translator.stats.jump_misses += 1;
+    translator.store.code_at(pc).unwrap_or_else(|| translator.store.stub())
+}
+
+/// The addresses to which a region is left, as far as they are known.
+fn leaves(region: &Region) -> Vec<u64> {
+    let mut leaves = Vec::new();
+    let mut add = |edge: &Edge| {
+        if let Edge::Leave(pc) = *edge {
+            leaves.push(pc);
+        }
+    };
+    for node in &region.nodes {
+        match &node.end {
+            End::Goto(edge) | End::Inline { target: edge, .. } => add(edge),
+            End::InlineReturn { back, .. } | End::CallIndirect { back, .. } => add(back),
+            End::Branch { taken, fall, .. } => {
+                add(taken);
+                add(fall);
+            }
+            End::Call { target, back, .. } => {
+                add(back);
+                add(&Edge::Leave(*target));
+            }
+            End::Return { .. } | End::Jump { .. } | End::Syscall(_) | End::Interpret => {}
+        }
+    }
+    leaves
+}
+
+/// A hash of the code in these ranges as it is now.
+fn content_hash(space: &AddressSpace, code: &[Range<u64>]) -> u64 {
+    let mut hasher = FxHasher::default();
+    let mut buffer = Vec::new();
+    for part in code {
+        buffer.resize((part.end - part.start) as usize, 0);
+        let mut from = 0;
+        while let Ok(n @ 1..) = space.fetch(part.start + from as u64, &mut buffer[from..]) {
+            from += n;
+            if from == buffer.len() {
+                break;
+            }
+        }
+        hasher.write(&buffer[..from]);
+        hasher.write_usize(from);
+    }
+    hasher.finish()
+}
+
+/// The program as the walk for a region sees it.
+struct Known<'a> {
+    space: &'a AddressSpace,
+    extensions: Extensions,
+    profile: &'a dyn Profile,
+}
+
+impl Code for Known<'_> {
+    fn block(&self, pc: u64) -> Block {
+        lift(pc, self.extensions, Vec::new(), |at| {
+            let mut bytes = [0; 4];
+            let n = self.space.fetch(at, &mut bytes).unwrap_or(0);
+            let bits = u32::from_le_bytes(bytes);
+            let whole = n >= usize::from(length(bits as u16).max(2)) && n >= 2;
+            whole.then_some(bits)
+        })
+    }
+
+    fn reached(&self, pc: u64) -> bool {
+        self.profile.reached(pc)
+    }
+
+    fn jump_targets(&self, range: Range<u64>) -> Vec<u64> {
+        self.profile.jump_targets(range)
+    }
+}

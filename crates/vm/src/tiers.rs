@@ -1,0 +1,420 @@
+//! The two engines and who runs what.
+//!
+//! The interpreter runs code at first, and gives a sample of where it gets to now
+//! and then. What turns up often is translated, on a thread beside the program;
+//! once that is done, a *gate* in the interpreter stops it there, and translated
+//! code goes on until it gets to code that is not translated.
+
+use crate::chaos::Chaos;
+use crate::program::{Engine, Translation};
+use rvrun_hart::{Hart, Trap, float};
+use rvrun_interp::{Interpreter, Stop};
+use rvrun_isa::Extensions;
+use rvrun_jit::{Mode, Outcome, Profile, State, Stats, Translator};
+use rvrun_memory::AddressSpace;
+use rustc_hash::FxHashMap;
+use std::cell::RefCell;
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// Why the engines returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An environment call; the hart's pc is behind it.
+    Syscall,
+    /// An exception; the hart's pc is at the instruction that caused it.
+    Trap(Trap),
+    /// Attention is wanted; the hart's pc is the next instruction.
+    Attention,
+}
+
+/// What a translation could not do itself, and how that ended.
+#[derive(Default)]
+struct Stepped {
+    stop: Option<Stop>,
+}
+
+/// Where code is hot.
+struct Sampler {
+    /// Samples by the address that they were taken at.
+    counts: FxHashMap<u64, u32>,
+    /// Events between two samples, on average.
+    period: u32,
+    /// Samples of an address that make it hot.
+    enough: u32,
+    /// For the jitter that keeps samples from following the program's own rhythm.
+    random: u64,
+}
+
+/// Addresses that are counted at once; the counts of more start anew.
+const MAX_COUNTS: usize = 1 << 16;
+
+impl Sampler {
+    fn new(threshold: u32) -> Self {
+        const SAMPLES: u32 = 16;
+        let enough = threshold.clamp(1, SAMPLES);
+        let period = (threshold / enough).max(1);
+        Self { counts: FxHashMap::default(), period, enough, random: 0x9e37_79b9_7f4a_7c15 }
+    }
+
+    /// Events until the next sample: between half and one and a half periods.
+    fn next_period(&mut self) -> u32 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.period / 2 + (self.random >> 32) as u32 % self.period.max(1) + self.period % 2
+    }
+
+    /// Counts a sample at `pc`; true if it is hot.
+    fn count(&mut self, pc: u64) -> bool {
+        if self.counts.len() >= MAX_COUNTS {
+            self.counts.clear();
+        }
+        let count = self.counts.entry(pc).or_default();
+        *count += 1;
+        let hot = *count >= self.enough;
+        if hot {
+            self.counts.remove(&pc);
+        }
+        hot
+    }
+}
+
+/// Time and instructions of an engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// How long it ran, the instructions that it did for the other one not included.
+    pub time: Duration,
+    /// Instructions that it executed.
+    pub instructions: u64,
+}
+
+/// What the engines have done.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// The interpreter.
+    pub interpreter: Share,
+    /// Translated code.
+    pub translated: Share,
+    /// Instructions that translated code had interpreted.
+    pub stepped: u64,
+    /// The translator, if there is one.
+    pub translator: Option<Stats>,
+}
+
+/// See the module's documentation.
+pub struct Tiers {
+    interpreter: Rc<RefCell<Interpreter>>,
+    translator: Option<Translator>,
+    state: Box<State>,
+    stepped: Rc<RefCell<Stepped>>,
+    engine: Engine,
+    sampler: Sampler,
+    /// Exits to cold code until one is sampled.
+    cold_fuel: u32,
+    /// How many fence.i the translator knows of.
+    fences: u64,
+    chaos: Option<Chaos>,
+    report: Option<Report>,
+}
+
+/// What of the program is worth translating: what the interpreter has been to.
+struct Interpreted<'a>(&'a Interpreter);
+
+impl Profile for Interpreted<'_> {
+    fn reached(&self, pc: u64) -> bool {
+        self.0.reached(pc)
+    }
+
+    fn jump_targets(&self, range: Range<u64>) -> Vec<u64> {
+        self.0.indirect_targets(range)
+    }
+}
+
+/// Everything is worth translating.
+struct All;
+
+impl Profile for All {
+    fn reached(&self, _pc: u64) -> bool {
+        true
+    }
+
+    fn jump_targets(&self, _range: Range<u64>) -> Vec<u64> {
+        Vec::new()
+    }
+}
+
+impl Tiers {
+    /// The engines for a hart that has not run yet.
+    pub fn new(
+        space: Arc<AddressSpace>,
+        extensions: Extensions,
+        hart: Hart,
+        engine: Engine,
+        translation: &Translation,
+        stats: bool,
+    ) -> Self {
+        let mut interpreter = Interpreter::new(space.clone(), extensions);
+        let attention = interpreter.attention();
+        let chaos = translation.chaos.map(Chaos::new);
+        let translator = match engine {
+            Engine::Interpreter => None,
+            Engine::Auto | Engine::Translator => {
+                let mut options = translation.options(engine);
+                options.mode.counting = stats;
+                // Without memory for code, all of the program is interpreted.
+                Translator::new(space.clone(), extensions, options).ok()
+            }
+        };
+        let engine = if translator.is_some() { engine } else { Engine::Interpreter };
+        let mut sampler = Sampler::new(translation.threshold);
+        if engine == Engine::Auto {
+            interpreter.set_fuel(sampler.next_period());
+        }
+        let interpreter = Rc::new(RefCell::new(interpreter));
+        let stepped = Rc::new(RefCell::new(Stepped::default()));
+        let step = {
+            let (interpreter, stepped) = (interpreter.clone(), stepped.clone());
+            move |hart: &mut Hart| {
+                let stop = interpreter.borrow_mut().step(hart);
+                let leave = stop.is_some() || float::needs_soft_float(hart.frm);
+                stepped.borrow_mut().stop = stop;
+                leave
+            }
+        };
+        let state = State::new(hart, attention, Box::new(step));
+        let cold_fuel = sampler.next_period();
+        let report = stats.then(Report::default);
+        Self {
+            interpreter,
+            translator,
+            state,
+            stepped,
+            engine,
+            sampler,
+            cold_fuel,
+            fences: 0,
+            chaos,
+            report,
+        }
+    }
+
+    /// The hart.
+    pub fn hart(&mut self) -> &mut Hart {
+        &mut self.state.hart
+    }
+
+    /// What the engines have done, if that is counted.
+    pub fn report(&self) -> Option<Report> {
+        let mut report = self.report.clone()?;
+        report.stepped = self.state.stepped;
+        report.translator = self.translator.as_ref().map(|t| t.stats().clone());
+        Some(report)
+    }
+
+    /// Translates such that the guest's registers are exact where a memory access faults.
+    pub fn make_precise(&mut self) {
+        let Some(translator) = &mut self.translator else { return };
+        let counting = self.report.is_some();
+        let gone = translator.set_mode(Mode { precise: true, counting });
+        self.drop_gates(&gone);
+    }
+
+    /// In the child of a fork.
+    pub fn forked(&mut self) {
+        if let Some(translator) = &mut self.translator {
+            translator.forked();
+        }
+    }
+
+    /// Runs the hart from its pc until something has to be done that engines do not know of.
+    pub fn run(&mut self) -> Event {
+        self.follow_code_changes();
+        float::host::enter(self.state.hart.frm);
+        let event = loop {
+            if let Some(event) = self.turn() {
+                break event;
+            }
+        };
+        self.state.hart.fflags |= float::host::leave();
+        event
+    }
+
+    /// Lets one of the engines run.
+    fn turn(&mut self) -> Option<Event> {
+        // Translations round as the host does.
+        let soft_float = float::needs_soft_float(self.state.hart.frm);
+        if self.translator.is_none() || soft_float {
+            return self.interpret(soft_float);
+        }
+        if self.chaos.is_some() {
+            self.stir();
+        }
+        let pc = self.state.hart.pc;
+        if let Some(translator) = &mut self.translator {
+            if translator.is_translated(pc) {
+                return self.translated();
+            }
+            if self.engine == Engine::Translator {
+                translator.request(pc, &All);
+                if translator.is_translated(pc) {
+                    return self.translated();
+                }
+                return self.step();
+            }
+        }
+        self.interpret(false)
+    }
+
+    /// Runs translated code.
+    fn translated(&mut self) -> Option<Event> {
+        let start = self.report.is_some().then(Instant::now);
+        let before = (self.state.hart.instret, self.state.stepped);
+        let translator = self.translator.as_mut()?;
+        let outcome = translator.run(&mut self.state);
+        if let (Some(start), Some(report)) = (start, &mut self.report) {
+            let stepped = self.state.stepped - before.1;
+            report.translated.time += start.elapsed();
+            report.translated.instructions += self.state.hart.instret - before.0 - stepped;
+            report.interpreter.instructions += stepped;
+        }
+        match outcome {
+            Outcome::Cold => {
+                self.cold_fuel -= 1;
+                if self.cold_fuel == 0 {
+                    self.cold_fuel = self.sampler.next_period().max(1);
+                    self.sample(self.state.hart.pc);
+                }
+                None
+            }
+            Outcome::Syscall => Some(Event::Syscall),
+            Outcome::Interpret => self.step(),
+            Outcome::Attention => Some(Event::Attention),
+            Outcome::Stepped => {
+                let stop = self.stepped.borrow_mut().stop.take();
+                stop.and_then(|stop| self.stopped(stop))
+            }
+            Outcome::Fault(fault) => Some(Event::Trap(Trap::Memory(fault))),
+            Outcome::Replay { until } => self.replay(until),
+        }
+    }
+
+    /// Runs the interpreter.
+    fn interpret(&mut self, past_gates: bool) -> Option<Event> {
+        let start = self.report.is_some().then(Instant::now);
+        let before = self.state.hart.instret;
+        let stop = {
+            let mut interpreter = self.interpreter.borrow_mut();
+            match interpreter.resume(&mut self.state.hart) {
+                Stop::Gate if past_gates => interpreter.step(&mut self.state.hart),
+                stop => Some(stop),
+            }
+        };
+        if let (Some(start), Some(report)) = (start, &mut self.report) {
+            report.interpreter.time += start.elapsed();
+            report.interpreter.instructions += self.state.hart.instret - before;
+        }
+        self.follow_fences();
+        stop.and_then(|stop| self.stopped(stop))
+    }
+
+    /// Has the interpreter execute one instruction.
+    fn step(&mut self) -> Option<Event> {
+        let before = self.state.hart.instret;
+        let stop = self.interpreter.borrow_mut().step(&mut self.state.hart);
+        if let Some(report) = &mut self.report {
+            report.interpreter.instructions += self.state.hart.instret - before;
+        }
+        self.follow_fences();
+        stop.and_then(|stop| self.stopped(stop))
+    }
+
+    /// Gets to the access at `until` once more, this time interpreted: it faults
+    /// again, unless somebody has made the memory accessible meanwhile.
+    fn replay(&mut self, until: u64) -> Option<Event> {
+        // A run is part of a block.
+        for _ in 0..rvrun_decoder::MAX_BLOCK_BYTES / 2 {
+            let last = self.state.hart.pc == until;
+            let event = self.step();
+            if event.is_some() || last {
+                return event;
+            }
+        }
+        None
+    }
+
+    fn stopped(&mut self, stop: Stop) -> Option<Event> {
+        match stop {
+            Stop::Syscall => Some(Event::Syscall),
+            Stop::Trap(trap) => Some(Event::Trap(trap)),
+            Stop::Attention => Some(Event::Attention),
+            Stop::Gate => None,
+            Stop::Sample => {
+                self.sample(self.state.hart.pc);
+                let period = self.sampler.next_period();
+                let mut interpreter = self.interpreter.borrow_mut();
+                interpreter.set_fuel(period);
+                let attention = interpreter.attention().load(Ordering::Relaxed) != 0;
+                attention.then_some(Event::Attention)
+            }
+        }
+    }
+
+    /// The program was seen at `pc`.
+    fn sample(&mut self, pc: u64) {
+        let Some(translator) = &mut self.translator else { return };
+        let mut new = translator.collect();
+        if self.sampler.count(pc) {
+            let interpreter = self.interpreter.borrow();
+            translator.request(pc, &Interpreted(&interpreter));
+            if translator.is_translated(pc) {
+                new.push(pc);
+            }
+        }
+        let mut interpreter = self.interpreter.borrow_mut();
+        for entry in new {
+            interpreter.add_gate(entry);
+        }
+        // Code that had to make room leaves gates behind.
+        for entry in translator.take_gone() {
+            interpreter.remove_gate(entry);
+        }
+    }
+
+    fn drop_gates(&mut self, entries: &[u64]) {
+        let mut interpreter = self.interpreter.borrow_mut();
+        for entry in entries {
+            interpreter.remove_gate(*entry);
+        }
+    }
+
+    fn follow_code_changes(&mut self) {
+        let Some(translator) = &mut self.translator else { return };
+        let gone = translator.follow_code_changes();
+        self.drop_gates(&gone);
+    }
+
+    fn follow_fences(&mut self) {
+        let fences = self.interpreter.borrow().fences();
+        if fences != self.fences {
+            self.fences = fences;
+            if let Some(translator) = &mut self.translator {
+                let gone = translator.revalidate();
+                self.drop_gates(&gone);
+            }
+        }
+    }
+
+    /// Drops translations at random.
+    fn stir(&mut self) {
+        let (Some(chaos), Some(translator)) = (&mut self.chaos, &mut self.translator) else {
+            return;
+        };
+        let gone = chaos.choose(translator);
+        self.drop_gates(&gone);
+    }
+
+}

@@ -1,0 +1,109 @@
+//! Results as a page of Markdown: `BENCHMARKS.md`.
+
+use crate::bench::report::{Report, worst};
+use crate::bench::summary::{duels, means};
+
+/// The page; the plot and the numbers lie at these paths, as seen from it.
+pub fn page(report: &Report, plot: &str, numbers: &str) -> String {
+    let mut text = introduction(report, plot, numbers);
+    text += &circumstances(report);
+    text += &against_qemu(report);
+    text += &ratios(report);
+    text
+}
+
+fn introduction(report: &Report, plot: &str, numbers: &str) -> String {
+    format!(
+        "# Benchmarks\n\n\
+         Written by `cargo xtask bench --write`. A number is CPU time (user and system, of the \
+         whole\ntree of processes) divided by that of the same C source compiled for the host: \
+         less is better,\n1 is as fast as native. It is the median of the ratios of {} runs, in \
+         which all take turns.\n\n\
+         The kernels are in `benches/kernels`. Self-writing code compiles functions while it \
+         runs; it does\nnot count for the mean of all kernels, nor do the short programs: \
+         `startup` is a static program\nthat says hello, `python` is Debian's `python3 -S -c pass`, \
+         and `bash` its shell with a loop of\n3,000 rounds.\n\n\
+         ![CPU time of each kernel over native's]({plot})\n\n\
+         The same for programs: [{numbers}]({numbers}).\n\n",
+        report.runs
+    )
+}
+
+fn circumstances(report: &Report) -> String {
+    let machine = &report.machine;
+    let mut text = format!("- Machine: {}, {} threads", machine.processor, machine.threads);
+    text += &format!(", Linux {}\n- Native: {}, `-O2`\n", machine.kernel, machine.compiler);
+    for contestant in report.contestants {
+        text += &format!("- {}: {}", contestant.name, contestant.version);
+        if !contestant.options.is_empty() {
+            text += &format!(", `{}`", contestant.options.join(" "));
+        }
+        text.push('\n');
+    }
+    text += &format!("- rvrun built by {} from commit {}\n", machine.rustc, machine.commit);
+    if report.percent != 100 {
+        text += &format!("- {} % of the kernels' rounds\n", report.percent);
+    }
+    text
+}
+
+/// How many times as fast as each QEMU rvrun is.
+fn against_qemu(report: &Report) -> String {
+    let duels = duels(report.rows, report.contestants);
+    let Some(first) = duels.first() else { return String::new() };
+    let mut text = String::from(
+        "\n## Against QEMU\n\nHow many times as fast rvrun is: geometric means, and the kernel \
+         that is worst for it. More is better.\n\n| rvrun | QEMU |",
+    );
+    text += &first.speeds.iter().map(|(title, _)| format!(" {title} |")).collect::<String>();
+    text += " worst kernel |\n|---|---|";
+    text += &"--:|".repeat(first.speeds.len() + 1);
+    text.push('\n');
+    for duel in &duels {
+        let [rvrun, qemu] = [duel.rvrun, duel.qemu].map(|i| &report.contestants[i].name);
+        text += &format!("| {rvrun} | {qemu} |");
+        text += &duel.speeds.iter().map(|(_, speed)| format!(" {speed:.2} |")).collect::<String>();
+        text += &format!(" {} |\n", worst(duel));
+    }
+    text
+}
+
+fn ratios(report: &Report) -> String {
+    let mut text = String::from("\n## CPU time over native's\n\n| kernel | class | native, s |");
+    text += &report.contestants.iter().map(|c| format!(" {} |", c.name)).collect::<String>();
+    text += "\n|---|---|--:|";
+    text += &"--:|".repeat(report.contestants.len());
+    text.push('\n');
+    for row in report.rows {
+        text += &format!("| {} | {} | {:.3} |", row.name, row.class.name, row.native_seconds());
+        text += &cells(&report.ratios(row), "");
+    }
+    for (title, means) in means(report.rows, report.contestants.len()) {
+        text += &format!("| **geometric mean** | **{title}** | |");
+        text += &cells(&means, "**");
+    }
+    text
+}
+
+fn cells(values: &[f64], mark: &str) -> String {
+    values.iter().map(|value| format!(" {mark}{value:.2}{mark} |")).collect::<String>() + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::report::tests::with_report;
+
+    #[test]
+    fn the_page_has_rows_means_and_duels() {
+        with_report(|report| {
+            let page = page(report, "a.svg", "a.json");
+            assert!(page.contains("](a.svg)") && page.contains("](a.json)"));
+            assert!(page.contains("| startup | short programs | 1.000 | 1000.00 | 9.00 |"));
+            assert!(
+                page.contains("| rvrun | QEMU | 1.00 | 2.00 | 1.00 | 0.01 | 1.26 | 0.50 (b) |")
+            );
+            assert!(page.contains("| **geometric mean** | **all kernels** | | **8.00** |"));
+        });
+    }
+}
