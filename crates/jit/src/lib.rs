@@ -24,6 +24,7 @@ mod translator;
 mod worker;
 
 pub use compile::{Code, Compiler, Failure, Job};
+pub use effects::{Way, way};
 pub use rvrun_decoder::region::Limits;
 pub use lower::{Mode, Origin};
 pub use state::{State, Step};
