@@ -22,7 +22,8 @@ pub trait Engine {
     }
 
     /// Whether the registers in a state that [`run`](Self::run) returned are those of
-    /// the instruction that caused the exception; else only its pc and the memory are.
+    /// the instruction that caused the exception; else only its pc and the memory are,
+    /// and the address unless no page can have it (`u64::MAX` then).
     fn is_exact(&self, _after: &State) -> bool {
         true
     }
