@@ -70,10 +70,15 @@ impl Compiler {
     /// # Errors
     /// When Cranelift refuses it, or the code would need to know where it is.
     pub fn compile(&mut self, job: &Job) -> Result<Code, Failure> {
+        self.compile_with(job, false)
+    }
+
+    fn compile_with(&mut self, job: &Job, disassemble: bool) -> Result<Code, Failure> {
         let target = self.isa.frontend_config();
         let Lowered { function, origins } =
             lower::lower(&job.region, &job.slots, job.mode, target, &mut self.builder);
         self.context.clear();
+        self.context.set_disasm(disassemble);
         self.context.func = function;
         let compiled = self
             .context
@@ -103,10 +108,7 @@ impl Compiler {
     /// # Errors
     /// As [`compile`](Self::compile).
     pub fn assembly(&mut self, job: &Job) -> Result<String, Failure> {
-        self.context.set_disasm(true);
-        let result = self.compile(job);
-        self.context.set_disasm(false);
-        result?;
+        self.compile_with(job, true)?;
         let compiled = self.context.compiled_code();
         Ok(compiled.and_then(|code| code.vcode.clone()).unwrap_or_default())
     }

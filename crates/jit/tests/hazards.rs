@@ -38,7 +38,9 @@ fn run(lines: &[&str], floats: &[u64], integers: &[u64], stepped: u64) -> End {
 
 #[test]
 fn a_loop_sees_what_another_thread_writes() {
-    let guest = Guest::new(&assembled(&["lw a1, 0(s0)", "beq a1, zero, .-4"]));
+    // The first load is what a compiler would take the second one for.
+    let lines = ["lw a1, 0(s0)", "bne a1, zero, .+12", "lw a1, 0(s0)", "beq a1, zero, .-4"];
+    let guest = Guest::new(&assembled(&lines));
     let attention = Arc::new(AtomicU32::new(0));
     let (flag, watchdog) = (guest.data, attention.clone());
     let writer = std::thread::spawn(move || {
@@ -134,7 +136,7 @@ fn constants_are_computed_with_when_the_program_runs() {
         &["fli.s fa0, 1.0", "fli.s fa1, 3.0", "fdiv.s fa2, fa0, fa1"],
         &["lui a0, 0x3ff00", "slli a0, a0, 32", "fmv.d.x fa0, a0", "addi a1, zero, 1", "fmv.d.x fa1, a1", "fadd.d fa2, fa0, fa1"],
         &["lui a0, 0x1000", "addi a0, a0, 1", "slli a0, a0, 1", "fcvt.s.w fa2, a0"],
-        &["andi a0, a0, 0", "addi a0, a0, 1", "fcvt.d.w fa0, a0", "fli.d fa1, 3.0", "fdiv.d fa2, fa0, fa1"],
+        &["ld a0, 0(s0)", "andi a0, a0, 0", "addi a0, a0, 1", "fcvt.d.w fa0, a0", "fli.d fa1, 3.0", "fdiv.d fa2, fa0, fa1"],
     ] {
         let mut results = Vec::new();
         for frm in 0..4 {
@@ -156,7 +158,7 @@ fn constants_are_computed_with_when_the_program_runs() {
 fn operations_stay_on_their_side_of_an_access_to_the_flags() {
     for operation in ["fdiv.d fa2, fa0, fa1", "fcvt.s.l fa2, a0", "fcvt.w.d a5, fa0, rtz", "fcvt.d.lu fa2, a0", "fcvt.s.w fa2, a4"] {
         let lines = [
-            "csrrs a1, fflags, zero", operation, "csrrs a2, fflags, zero", "csrrwi zero, fflags, 0", operation,
+            "sd a0, 0(s0)", "ld a0, 0(s0)", "csrrs a1, fflags, zero", operation, "csrrs a2, fflags, zero", "csrrwi zero, fflags, 0", operation,
             "csrrs a3, fflags, zero",
         ];
         let end = run(&lines, &[d(1.5), d(0.7)], &[i64::MAX as u64 - 5, 0, 0, 0, 0x7fff_fffe], 4);

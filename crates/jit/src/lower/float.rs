@@ -88,14 +88,14 @@ impl Lowering<'_> {
                 self.compare(i, a, b);
             }
             FminS | FmaxS => {
-                self.make_canonical(i.reads());
                 let (a, b) = (self.single(i.rs1), self.single(i.rs2));
+                self.used(i);
                 let value = self.extreme(i, a, b, F32);
                 self.set_single(i.rd, value);
             }
             FminD | FmaxD => {
-                self.make_canonical(i.reads());
                 let (a, b) = (self.double(i.rs1), self.double(i.rs2));
+                self.used(i);
                 let value = self.extreme(i, a, b, F64);
                 self.set_double(i.rd, value);
             }

@@ -669,7 +669,6 @@ impl Lowering<'_> {
 
     /// Has the interpreter execute `instruction`.
     fn step(&mut self, instruction: &Instruction, pc: u64) {
-        self.make_canonical(self.raw);
         self.flush_all();
         let forgotten = effects::forgotten(instruction);
         self.held.available &= !forgotten;
@@ -682,6 +681,9 @@ impl Lowering<'_> {
         let (exit, on) = (self.cold_block(), self.builder.create_block());
         self.builder.ins().brif(stop, exit, &[], on, &[]);
         self.builder.switch_to_block(exit);
+        if self.mode.counting {
+            self.count_back(pc.wrapping_add(instruction.len.into()));
+        }
         let odd = self.constant(3);
         self.builder.ins().return_(&[odd]);
         self.builder.switch_to_block(on);
@@ -709,6 +711,9 @@ impl Lowering<'_> {
 
     /// Takes back what was counted of the node behind the instruction at `pc`.
     fn count_back(&mut self, pc: u64) {
+        if self.entering_region() {
+            return;
+        }
         let node = &self.region.nodes[self.node as usize];
         let mut at = node.pc;
         let mut left = 0;

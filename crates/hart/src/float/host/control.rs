@@ -138,6 +138,15 @@ pub fn with_rounding<T>(mode: RoundingMode, operation: impl FnOnce() -> T) -> T 
     result
 }
 
+/// Runs something that computes as Rust does, between [`enter`] and [`leave`] or not.
+pub fn suspended<T>(operation: impl FnOnce() -> T) -> T {
+    let before = read();
+    load(DEFAULT);
+    let result = operation();
+    load(before);
+    result
+}
+
 /// Between [`enter`] and [`leave`]: runs an operation of `float::soft` with
 /// MXCSR's rounding mode, and raises its flags there.
 #[inline(always)]
