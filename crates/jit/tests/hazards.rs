@@ -195,6 +195,17 @@ fn nans_are_canonical_wherever_they_are_seen() {
 }
 
 #[test]
+fn a_double_nan_is_no_boxed_single() {
+    let end = run(&["fadd.d fa1, fa0, fa0", "fmv.x.w a0, fa1"], &[s(1.0)], &[], 0);
+    assert_eq!(end.hart.x[10], 0);
+    let guest = Guest::new(&assembled(&["fadd.d fa1, fa0, fa0", "fadd.s fa2, fa1, fa1"]));
+    let mut hart = guest.hart();
+    hart.f[10] = s(1.0);
+    let (end, ..) = guest.compare(&hart, Mode::default()).unwrap();
+    assert_eq!(end.hart.f[12], 0xffff_ffff_7fc0_0000);
+}
+
+#[test]
 fn a_single_that_is_not_boxed_is_a_nan() {
     let guest = Guest::new(&assembled(&["fadd.s fa2, fa0, fa0", "fsgnj.s fa3, fa1, fa0", "fcvt.d.s fa4, fa0"]));
     let mut hart = guest.hart();

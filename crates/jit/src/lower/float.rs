@@ -261,7 +261,7 @@ impl Lowering<'_> {
             let high = self.load_state(I32, offset::f(register) + 4);
             (self.load_state(F32, offset::f(register)), high)
         } else {
-            let value = self.builder.use_var(self.f[usize::from(register)]);
+            let value = self.stored_double(register);
             let bits = self.builder.ins().bitcast(I64, MemFlagsData::new(), value);
             let high = self.builder.ins().ushr_imm_u(bits, 32);
             let low = self.low(bits);
