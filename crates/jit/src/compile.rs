@@ -75,8 +75,12 @@ impl Compiler {
 
     fn compile_with(&mut self, job: &Job, disassemble: bool) -> Result<Code, Failure> {
         let target = self.isa.frontend_config();
-        let Lowered { function, origins } =
-            lower::lower(&job.region, &job.slots, job.mode, target, &mut self.builder);
+        let lowered = lower::lower(&job.region, &job.slots, job.mode, target, &mut self.builder);
+        self.generate(lowered, disassemble)
+    }
+
+    fn generate(&mut self, lowered: Lowered, disassemble: bool) -> Result<Code, Failure> {
+        let Lowered { function, origins } = lowered;
         self.context.clear();
         self.context.set_disasm(disassemble);
         self.context.func = function;
@@ -111,5 +115,40 @@ impl Compiler {
         self.compile_with(job, true)?;
         let compiled = self.context.compiled_code();
         Ok(compiled.and_then(|code| code.vcode.clone()).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cranelift_codegen::cursor::{Cursor, FuncCursor};
+    use cranelift_codegen::ir::{
+        AbiParam, ExtFuncData, ExternalName, Function, InstBuilder, Signature, UserExternalName,
+        types::I64,
+    };
+
+    /// A function that returns the address of another one.
+    fn address_of_a_function() -> Function {
+        let mut function = Function::new();
+        let convention = function.signature.call_conv;
+        let signature = function.import_signature(Signature::new(convention));
+        let name = function.declare_imported_user_function(UserExternalName::new(0, 0));
+        let name = ExternalName::user(name);
+        let callee =
+            function.import_function(ExtFuncData { name, signature, colocated: false, patchable: false });
+        function.signature.returns.push(AbiParam::new(I64));
+        let block = function.dfg.make_block();
+        let mut cursor = FuncCursor::new(&mut function);
+        cursor.insert_block(block);
+        let address = cursor.ins().func_addr(I64, callee);
+        cursor.ins().return_(&[address]);
+        function
+    }
+
+    #[test]
+    fn code_that_depends_on_where_it_is_is_refused() {
+        let lowered = Lowered { function: address_of_a_function(), origins: Vec::new() };
+        let result = Compiler::new().unwrap().generate(lowered, false);
+        assert_eq!(result.err(), Some(Failure("the code has relocations".into())));
     }
 }
