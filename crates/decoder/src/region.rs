@@ -173,6 +173,10 @@ pub trait Code {
     fn reached(&self, pc: u64) -> bool;
     /// Whether there is another region that is entered at `pc`: this one ends there.
     fn is_entry(&self, pc: u64) -> bool;
+    /// Whether `pc` is where a jump through a register goes from a region that had no
+    /// room for it. The region there is to be a *fragment*: short, with the code that
+    /// jumps on, and without what it may jump to.
+    fn is_fragment(&self, pc: u64) -> bool;
     /// Addresses in `range` where jumps through a register have gone to, in ascending order.
     fn jump_targets(&self, range: Range<u64>) -> Vec<u64>;
 }
@@ -208,29 +212,50 @@ struct Caller {
 struct Walk<'a, C> {
     code: &'a C,
     limits: Limits,
+    fragment: bool,
     instances: Vec<Instance>,
     nodes: Vec<Option<Node>>,
     /// Where node `i` belongs.
     places: Vec<(usize, u64)>,
-    queue: VecDeque<NodeId>,
+    /// Nodes to be filled, the next one last: what a node leads to comes before
+    /// what is beside it, so that limits cut off whole ways.
+    work: Vec<NodeId>,
+    /// Targets of jumps through registers, in the order in which they are looked at
+    /// once there is no other work: the node that jumps, its instance, where to.
+    targets: VecDeque<(NodeId, usize, u64)>,
     instructions: usize,
 }
 
+/// Instructions of a fragment.
+const FRAGMENT: usize = 120;
+
 /// Finds the region at `entry`.
-pub fn region(entry: u64, limits: Limits, code: &impl Code) -> Region {
+pub fn region(entry: u64, mut limits: Limits, code: &impl Code) -> Region {
+    let fragment = code.is_fragment(entry);
+    if fragment {
+        limits.instructions = limits.instructions.min(FRAGMENT);
+    }
     let root = Instance { caller: None, depth: 0, budget: 0, nodes: BTreeMap::new() };
     let mut walk = Walk {
         code,
         limits,
+        fragment,
         instances: vec![root],
         nodes: Vec::new(),
         places: Vec::new(),
-        queue: VecDeque::new(),
+        work: Vec::new(),
+        targets: VecDeque::new(),
         instructions: 0,
     };
     walk.add(0, entry);
-    while let Some(id) = walk.queue.pop_front() {
-        walk.fill(id);
+    loop {
+        if let Some(id) = walk.work.pop() {
+            walk.fill(id);
+        } else if let Some((jump, instance, target)) = walk.targets.pop_front() {
+            walk.add_target(jump, instance, target);
+        } else {
+            break;
+        }
     }
     walk.finish(entry)
 }
@@ -242,7 +267,7 @@ impl<C: Code> Walk<'_, C> {
         self.nodes.push(None);
         self.places.push((instance, pc));
         self.instances[instance].nodes.insert(pc, id);
-        self.queue.push_back(id);
+        self.work.push(id);
         id
     }
 
@@ -255,11 +280,11 @@ impl<C: Code> Walk<'_, C> {
             return Edge::Node(id);
         }
         // A node that waits has a few instructions.
-        let taken = self.instructions + self.queue.len() * TYPICAL_NODE;
+        let taken = self.instructions + self.work.len() * TYPICAL_NODE;
         let own = self.instances[instance].caller.is_some();
         if taken >= self.limits.instructions
             || !self.code.reached(pc)
-            || !own && self.code.is_entry(pc)
+            || !own && !self.fragment && self.code.is_entry(pc)
         {
             return Edge::Leave(pc);
         }
@@ -318,12 +343,33 @@ impl<C: Code> Walk<'_, C> {
         self.nodes[id as usize] =
             Some(Node { pc, body: block.body, end_pc, end: End::Interpret, count });
         let end = self.end(instance, terminator, block_end, known);
-        // If it was split meanwhile, the end belongs to its last part.
+        if let End::Jump { link: None, .. } = end
+            && !self.fragment
+        {
+            let found = self.code.jump_targets(near(block_end));
+            self.targets.extend(found.into_iter().map(|target| (id, instance, target)));
+        }
+        self.last_part(id).end = end;
+    }
+
+    /// Where a node that was filled ends: if it was split meanwhile, its last part.
+    fn last_part(&mut self, id: NodeId) -> &mut Node {
         let mut last = id;
         while let Some(Node { end: End::Goto(Edge::Node(next)), .. }) = self.nodes[last as usize] {
             last = next;
         }
-        self.nodes[last as usize].as_mut().expect("it was just filled").end = end;
+        self.nodes[last as usize].as_mut().expect("it was filled")
+    }
+
+    /// Makes `target` one of those of the jump that `jump` ends with, if there is room.
+    fn add_target(&mut self, jump: NodeId, instance: usize, target: u64) {
+        let edge = self.edge(instance, target);
+        if let End::Jump { targets, others, .. } = &mut self.last_part(jump).end {
+            match edge {
+                Edge::Node(node) => targets.push((target, node)),
+                Edge::Leave(_) => *others += 1,
+            }
+        }
     }
 
     fn end(
@@ -355,16 +401,7 @@ impl<C: Code> Walk<'_, C> {
             }
             Terminator::IndirectJump { base, offset } => match known {
                 Some(target) => End::Goto(self.edge(instance, target)),
-                None => {
-                    let (mut targets, mut others) = (Vec::new(), 0);
-                    for target in self.code.jump_targets(near(end)) {
-                        match self.edge(instance, target) {
-                            Edge::Node(node) => targets.push((target, node)),
-                            Edge::Leave(_) => others += 1,
-                        }
-                    }
-                    End::Jump { link: None, base, offset, targets, others }
-                }
+                None => End::Jump { link: None, base, offset, targets: Vec::new(), others: 0 },
             },
             Terminator::Return { base, offset } => match self.instances[instance].caller {
                 None => End::Return { base, offset },

@@ -34,13 +34,20 @@ pub struct Translation {
     /// Where the code is in the arena.
     place: Range<usize>,
     segment: usize,
-    /// The guest code that it was made from.
-    pub code: Vec<Range<u64>>,
+    origins: Vec<(u32, Origin)>,
+    made: Made,
+}
+
+/// What a translation was made from.
+pub struct Made {
+    /// The guest code.
+    pub guest: Vec<Range<u64>>,
     /// A hash of that code.
     pub hash: u64,
-    origins: Vec<(u32, Origin)>,
-    /// Jumps through registers that it makes, and how many targets each knows.
-    jumps: Vec<(u64, usize)>,
+    /// Jumps through registers that it makes, and how many targets of each are known.
+    pub jumps: Vec<(u64, usize)>,
+    /// Instructions.
+    pub instructions: usize,
 }
 
 /// See the module's documentation.
@@ -145,9 +152,7 @@ impl Store {
         &mut self,
         entry: u64,
         code: &Code,
-        guest: Vec<Range<u64>>,
-        hash: u64,
-        jumps: Vec<(u64, usize)>,
+        made: Made,
     ) -> Option<Vec<u64>> {
         let segment_bytes = self.arena.len() / SEGMENTS;
         let len = code.bytes.len();
@@ -168,16 +173,14 @@ impl Store {
         self.arena.write(start, &code.bytes);
         self.used = start + len;
         self.by_place.insert(start, entry);
-        for page in pages(&guest) {
+        for page in pages(&made.guest) {
             self.by_page.entry(page).or_default().insert(entry);
         }
         let translation = Translation {
             place: start..start + len,
             segment: self.segment,
-            code: guest,
-            hash,
             origins: code.origins.clone(),
-            jumps,
+            made,
         };
         self.by_entry.insert(entry, translation);
         if let Some(slot) = self.slot_of.get(&entry) {
@@ -195,7 +198,7 @@ impl Store {
     pub fn remove(&mut self, entry: u64) -> bool {
         let Some(translation) = self.by_entry.remove(&entry) else { return false };
         self.by_place.remove(&translation.place.start);
-        for page in pages(&translation.code) {
+        for page in pages(&translation.made.guest) {
             if let Some(entries) = self.by_page.get_mut(&page) {
                 entries.remove(&entry);
                 if entries.is_empty() {
@@ -226,7 +229,7 @@ impl Store {
     /// The entries of the translations that were made from code within `range`.
     pub fn made_from(&self, range: &Range<u64>) -> Vec<u64> {
         let touches = |entry: &u64| {
-            let code = &self.by_entry[entry].code;
+            let code = &self.by_entry[entry].made.guest;
             code.iter().any(|part| part.start < range.end && range.start < part.end)
         };
         let wanted = range.start / PAGE..range.end.div_ceil(PAGE);
@@ -246,15 +249,15 @@ impl Store {
     pub fn jumper(&self, pc: u64) -> Option<(u64, usize)> {
         let near = near(pc);
         let sites = self.by_entry.iter().flat_map(|(entry, translation)| {
-            let sites = translation.jumps.iter().filter(|(site, _)| near.contains(site));
+            let sites = translation.made.jumps.iter().filter(|(site, _)| near.contains(site));
             sites.map(|(_, known)| (*entry, *known))
         });
         sites.max_by_key(|(_, known)| *known)
     }
 
-    /// The translation entered at `entry`.
-    pub fn translation(&self, entry: u64) -> Option<&Translation> {
-        self.by_entry.get(&entry)
+    /// What the translation entered at `entry` was made from.
+    pub fn translation(&self, entry: u64) -> Option<&Made> {
+        self.by_entry.get(&entry).map(|translation| &translation.made)
     }
 
     /// Where the host instruction at `ip` came from.

@@ -5,7 +5,7 @@ use crate::helper;
 use crate::lower::{Mode, Origin};
 use crate::state::{Leave, State};
 use crate::stats::Stats;
-use crate::store::Store;
+use crate::store::{Made, Store};
 use crate::worker::{Done, Worker};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use rvrun_decoder::region::{Code, Edge, End, Limits, Node, Region, near, region};
@@ -211,7 +211,9 @@ impl Translator {
         now.extend(self.jumps.range(near(pc)));
         now.sort_unstable();
         now.dedup();
-        (now.len() > known + known / 2).then_some(entry)
+        let region = self.store.translation(entry)?;
+        let room = region.instructions < self.options.limits.instructions / 2;
+        (room && now.len() > known + known / 2).then_some(entry)
     }
 
     fn translate(&mut self, pc: u64, profile: &dyn Profile) {
@@ -303,7 +305,8 @@ impl Translator {
             return false;
         }
         let jumps = jump_sites(region);
-        match self.store.insert(region.entry, code, region.code.clone(), hash, jumps) {
+        let translation = Made { guest: region.code.clone(), hash, jumps, instructions: region.instructions };
+        match self.store.insert(region.entry, code, translation) {
             Some(gone) => {
                 self.stats.evicted += gone.len() as u64;
                 self.gone.extend(gone);
@@ -353,7 +356,7 @@ impl Translator {
         let mut dropped = Vec::new();
         for entry in candidates {
             let Some(translation) = self.store.translation(entry) else { continue };
-            if content_hash(&self.space, &translation.code) != translation.hash {
+            if content_hash(&self.space, &translation.guest) != translation.hash {
                 self.store.remove(entry);
                 dropped.push(entry);
             }
@@ -588,6 +591,10 @@ impl Code for Known<'_> {
     fn is_entry(&self, pc: u64) -> bool {
         // What a jump through a register goes to belongs to whoever jumps.
         pc != self.entry && self.store.contains(pc) && !self.jumps.contains(&pc)
+    }
+
+    fn is_fragment(&self, pc: u64) -> bool {
+        self.jumps.contains(&pc) && self.store.jumper(pc).is_some_and(|(entry, _)| entry != pc)
     }
 
     fn jump_targets(&self, range: Range<u64>) -> Vec<u64> {
