@@ -161,7 +161,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { instructions: 4000, inlined: 100, depth: 4 }
+        Self { instructions: 2000, inlined: 100, depth: 4 }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::program::{Engine, Translation};
 use rvrun_hart::{Hart, Trap, float};
 use rvrun_interp::{Interpreter, Stop};
 use rvrun_isa::Extensions;
-use rvrun_jit::{Mode, Outcome, Profile, State, Stats, Translator};
+use rvrun_jit::{Options, Outcome, Profile, State, Stats, Translator};
 use rvrun_memory::AddressSpace;
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
@@ -115,7 +115,12 @@ pub struct Report {
 
 /// See the module's documentation.
 pub struct Tiers {
+    space: Arc<AddressSpace>,
+    extensions: Extensions,
+    options: Options,
     interpreter: Rc<RefCell<Interpreter>>,
+    /// Made when something is to be translated for the first time, which most short
+    /// programs do not live to see.
     translator: Option<Translator>,
     state: Box<State>,
     stepped: Rc<RefCell<Stepped>>,
@@ -168,16 +173,8 @@ impl Tiers {
         let mut interpreter = Interpreter::new(space.clone(), extensions);
         let attention = interpreter.attention();
         let chaos = translation.chaos.map(Chaos::new);
-        let translator = match engine {
-            Engine::Interpreter => None,
-            Engine::Auto | Engine::Translator => {
-                let mut options = translation.options(engine);
-                options.mode.counting = stats;
-                // Without memory for code, all of the program is interpreted.
-                Translator::new(space.clone(), extensions, options).ok()
-            }
-        };
-        let engine = if translator.is_some() { engine } else { Engine::Interpreter };
+        let mut options = translation.options(engine);
+        options.mode.counting = stats;
         let mut sampler = Sampler::new(translation.threshold);
         if engine == Engine::Auto {
             interpreter.set_fuel(sampler.next_period());
@@ -197,8 +194,11 @@ impl Tiers {
         let cold_fuel = sampler.next_cold_period();
         let report = stats.then(Report::default);
         Self {
+            space,
+            extensions,
+            options,
             interpreter,
-            translator,
+            translator: None,
             state,
             stepped,
             engine,
@@ -225,10 +225,21 @@ impl Tiers {
 
     /// Translates such that the guest's registers are exact where a memory access faults.
     pub fn make_precise(&mut self) {
+        self.options.mode.precise = true;
         let Some(translator) = &mut self.translator else { return };
-        let counting = self.report.is_some();
-        let gone = translator.set_mode(Mode { precise: true, counting });
+        let gone = translator.set_mode(self.options.mode);
         self.drop_gates(&gone);
+    }
+
+    /// The translator, if the program is to be translated and the host has memory for code.
+    fn translator(&mut self) -> Option<&mut Translator> {
+        if self.translator.is_none() && self.engine != Engine::Interpreter {
+            match Translator::new(self.space.clone(), self.extensions, self.options) {
+                Ok(translator) => self.translator = Some(translator),
+                Err(_) => self.engine = Engine::Interpreter,
+            }
+        }
+        self.translator.as_mut()
     }
 
     /// In the child of a fork.
@@ -255,8 +266,11 @@ impl Tiers {
     fn turn(&mut self) -> Option<Event> {
         // Translations round as the host does.
         let soft_float = float::needs_soft_float(self.state.hart.frm);
-        if self.translator.is_none() || soft_float {
-            return self.interpret(soft_float);
+        if soft_float {
+            return self.interpret(true);
+        }
+        if self.engine == Engine::Translator {
+            self.translator();
         }
         if self.chaos.is_some() {
             self.stir();
@@ -373,9 +387,10 @@ impl Tiers {
 
     /// The program was seen at `pc`.
     fn sample(&mut self, pc: u64) {
-        let Some(translator) = &mut self.translator else { return };
-        let mut new = translator.collect();
-        if self.sampler.count(pc) {
+        let mut new = self.translator.as_mut().map(Translator::collect).unwrap_or_default();
+        if self.sampler.count(pc) && self.translator().is_some()
+            && let Some(translator) = &mut self.translator
+        {
             let interpreter = self.interpreter.borrow();
             translator.request(pc, &Interpreted(&interpreter));
             if translator.is_translated(pc) {
@@ -387,7 +402,8 @@ impl Tiers {
             interpreter.add_gate(entry);
         }
         // Code that had to make room leaves gates behind.
-        for entry in translator.take_gone() {
+        let gone = self.translator.as_mut().map(Translator::take_gone).unwrap_or_default();
+        for entry in gone {
             interpreter.remove_gate(entry);
         }
     }
