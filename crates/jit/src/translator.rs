@@ -10,6 +10,7 @@ use crate::worker::{Done, Worker};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use rvrun_decoder::region::{Code, Edge, End, Limits, Region, region};
 use rvrun_decoder::{Block, lift};
+use rvrun_hart::float;
 use rvrun_host::code::{Return, enter};
 use rvrun_host::process;
 use rvrun_isa::{Extensions, length};
@@ -210,7 +211,8 @@ impl Translator {
             None => Compiler::new(),
         };
         let result = compiler.and_then(|mut compiler| {
-            let result = compiler.compile(&job);
+            // The compiler computes with floating-point numbers, too.
+            let result = float::host::aside(|| compiler.compile(&job));
             self.compiler = Some(compiler);
             result
         });

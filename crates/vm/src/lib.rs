@@ -29,6 +29,7 @@ mod error;
 mod file;
 mod loader;
 mod machine;
+mod places;
 mod program;
 mod report;
 mod stack;
