@@ -1,6 +1,6 @@
 //! Translations of a program: found, compiled, kept up to date, and run.
 
-use crate::compile::{Compiler, Failure, Job};
+use crate::compile::{self, Compiler, Failure, Job};
 use crate::helper;
 use crate::lower::{Mode, Origin};
 use crate::state::{Leave, State};
@@ -58,6 +58,9 @@ pub trait Profile {
     fn jump_targets(&self, range: Range<u64>) -> Vec<u64>;
 }
 
+/// Is told of each translation that is ready to run, and where its code is.
+pub type Watch = Box<dyn FnMut(&Job, &compile::Code, usize)>;
+
 /// Why [`Translator::run`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -105,6 +108,7 @@ pub struct Translator {
     /// Entries of translations that had to make room.
     gone: Vec<u64>,
     stats: Stats,
+    watch: Option<Watch>,
 }
 
 impl Translator {
@@ -132,7 +136,13 @@ impl Translator {
             epoch,
             gone: Vec::new(),
             stats: Stats::default(),
+            watch: None,
         })
+    }
+
+    /// Tells `watch` of each translation from now on.
+    pub fn watch(&mut self, watch: Watch) {
+        self.watch = Some(watch);
     }
 
     /// What was done so far.
@@ -280,6 +290,11 @@ impl Translator {
         let time = start.elapsed();
         self.stats.install_time += time;
         self.stats.longest_install = self.stats.longest_install.max(time);
+        if let Some(watch) = &mut self.watch
+            && let Some(address) = self.store.address(region.entry)
+        {
+            float::host::aside(|| watch(&done.job, code, address));
+        }
         true
     }
 
@@ -436,7 +451,7 @@ unsafe extern "C" fn find(state: *mut State, pc: u64) -> usize {
 }
 
 /// The addresses to which a region is left, as far as they are known.
-fn leaves(region: &Region) -> Vec<u64> {
+pub fn leaves(region: &Region) -> Vec<u64> {
     let mut leaves = Vec::new();
     let mut add = |edge: &Edge| {
         if let Edge::Leave(pc) = *edge {

@@ -6,6 +6,7 @@
 //! code goes on until it gets to code that is not translated.
 
 use crate::chaos::Chaos;
+use crate::dump::Dump;
 use crate::program::{Engine, Translation};
 use rvrun_hart::{Hart, Trap, float};
 use rvrun_interp::{Interpreter, Stop};
@@ -205,6 +206,13 @@ impl Tiers {
     /// The hart.
     pub fn hart(&mut self) -> &mut Hart {
         &mut self.state.hart
+    }
+
+    /// Describes translations from now on.
+    pub fn dump(&mut self, mut dump: Dump) {
+        if let Some(translator) = &mut self.translator {
+            translator.watch(Box::new(move |job, code, at| dump.translated(job, code, at)));
+        }
     }
 
     /// What the engines have done, if that is counted.
