@@ -96,7 +96,7 @@ impl Dump {
     fn describe(&mut self, job: &Job, code: &Code, address: usize) -> String {
         let region = &job.region;
         let mut text = format!(
-            "==== {}: {} instructions of the guest, {} bytes of host code\n\n",
+            "==== {}: {} instructions of the guest, {} bytes of host code at {address:#x}\n\n",
             self.guest.name(region.entry),
             region.instructions,
             code.bytes.len()
@@ -112,7 +112,7 @@ impl Dump {
             }
         }
         text += "host code\n\n";
-        self.write_host_code(&mut text, code, address);
+        self.write_host_code(&mut text, code);
         text.push('\n');
         text
     }
@@ -126,7 +126,7 @@ impl Dump {
     }
 
     /// Host instructions, below the guest instruction that they are there for.
-    fn write_host_code(&self, text: &mut String, code: &Code, address: usize) {
+    fn write_host_code(&self, text: &mut String, code: &Code) {
         let mut formatter = IntelFormatter::new();
         let options = formatter.options_mut();
         options.set_space_after_operand_separator(true);
@@ -136,12 +136,11 @@ impl Dump {
         options.set_small_hex_numbers_in_decimal(true);
         options.set_branch_leading_zeros(false);
         options.set_rip_relative_addresses(true);
-        let mut decoder =
-            Decoder::with_ip(64, &code.bytes, address as u64, DecoderOptions::NONE);
         let mut above = None;
-        for instruction in &mut decoder {
-            let at = instruction.ip() as usize - address;
-            let next = code.origins.partition_point(|(end, _)| *end as usize <= at);
+        // Addresses, those of jumps included, count from the beginning of the code.
+        for instruction in &mut Decoder::new(64, &code.bytes, DecoderOptions::NONE) {
+            let at = instruction.ip();
+            let next = code.origins.partition_point(|(end, _)| u64::from(*end) <= at);
             let pc = code.origins.get(next).map(|(_, origin)| origin.pc);
             if pc != above {
                 above = pc;
