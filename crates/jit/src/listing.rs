@@ -107,10 +107,11 @@ fn end(end: &End, guest: &dyn Guest) -> String {
             register(base, offset)
         ),
         End::Return { .. } => "returns".into(),
-        End::Jump { base, offset, targets, .. } => {
+        End::Jump { base, offset, targets, others, .. } => {
             let known = targets.iter().map(|(pc, node)| format!("{pc:#x} (node {node}), "));
             let known: String = known.collect();
-            format!("jumps to {known}or where {} points", register(base, offset))
+            let more = if *others > 0 { format!(" ({others} more seen)") } else { String::new() };
+            format!("jumps to {known}or where {} points{more}", register(base, offset))
         }
         End::Syscall(next) => format!("leaves for a system call, then {}", guest.name(*next)),
         End::Interpret => "leaves to have this interpreted".into(),

@@ -142,6 +142,7 @@ pub(crate) mod offset {
             (SLOTS, "slots"),
             (JUMP_CACHE, "jump cache"),
             (FIND, "find"),
+            (FIND_JUMP, "find jump"),
             (HELPERS, "helpers"),
             (PC, "pc"),
             (INSTRET, "instret"),

@@ -3,6 +3,7 @@
 //!
 //! - `#! cold LABEL`: the code there has never run.
 //! - `#! jumps LABEL…`: where jumps through registers have gone.
+//! - `#! entry LABEL`: another region is entered there.
 //! - `#! inline N`, `#! counting`, `#! precise`: how to translate.
 
 use rustc_hash::FxHashMap;
@@ -21,6 +22,7 @@ pub struct Program {
     bytes: Vec<u8>,
     labels: FxHashMap<String, u64>,
     cold: Vec<u64>,
+    entries: Vec<u64>,
     targets: Vec<u64>,
     limits: Limits,
     mode: Mode,
@@ -85,6 +87,7 @@ impl Program {
         match words {
             ["cold", words @ ..] => self.cold = labels(words),
             ["jumps", words @ ..] => self.targets = labels(words),
+            ["entry", words @ ..] => self.entries = labels(words),
             ["inline", number] => self.limits.inlined = number.parse().unwrap(),
             ["counting"] => self.mode.counting = true,
             ["precise"] => self.mode.precise = true,
@@ -119,6 +122,10 @@ impl region::Code for Program {
 
     fn reached(&self, pc: u64) -> bool {
         !self.cold.contains(&pc) && self.fetch(pc).is_some()
+    }
+
+    fn is_entry(&self, pc: u64) -> bool {
+        self.entries.contains(&pc)
     }
 
     fn jump_targets(&self, range: Range<u64>) -> Vec<u64> {
