@@ -13,6 +13,10 @@
 //!
 //! `unsafe` is in [`helper`] and [`translator`], which meet translated code.
 
+// The programs of tests are written for users of the crate.
+#[cfg(test)]
+extern crate self as rvrun_jit;
+
 mod analysis;
 mod compile;
 mod effects;
@@ -22,6 +26,8 @@ mod lower;
 mod state;
 mod stats;
 mod store;
+#[cfg(test)]
+mod tests;
 mod translator;
 mod worker;
 

@@ -69,7 +69,7 @@ fn write_node(
 }
 
 /// Registers, with a `*` those that memory has not got, with `.s` those in single precision.
-fn held(held: &Held) -> String {
+pub(crate) fn held(held: &Held) -> String {
     let star = |dirty: bool| if dirty { "*" } else { "" };
     let integers = integers_in(held.available).map(|register| {
         format!("{}{}", X_NAMES[usize::from(register)], star(held.dirty >> register & 1 != 0))

@@ -29,15 +29,6 @@ pub struct Program {
 }
 
 impl Program {
-    /// A program of these instructions.
-    pub fn new(instructions: &[Instruction]) -> Self {
-        let mut program = Self::default();
-        for instruction in instructions {
-            program.add(instruction);
-        }
-        program
-    }
-
     /// Reads a program.
     pub fn parse(text: &str) -> Self {
         let mut program = Self::default();
