@@ -10,14 +10,14 @@ pub struct Output {
 }
 
 impl Output {
-    /// Appends to `file`, or writes to standard error.
+    /// Appends to `file`, or writes to standard error, what is called `what`.
     ///
     /// # Errors
     /// In words, when the file cannot be written.
-    pub fn new(file: Option<&Path>) -> Result<Self, String> {
+    pub fn new(file: Option<&Path>, what: &str) -> Result<Self, String> {
         let output = Self { file: file.map(full_path) };
         match output.open() {
-            Some(Err(error)) => Err(format!("cannot write the output: {error}")),
+            Some(Err(error)) => Err(format!("cannot write the {what}: {error}")),
             _ => Ok(output),
         }
     }

@@ -96,12 +96,12 @@ impl Settings {
             program = program.stats(Box::new(print_stats));
         }
         if self.strace {
-            let output = output(self.strace_output.as_deref())?;
+            let output = output(self.strace_output.as_deref(), "trace")?;
             let sink = Box::new(move |line: &str| output.write(&format!("{line}\n")));
             program = program.strace(sink).strace_pid(self.strace_pid);
         }
         if !self.dump.is_empty() {
-            let output = output(self.dump_output.as_deref())?;
+            let output = output(self.dump_output.as_deref(), "translations")?;
             program = program.dump(self.dump, Box::new(move |text| output.write(text)));
         }
         Ok(program)
@@ -167,8 +167,8 @@ impl Settings {
     }
 }
 
-fn output(file: Option<&Path>) -> Result<Output, EarlyStop> {
-    Output::new(file).map_err(EarlyStop::Usage)
+fn output(file: Option<&Path>, what: &str) -> Result<Output, EarlyStop> {
+    Output::new(file, what).map_err(EarlyStop::Usage)
 }
 
 /// Parses `all`, an address in hexadecimal with `0x` before it, or a function's name.
