@@ -136,14 +136,44 @@ fn a_jump_to_the_instruction_that_ends_a_node_splits_it() {
 
 #[test]
 fn a_node_ends_where_another_one_begins() {
-    let lines = ["beq a0, a1, .+12", "addi a0, a0, 1", "addi a0, a0, 2", "addi a0, a0, 3", "ecall"];
-    let region = Program::new(&lines).region();
+    let one = "addi a0, a0, 1";
+    let region = Program::new(&["beq a0, a1, .+16", one, one, one, one, "ecall"]).region();
     let (taken, fall) = branch(&region.nodes[0]);
     let (taken, fall) = (node(&region, taken), node(&region, fall));
-    assert_eq!((fall.pc, fall.body.len()), (at(1), 2));
+    assert_eq!((fall.pc, fall.body.len()), (at(1), 3));
     assert_eq!(node(&region, goto(fall)), taken);
-    assert_eq!((taken.pc, taken.count), (at(3), 2));
-    assert_eq!(region.instructions, 5);
+    assert_eq!((taken.pc, taken.count), (at(4), 2));
+    assert_eq!(region.instructions, 6);
+}
+
+/// What the first node skips, as text.
+fn skipped(lines: &[&str]) -> Option<Vec<String>> {
+    let region = Program::new(lines).region();
+    match &region.nodes[0].end {
+        End::Skip { skipped, to, .. } => {
+            assert!(matches!(to, Edge::Node(_)));
+            Some(skipped.iter().map(ToString::to_string).collect())
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn a_branch_around_a_few_cheap_instructions_is_a_skip() {
+    let branch = "beq a0, a1, .+8";
+    assert_eq!(skipped(&[branch, "addi a2, a2, 1", "ecall"]), Some(vec!["addi a2, a2, 1".into()]));
+    for costly in ["lw a2, 0(a3)", "div a2, a2, a3", "auipc a2, 0x0"] {
+        assert_eq!(skipped(&[branch, costly, "ecall"]), None, "{costly}");
+    }
+    let one = "addi a2, a2, 1";
+    assert!(skipped(&["beq a0, a1, .+12", one, one, "ecall"]).is_some());
+    assert_eq!(skipped(&["beq a0, a1, .+16", one, one, one, "ecall"]), None);
+}
+
+#[test]
+fn code_that_is_also_jumped_to_is_not_skipped() {
+    let lines = ["beq a0, a1, .+8", "addi a2, a2, 1", "bne a2, a3, .-4", "ecall"];
+    assert_eq!(skipped(&lines), None);
 }
 
 #[test]

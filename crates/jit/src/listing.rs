@@ -46,7 +46,7 @@ fn write_node(
 ) -> std::fmt::Result {
     write!(text, "node {id} at {}", guest.name(node.pc))?;
     match plan {
-        None => text.push_str(", never reached"),
+        None => text.push_str(", not entered"),
         Some(plan) if plan.loop_head => text.push_str(", head of a loop"),
         Some(_) => {}
     }
@@ -94,6 +94,10 @@ fn end(end: &End, guest: &dyn Guest) -> String {
     match end {
         End::Goto(to) => format!("then {}", edge(to)),
         End::Branch { taken, fall, .. } => format!("if so {}, else {}", edge(taken), edge(fall)),
+        End::Skip { skipped, to, .. } => {
+            let skipped: Vec<String> = skipped.iter().map(|i| format!("{i}; ")).collect();
+            format!("unless so: {}then {}", skipped.concat(), edge(to))
+        }
         End::Call { target, back, .. } => {
             format!("calls {}, then {}", guest.name(*target), edge(back))
         }
