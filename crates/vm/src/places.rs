@@ -19,7 +19,7 @@ impl File {
     fn read(path: &Path) -> Self {
         let bytes = std::fs::read(path).unwrap_or_default();
         let segments = Image::parse(&bytes.as_slice()).map(|image| image.segments);
-        Self { segments: segments.unwrap_or_default(), symbols: Symbols::read(&bytes) }
+        Self { segments: segments.unwrap_or_default(), symbols: Symbols::read(bytes) }
     }
 
     /// The symbol of the byte at `offset`.
