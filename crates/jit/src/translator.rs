@@ -352,9 +352,7 @@ impl Translator {
         self.refused.clear();
         let candidates = match changes {
             None => self.store.entries(),
-            Some(ranges) => {
-                ranges.iter().flat_map(|range| self.store.made_from(range)).collect()
-            }
+            Some(ranges) => ranges.iter().flat_map(|range| self.store.made_from(range)).collect(),
         };
         self.drop_changed(candidates)
     }

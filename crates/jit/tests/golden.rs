@@ -79,7 +79,8 @@ fn host_code_is_as_long_as_it_was() {
         let _ = writeln!(text, "{name:<32} {}", Size::of(&code));
     }
     text.push('\n');
-    let mut size_of = |text: &str| Size::of(&compiler.compile(&Program::parse(text).job()).unwrap());
+    let mut size_of =
+        |text: &str| Size::of(&compiler.compile(&Program::parse(text).job()).unwrap());
     let empty = size_of("ecall");
     for instruction in ROWS.iter().filter_map(example) {
         let size = size_of(&format!("{instruction}\necall\necall")).without(&empty);

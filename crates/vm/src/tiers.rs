@@ -8,12 +8,12 @@
 use crate::chaos::Chaos;
 use crate::dump::Dump;
 use crate::program::{Engine, Translation};
+use rustc_hash::FxHashMap;
 use rvrun_hart::{Hart, Trap, float};
 use rvrun_interp::{Interpreter, Stop};
 use rvrun_isa::Extensions;
 use rvrun_jit::{Mode, Outcome, Profile, State, Stats, Translator};
 use rvrun_memory::AddressSpace;
-use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
@@ -432,5 +432,4 @@ impl Tiers {
         let gone = chaos.choose(translator);
         self.drop_gates(&gone);
     }
-
 }
