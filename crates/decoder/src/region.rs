@@ -545,8 +545,23 @@ fn is_cheap(instruction: &Instruction) -> bool {
     use Opcode::*;
     let costly = matches!(
         instruction.opcode,
-        Auipc | Mul | Mulh | Mulhu | Mulhsu | Mulw | Div | Divu | Divw | Divuw | Rem | Remu
-            | Remw | Remuw | Clmul | Clmulh | Clmulr
+        Auipc
+            | Mul
+            | Mulh
+            | Mulhu
+            | Mulhsu
+            | Mulw
+            | Div
+            | Divu
+            | Divw
+            | Divuw
+            | Rem
+            | Remu
+            | Remw
+            | Remuw
+            | Clmul
+            | Clmulh
+            | Clmulr
     );
     instruction.row().kind == Kind::Alu && !costly
 }
@@ -599,9 +614,8 @@ fn constant_target(block: &Block) -> Option<u64> {
     };
     let last = block.body.last()?;
     let pc = block.terminator_pc.wrapping_sub(last.len.into());
-    (last.opcode == Opcode::Auipc && last.rd == base).then(|| {
-        pc.wrapping_add_signed(last.imm.into()).wrapping_add_signed(offset.into()) & !1
-    })
+    (last.opcode == Opcode::Auipc && last.rd == base)
+        .then(|| pc.wrapping_add_signed(last.imm.into()).wrapping_add_signed(offset.into()) & !1)
 }
 
 /// Whether what ends the node may have been decided by the `auipc` before it.

@@ -11,10 +11,10 @@
 //! does; so both agree on what is held where.
 
 use crate::effects::{self, FLOATS, Way};
+use rustc_hash::FxHashSet;
 use rvrun_decoder::region::{End, Node, NodeId, Region};
 use rvrun_isa::effect::{Registers, float, integer};
 use rvrun_isa::{Instruction, Kind};
-use rustc_hash::FxHashSet;
 
 /// What is held in values at one point.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -123,7 +123,9 @@ pub fn end_reads(end: &End) -> Registers {
         | End::InlineReturn { base, .. }
         | End::Return { base, .. }
         | End::Jump { base, .. } => integer(*base),
-        End::Goto(_) | End::Call { .. } | End::Inline { .. } | End::Syscall(_) | End::Interpret => 0,
+        End::Goto(_) | End::Call { .. } | End::Inline { .. } | End::Syscall(_) | End::Interpret => {
+            0
+        }
     }
 }
 
@@ -148,8 +150,7 @@ pub fn successors(end: &End) -> Vec<Successor> {
 pub fn analyse(region: &Region, precise: bool) -> Plan {
     let ways: Vec<Vec<Successor>> = region.nodes.iter().map(|node| successors(&node.end)).collect();
     let (order, back_edges) = depth_first(&ways);
-    let mut plan =
-        Plan { nodes: vec![NodePlan::default(); region.nodes.len()], order, back_edges };
+    let mut plan = Plan { nodes: vec![NodePlan::default(); region.nodes.len()], order, back_edges };
     let facts: Vec<Facts> = region.nodes.iter().map(|node| Facts::new(node, precise)).collect();
     let predecessors = predecessors(&ways, &plan.order);
     find_loops(&mut plan, &facts, &predecessors);
@@ -276,12 +277,8 @@ fn find_loops(plan: &mut Plan, facts: &[Facts], predecessors: &[Vec<NodeId>]) {
     for head in heads {
         let mut inside = vec![false; facts.len()];
         inside[head as usize] = true;
-        let mut work: Vec<NodeId> = plan
-            .back_edges
-            .iter()
-            .filter(|(_, to)| *to == head)
-            .map(|(latch, _)| *latch)
-            .collect();
+        let mut work: Vec<NodeId> =
+            plan.back_edges.iter().filter(|(_, to)| *to == head).map(|(latch, _)| *latch).collect();
         while let Some(node) = work.pop() {
             if !std::mem::replace(&mut inside[node as usize], true) {
                 work.extend(&predecessors[node as usize]);

@@ -21,15 +21,29 @@ pub fn way(instruction: &Instruction) -> Way {
     let lowered = match instruction.row().kind {
         Kind::Alu => !matches!(instruction.opcode, Clmul | Clmulr | Clmulh),
         Kind::Branch | Kind::Jump => true,
-        Kind::Load | Kind::Store => !matches!(
-            instruction.opcode,
-            Flh | Fsh | CboInval | CboClean | CboFlush | CboZero
-        ),
+        Kind::Load | Kind::Store => {
+            !matches!(instruction.opcode, Flh | Fsh | CboInval | CboClean | CboFlush | CboZero)
+        }
         Kind::Atomic => matches!(
             instruction.opcode,
-            AmoswapW | AmoswapD | AmoaddW | AmoaddD | AmoxorW | AmoxorD | AmoandW | AmoandD
-                | AmoorW | AmoorD | AmominW | AmominD | AmomaxW | AmomaxD | AmominuW
-                | AmominuD | AmomaxuW | AmomaxuD
+            AmoswapW
+                | AmoswapD
+                | AmoaddW
+                | AmoaddD
+                | AmoxorW
+                | AmoxorD
+                | AmoandW
+                | AmoandD
+                | AmoorW
+                | AmoorD
+                | AmominW
+                | AmominD
+                | AmomaxW
+                | AmomaxD
+                | AmominuW
+                | AmominuD
+                | AmomaxuW
+                | AmomaxuD
         ),
         Kind::Fence => !matches!(instruction.opcode, FenceI),
         Kind::Float => match instruction.opcode {
@@ -38,9 +52,8 @@ pub fn way(instruction: &Instruction) -> Way {
             | FcvtSD | FcvtSW | FcvtSWu | FcvtSL | FcvtDL => dynamic,
             FcvtDW | FcvtDWu | FcvtDS => true,
             FcvtWS | FcvtLS | FcvtWD | FcvtLD => truncates,
-            FsgnjS | FsgnjnS | FsgnjxS | FsgnjD | FsgnjnD | FsgnjxD | FeqS | FltS | FleS
-            | FeqD | FltD | FleD | FmvXW | FmvWX | FmvXD | FmvDX | FminS | FmaxS | FminD
-            | FmaxD => true,
+            FsgnjS | FsgnjnS | FsgnjxS | FsgnjD | FsgnjnD | FsgnjxD | FeqS | FltS | FleS | FeqD
+            | FltD | FleD | FmvXW | FmvWX | FmvXD | FmvDX | FminS | FmaxS | FminD | FmaxD => true,
             _ => false,
         },
         Kind::Csr | Kind::System => false,

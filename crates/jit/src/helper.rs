@@ -5,8 +5,8 @@
 //! registers across a call that is nearly never made.
 
 use crate::state::{Leave, State};
-use rvrun_hart::float::{op, plain};
 use op::Op3;
+use rvrun_hart::float::{op, plain};
 
 /// Names a helper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -101,6 +101,7 @@ impl State {
 /// Offsets in [`State`].
 pub(crate) mod offset {
     use super::*;
+    use rvrun_isa::{F_NAMES, X_NAMES};
 
     const fn small(offset: usize) -> i32 {
         assert!(offset < 4096);
@@ -128,5 +129,32 @@ pub(crate) mod offset {
     /// Of a floating-point register.
     pub const fn f(register: u8) -> i32 {
         small(offset_of!(State, hart.f)) + 8 * register as i32
+    }
+
+    /// What is at an offset, for readers.
+    pub fn name(at: i32) -> Option<String> {
+        let known = [
+            (LEAVE, "leave"),
+            (UNREAD, "unread"),
+            (OPERANDS, "operands"),
+            (STACK_LIMIT, "stack limit"),
+            (ATTENTION, "attention"),
+            (SLOTS, "slots"),
+            (JUMP_CACHE, "jump cache"),
+            (FIND, "find"),
+            (FIND_JUMP, "find jump"),
+            (HELPERS, "helpers"),
+            (PC, "pc"),
+            (INSTRET, "instret"),
+        ];
+        if let Some((_, name)) = known.iter().find(|(offset, _)| *offset == at) {
+            return Some((*name).into());
+        }
+        let register = |names: &[&str; 32], first: i32| {
+            let index = usize::try_from((at - first) / 8).ok()?;
+            let name = names.get(index).filter(|_| at >= first)?;
+            Some(if (at - first) % 8 == 0 { (*name).into() } else { format!("{name}, upper half") })
+        };
+        register(&X_NAMES, x(0)).or_else(|| register(&F_NAMES, f(0)))
     }
 }

@@ -129,9 +129,14 @@ impl Store {
         if self.jump_cache[index].pc == pc {
             return Some(self.jump_cache[index].code);
         }
-        let code = self.arena.address(self.by_entry.get(&pc)?.place.start);
+        let code = self.address(pc)?;
         self.jump_cache[index] = JumpCacheEntry { pc, code };
         Some(code)
+    }
+
+    /// Where the translation entered at `pc` is, if there is one.
+    pub fn address(&self, pc: u64) -> Option<usize> {
+        Some(self.arena.address(self.by_entry.get(&pc)?.place.start))
     }
 
     /// Whether there is a translation entered at `pc`.

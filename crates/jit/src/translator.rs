@@ -1,6 +1,6 @@
 //! Translations of a program: found, compiled, kept up to date, and run.
 
-use crate::compile::{Compiler, Failure, Job};
+use crate::compile::{self, Compiler, Failure, Job};
 use crate::helper;
 use crate::lower::{Mode, Origin};
 use crate::state::{Leave, State};
@@ -10,6 +10,7 @@ use crate::worker::{Done, Worker};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use rvrun_decoder::region::{Code, Edge, End, Limits, Node, Region, near, region};
 use rvrun_decoder::{Block, lift};
+use rvrun_hart::float;
 use rvrun_host::code::{Return, enter};
 use rvrun_host::process;
 use rvrun_isa::{Extensions, length};
@@ -58,6 +59,9 @@ pub trait Profile {
     /// Addresses in `range` where jumps through a register have gone to, in ascending order.
     fn jump_targets(&self, range: Range<u64>) -> Vec<u64>;
 }
+
+/// Is told of each translation that is ready to run, and where its code is.
+pub type Watch = Box<dyn FnMut(&Job, &compile::Code, usize)>;
 
 /// Why [`Translator::run`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +116,7 @@ pub struct Translator {
     /// not known when it was translated.
     jumps: BTreeSet<u64>,
     stats: Stats,
+    watch: Option<Watch>,
 }
 
 impl Translator {
@@ -140,7 +145,13 @@ impl Translator {
             gone: Vec::new(),
             jumps: BTreeSet::new(),
             stats: Stats::default(),
+            watch: None,
         })
+    }
+
+    /// Tells `watch` of each translation from now on.
+    pub fn watch(&mut self, watch: Watch) {
+        self.watch = Some(watch);
     }
 
     /// What was done so far.
@@ -252,7 +263,8 @@ impl Translator {
             None => Compiler::new(),
         };
         let result = compiler.and_then(|mut compiler| {
-            let result = compiler.compile(&job);
+            // The compiler computes with floating-point numbers, too.
+            let result = float::host::aside(|| compiler.compile(&job));
             self.compiler = Some(compiler);
             result
         });
@@ -322,6 +334,11 @@ impl Translator {
         let time = start.elapsed();
         self.stats.install_time += time;
         self.stats.longest_install = self.stats.longest_install.max(time);
+        if let Some(watch) = &mut self.watch
+            && let Some(address) = self.store.address(region.entry)
+        {
+            float::host::aside(|| watch(&done.job, code, address));
+        }
         true
     }
 
@@ -338,9 +355,7 @@ impl Translator {
         self.refused.clear();
         let candidates = match changes {
             None => self.store.entries(),
-            Some(ranges) => {
-                ranges.iter().flat_map(|range| self.store.made_from(range)).collect()
-            }
+            Some(ranges) => ranges.iter().flat_map(|range| self.store.made_from(range)).collect(),
         };
         self.drop_changed(candidates)
     }
@@ -501,7 +516,7 @@ fn jump_sites(region: &Region) -> Vec<(u64, usize)> {
 }
 
 /// The addresses to which a region is left, as far as they are known.
-fn leaves(region: &Region) -> Vec<u64> {
+pub fn leaves(region: &Region) -> Vec<u64> {
     let mut leaves = Vec::new();
     let mut add = |edge: &Edge| {
         if let Edge::Leave(pc) = *edge {

@@ -6,13 +6,14 @@
 //! code goes on until it gets to code that is not translated.
 
 use crate::chaos::Chaos;
+use crate::dump::Dump;
 use crate::program::{Engine, Translation};
+use rustc_hash::FxHashMap;
 use rvrun_hart::{Hart, Trap, float};
 use rvrun_interp::{Interpreter, Stop};
 use rvrun_isa::Extensions;
 use rvrun_jit::{Options, Outcome, Profile, State, Stats, Translator};
 use rvrun_memory::AddressSpace;
-use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
@@ -213,6 +214,13 @@ impl Tiers {
     /// The hart.
     pub fn hart(&mut self) -> &mut Hart {
         &mut self.state.hart
+    }
+
+    /// Describes translations from now on.
+    pub fn dump(&mut self, mut dump: Dump) {
+        if let Some(translator) = &mut self.translator {
+            translator.watch(Box::new(move |job, code, at| dump.translated(job, code, at)));
+        }
     }
 
     /// What the engines have done, if that is counted.
@@ -440,5 +448,4 @@ impl Tiers {
         let gone = chaos.choose(translator);
         self.drop_gates(&gone);
     }
-
 }

@@ -114,8 +114,8 @@ impl Lowering<'_> {
                 let value = self.builder.ins().fpromote(F64, a);
                 self.set_raw(i.rd, value, F64);
             }
-            FcvtSW | FcvtSWu | FcvtSL | FcvtDL | FcvtDW | FcvtDWu => self.from_integer(i),
-            FcvtWS | FcvtLS | FcvtWD | FcvtLD => self.to_integer(i),
+            FcvtSW | FcvtSWu | FcvtSL | FcvtDL | FcvtDW | FcvtDWu => self.integer_to_float(i),
+            FcvtWS | FcvtLS | FcvtWD | FcvtLD => self.float_to_integer(i),
             FmvXW => {
                 let bits = self.low_bits(i.rs1);
                 let value = self.sign_extend(bits);
@@ -276,7 +276,7 @@ impl Lowering<'_> {
         self.unless_unordered(a, b, value, helper, &[a, b], ty)
     }
 
-    fn from_integer(&mut self, i: &Instruction) {
+    fn integer_to_float(&mut self, i: &Instruction) {
         use Opcode::*;
         let integer = self.x(i.rs1);
         let integer = match i.opcode {
@@ -305,7 +305,7 @@ impl Lowering<'_> {
 
     /// Truncates, as C does. The host's result for what does not fit is made into
     /// the manual's by Cranelift, but for NaNs.
-    fn to_integer(&mut self, i: &Instruction) {
+    fn float_to_integer(&mut self, i: &Instruction) {
         use Opcode::*;
         let a = match i.opcode {
             FcvtWS | FcvtLS => self.single(i.rs1),

@@ -26,8 +26,8 @@ use crate::state::{JUMP_CACHE_ENTRIES, Leave, offset};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, F64, I32, I64};
 use cranelift_codegen::ir::{
-    AbiParam, AliasRegion, AliasRegionData, Block, Function, InstBuilder, JumpTableData, MemFlagsData, SigRef,
-    Signature, SourceLoc, Value,
+    AbiParam, AliasRegion, AliasRegionData, Block, Function, InstBuilder, JumpTableData,
+    MemFlagsData, SigRef, Signature, SourceLoc, Value,
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
@@ -551,11 +551,7 @@ impl Lowering<'_> {
 
     /// Jumps to `target`: to a node for those of `targets`, else out of the region.
     fn jump(&mut self, target: Value, targets: &[(u64, NodeId)]) {
-        let other = if targets.is_empty() {
-            None
-        } else {
-            Some(self.builder.create_block())
-        };
+        let other = if targets.is_empty() { None } else { Some(self.builder.create_block()) };
         if let (Some((first, _)), Some((last, _)), Some(other)) =
             (targets.first(), targets.last(), other)
         {
@@ -612,8 +608,7 @@ impl Lowering<'_> {
         let index = self.builder.ins().ushr_imm_u(distance, 1);
         let within = self.builder.create_block();
         let bound = ((last - first) / 2) as i64;
-        let outside =
-            self.builder.ins().icmp_imm_s(IntCC::UnsignedGreaterThan, index, bound);
+        let outside = self.builder.ins().icmp_imm_s(IntCC::UnsignedGreaterThan, index, bound);
         self.builder.ins().brif(outside, other, &[], within, &[]);
         self.builder.switch_to_block(within);
         let index = self.builder.ins().ireduce(I32, index);

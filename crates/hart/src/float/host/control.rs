@@ -138,6 +138,16 @@ pub fn with_rounding<T>(mode: RoundingMode, operation: impl FnOnce() -> T) -> T 
     result
 }
 
+/// Between [`enter`] and [`leave`]: runs code of Rust's, which may compute with
+/// floating-point numbers and leaves no trace in the guest's flags.
+pub fn aside<T>(run: impl FnOnce() -> T) -> T {
+    let before = read();
+    load(DEFAULT);
+    let result = run();
+    load(before);
+    result
+}
+
 /// Between [`enter`] and [`leave`]: runs an operation of `float::soft` with
 /// MXCSR's rounding mode, and raises its flags there.
 #[inline(always)]
