@@ -99,6 +99,8 @@ pub enum End {
         offset: i32,
         /// Where it has been seen to go, in ascending order.
         targets: Vec<(u64, NodeId)>,
+        /// How many more such places are not part of the region.
+        others: usize,
     },
     /// An environment call; the program goes on at this address.
     Syscall(u64),
@@ -149,7 +151,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { instructions: 1500, inlined: 100, depth: 4 }
+        Self { instructions: 4000, inlined: 100, depth: 4 }
     }
 }
 
@@ -159,12 +161,22 @@ pub trait Code {
     fn block(&self, pc: u64) -> Block;
     /// Whether the code at `pc` is worth translating: whether it has run.
     fn reached(&self, pc: u64) -> bool;
+    /// Whether there is another region that is entered at `pc`: this one ends there.
+    fn is_entry(&self, pc: u64) -> bool;
     /// Addresses in `range` where jumps through a register have gone to, in ascending order.
     fn jump_targets(&self, range: Range<u64>) -> Vec<u64>;
 }
 
+/// Instructions of a node, roughly.
+const TYPICAL_NODE: usize = 5;
+
 /// A jump through a register is expected to stay this close to itself, in bytes.
-const JUMP_REACH: u64 = 16 << 10;
+const JUMP_REACH: u64 = 32 << 10;
+
+/// Where a jump through a register at `pc` is expected to go.
+pub fn near(pc: u64) -> Range<u64> {
+    pc.saturating_sub(JUMP_REACH)..pc.saturating_add(JUMP_REACH)
+}
 
 /// One copy of a function in the region.
 struct Instance {
@@ -232,7 +244,13 @@ impl<C: Code> Walk<'_, C> {
         if let Some(id) = self.split(instance, pc) {
             return Edge::Node(id);
         }
-        if self.instructions >= self.limits.instructions || !self.code.reached(pc) {
+        // A node that waits has a few instructions.
+        let taken = self.instructions + self.queue.len() * TYPICAL_NODE;
+        let own = self.instances[instance].caller.is_some();
+        if taken >= self.limits.instructions
+            || !self.code.reached(pc)
+            || !own && self.code.is_entry(pc)
+        {
             return Edge::Leave(pc);
         }
         Edge::Node(self.add(instance, pc))
@@ -323,19 +341,19 @@ impl<C: Code> Walk<'_, C> {
                 }
             }
             Terminator::IndirectCall { link, base, offset } => {
-                End::Jump { link: Some((link, end)), base, offset, targets: Vec::new() }
+                End::Jump { link: Some((link, end)), base, offset, targets: Vec::new(), others: 0 }
             }
             Terminator::IndirectJump { base, offset } => match known {
                 Some(target) => End::Goto(self.edge(instance, target)),
                 None => {
-                    let near = end.saturating_sub(JUMP_REACH)..end.saturating_add(JUMP_REACH);
-                    let mut targets = Vec::new();
-                    for target in self.code.jump_targets(near) {
-                        if let Edge::Node(node) = self.edge(instance, target) {
-                            targets.push((target, node));
+                    let (mut targets, mut others) = (Vec::new(), 0);
+                    for target in self.code.jump_targets(near(end)) {
+                        match self.edge(instance, target) {
+                            Edge::Node(node) => targets.push((target, node)),
+                            Edge::Leave(_) => others += 1,
                         }
                     }
-                    End::Jump { link: None, base, offset, targets }
+                    End::Jump { link: None, base, offset, targets, others }
                 }
             },
             Terminator::Return { base, offset } => match self.instances[instance].caller {

@@ -57,6 +57,8 @@ pub struct State {
     pub(crate) jump_cache: *mut JumpCacheEntry,
     /// Finds a translation that the jump cache has not.
     pub(crate) find: usize,
+    /// As `find`, for a jump that is neither a call nor a return.
+    pub(crate) find_jump: usize,
     pub(crate) step: Step,
     /// The functions of [`crate::helper`].
     pub(crate) helpers: *const usize,
@@ -81,6 +83,7 @@ impl State {
             slots: ptr::null(),
             jump_cache: ptr::null_mut(),
             find: 0,
+            find_jump: 0,
             step,
             helpers: ptr::null(),
             translator: ptr::null_mut(),
@@ -112,6 +115,7 @@ pub(crate) mod offset {
     pub const SLOTS: i32 = small(offset_of!(State, slots));
     pub const JUMP_CACHE: i32 = small(offset_of!(State, jump_cache));
     pub const FIND: i32 = small(offset_of!(State, find));
+    pub const FIND_JUMP: i32 = small(offset_of!(State, find_jump));
     pub const HELPERS: i32 = small(offset_of!(State, helpers));
     pub const PC: i32 = small(offset_of!(State, hart.pc));
     pub const INSTRET: i32 = small(offset_of!(State, hart.instret));

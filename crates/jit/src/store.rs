@@ -11,6 +11,7 @@ use crate::compile::Code;
 use crate::lower::Origin;
 use crate::state::{EMPTY_ENTRY, JUMP_CACHE_ENTRIES, JumpCacheEntry};
 use rustc_hash::{FxHashMap, FxHashSet};
+use rvrun_decoder::region::near;
 use rvrun_host::code::CodeArena;
 use std::collections::BTreeMap;
 use std::io;
@@ -38,6 +39,8 @@ pub struct Translation {
     /// A hash of that code.
     pub hash: u64,
     origins: Vec<(u32, Origin)>,
+    /// Jumps through registers that it makes, and how many targets each knows.
+    jumps: Vec<(u64, usize)>,
 }
 
 /// See the module's documentation.
@@ -144,6 +147,7 @@ impl Store {
         code: &Code,
         guest: Vec<Range<u64>>,
         hash: u64,
+        jumps: Vec<(u64, usize)>,
     ) -> Option<Vec<u64>> {
         let segment_bytes = self.arena.len() / SEGMENTS;
         let len = code.bytes.len();
@@ -173,6 +177,7 @@ impl Store {
             code: guest,
             hash,
             origins: code.origins.clone(),
+            jumps,
         };
         self.by_entry.insert(entry, translation);
         if let Some(slot) = self.slot_of.get(&entry) {
@@ -234,6 +239,17 @@ impl Store {
         entries.dedup();
         entries.retain(touches);
         entries
+    }
+
+    /// The entry of a translation with a jump through a register from near `pc`, and
+    /// how many targets it knows: the one that knows most.
+    pub fn jumper(&self, pc: u64) -> Option<(u64, usize)> {
+        let near = near(pc);
+        let sites = self.by_entry.iter().flat_map(|(entry, translation)| {
+            let sites = translation.jumps.iter().filter(|(site, _)| near.contains(site));
+            sites.map(|(_, known)| (*entry, *known))
+        });
+        sites.max_by_key(|(_, known)| *known)
     }
 
     /// The translation entered at `entry`.

@@ -8,13 +8,15 @@ use crate::stats::Stats;
 use crate::store::Store;
 use crate::worker::{Done, Worker};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
-use rvrun_decoder::region::{Code, Edge, End, Limits, Region, region};
+use rvrun_decoder::region::{Code, Edge, End, Limits, Node, Region, near, region};
 use rvrun_decoder::{Block, lift};
 use rvrun_host::code::{Return, enter};
 use rvrun_host::process;
 use rvrun_isa::{Extensions, length};
-use rvrun_memory::access::Refused;
+use rvrun_memory::access::{self, Refused};
 use rvrun_memory::{AccessKind, AddressSpace, Fault};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::hash::Hasher;
 use std::io;
 use std::ops::Range;
@@ -83,6 +85,9 @@ pub enum Outcome {
     },
 }
 
+/// Targets of jumps that are remembered.
+const MAX_JUMPS: usize = 1 << 16;
+
 /// The host's stack below this distance from its end is for the VM's own functions.
 const STACK_RESERVE: usize = 256 << 10;
 
@@ -103,6 +108,9 @@ pub struct Translator {
     epoch: u64,
     /// Entries of translations that had to make room.
     gone: Vec<u64>,
+    /// Targets that jumps through registers in translated code had and that were
+    /// not known when it was translated.
+    jumps: BTreeSet<u64>,
     stats: Stats,
 }
 
@@ -130,6 +138,7 @@ impl Translator {
             stack_bottom: process::stack_bottom().unwrap_or(0),
             epoch,
             gone: Vec::new(),
+            jumps: BTreeSet::new(),
             stats: Stats::default(),
         })
     }
@@ -157,7 +166,15 @@ impl Translator {
     /// The region at `pc` as it would be compiled; none if it has nothing to compile.
     pub fn job(&mut self, pc: u64, profile: &dyn Profile) -> Option<Job> {
         let start = Instant::now();
-        let code = Known { space: &self.space, extensions: self.extensions, profile };
+        let code = Known {
+            space: &self.space,
+            extensions: self.extensions,
+            profile,
+            store: &self.store,
+            entry: pc,
+            jumps: &self.jumps,
+            mapping: RefCell::new(0..0),
+        };
         let region = region(pc, self.options.limits, &code);
         let mut slots = FxHashMap::default();
         let entry = region.nodes.first()?;
@@ -170,11 +187,34 @@ impl Translator {
         (!nothing).then_some(Job { region, slots, mode: self.options.mode, hash })
     }
 
-    /// Asks for a translation that is entered at `pc`.
+    /// Asks for a translation that is entered at `pc`; or, where jumps go to `pc`
+    /// of which it did not know, for a new one of the region that makes them.
     pub fn request(&mut self, pc: u64, profile: &dyn Profile) {
         if !self.wants(pc) {
             return;
         }
+        match self.jumper(pc, profile) {
+            Some(entry) if !self.pending.contains(&entry) => self.translate(entry, profile),
+            Some(_) => {}
+            None => self.translate(pc, profile),
+        }
+    }
+
+    /// The translation that should have `pc` as target of a jump, if it is worth
+    /// to make it anew.
+    fn jumper(&self, pc: u64, profile: &dyn Profile) -> Option<u64> {
+        if !self.jumps.contains(&pc) {
+            return None;
+        }
+        let (entry, known) = self.store.jumper(pc)?;
+        let mut now = profile.jump_targets(near(pc));
+        now.extend(self.jumps.range(near(pc)));
+        now.sort_unstable();
+        now.dedup();
+        (now.len() > known + known / 2).then_some(entry)
+    }
+
+    fn translate(&mut self, pc: u64, profile: &dyn Profile) {
         let Some(job) = self.job(pc, profile) else {
             self.refused.insert(pc);
             return;
@@ -262,7 +302,8 @@ impl Translator {
             self.stats.outdated += 1;
             return false;
         }
-        match self.store.insert(region.entry, code, region.code.clone(), hash) {
+        let jumps = jump_sites(region);
+        match self.store.insert(region.entry, code, region.code.clone(), hash, jumps) {
             Some(gone) => {
                 self.stats.evicted += gone.len() as u64;
                 self.gone.extend(gone);
@@ -367,6 +408,7 @@ impl Translator {
         state.jump_cache = self.store.jump_cache();
         state.helpers = self.helpers.as_ptr();
         state.find = find as *const () as usize;
+        state.find_jump = find_jump as *const () as usize;
         let here = (&raw const state) as usize;
         let bottom = (self.stack_bottom + STACK_RESERVE) as u64;
         state.stack_limit = bottom.max(here.saturating_sub(self.options.stack_bytes) as u64);
@@ -433,6 +475,28 @@ unsafe extern "C" fn find(state: *mut State, pc: u64) -> usize {
     translator.store.code_at(pc).unwrap_or_else(|| translator.store.stub())
 }
 
+/// As [`find`], for a jump that is neither a call nor a return.
+unsafe extern "C" fn find_jump(state: *mut State, pc: u64) -> usize {
+    // SAFETY: as in `find`.
+    let translator = unsafe { &mut *(*state).translator.cast::<Translator>() };
+    if translator.jumps.len() < MAX_JUMPS {
+        translator.jumps.insert(pc);
+    }
+    // SAFETY: by this function's own contract.
+    unsafe { find(state, pc) }
+}
+
+/// The jumps through registers that a region makes, and how many targets each knows.
+fn jump_sites(region: &Region) -> Vec<(u64, usize)> {
+    let site = |node: &Node| match &node.end {
+        End::Jump { link: None, targets, others, .. } => {
+            Some((node.end_pc, targets.len() + others))
+        }
+        _ => None,
+    };
+    region.nodes.iter().filter_map(site).collect()
+}
+
 /// The addresses to which a region is left, as far as they are known.
 fn leaves(region: &Region) -> Vec<u64> {
     let mut leaves = Vec::new();
@@ -483,24 +547,52 @@ struct Known<'a> {
     space: &'a AddressSpace,
     extensions: Extensions,
     profile: &'a dyn Profile,
+    store: &'a Store,
+    /// Where the region is to begin.
+    entry: u64,
+    /// Targets of jumps that translated code has made.
+    jumps: &'a BTreeSet<u64>,
+    /// The executable mapping that was last read from.
+    mapping: RefCell<Range<u64>>,
+}
+
+impl Known<'_> {
+    /// The instruction at `pc`, if it can be fetched as a whole.
+    fn bits(&self, pc: u64) -> Option<u32> {
+        let mut mapping = self.mapping.borrow_mut();
+        if !mapping.contains(&pc) {
+            *mapping = self.space.code_region(pc)?.range;
+        }
+        let mut bits = 0;
+        if mapping.end - pc >= 4 && access::load_u32(pc, &mut bits).is_ok() {
+            return Some(bits as u32);
+        }
+        let mut bytes = [0; 4];
+        let n = self.space.fetch(pc, &mut bytes).unwrap_or(0);
+        let bits = u32::from_le_bytes(bytes);
+        (n >= 2 && n >= usize::from(length(bits as u16))).then_some(bits)
+    }
 }
 
 impl Code for Known<'_> {
     fn block(&self, pc: u64) -> Block {
-        lift(pc, self.extensions, Vec::new(), |at| {
-            let mut bytes = [0; 4];
-            let n = self.space.fetch(at, &mut bytes).unwrap_or(0);
-            let bits = u32::from_le_bytes(bytes);
-            let whole = n >= usize::from(length(bits as u16).max(2)) && n >= 2;
-            whole.then_some(bits)
-        })
+        lift(pc, self.extensions, Vec::new(), |at| self.bits(at))
     }
 
     fn reached(&self, pc: u64) -> bool {
-        self.profile.reached(pc)
+        self.profile.reached(pc) || self.jumps.contains(&pc)
+    }
+
+    fn is_entry(&self, pc: u64) -> bool {
+        // What a jump through a register goes to belongs to whoever jumps.
+        pc != self.entry && self.store.contains(pc) && !self.jumps.contains(&pc)
     }
 
     fn jump_targets(&self, range: Range<u64>) -> Vec<u64> {
-        self.profile.jump_targets(range)
+        let mut targets = self.profile.jump_targets(range.clone());
+        targets.extend(self.jumps.range(range));
+        targets.sort_unstable();
+        targets.dedup();
+        targets
     }
 }

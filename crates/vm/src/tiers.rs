@@ -49,6 +49,9 @@ struct Sampler {
     random: u64,
 }
 
+/// How many events of the interpreter an exit of translated code counts for.
+const EVENTS_PER_EXIT: u32 = 16;
+
 /// Addresses that are counted at once; the counts of more start anew.
 const MAX_COUNTS: usize = 1 << 16;
 
@@ -66,6 +69,11 @@ impl Sampler {
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
         self.period / 2 + (self.random >> 32) as u32 % self.period.max(1) + self.period % 2
+    }
+
+    /// Exits to cold code until the next sample: an exit costs as much as many events.
+    fn next_cold_period(&mut self) -> u32 {
+        (self.next_period() / EVENTS_PER_EXIT).max(1)
     }
 
     /// Counts a sample at `pc`; true if it is hot.
@@ -186,7 +194,7 @@ impl Tiers {
             }
         };
         let state = State::new(hart, attention, Box::new(step));
-        let cold_fuel = sampler.next_period();
+        let cold_fuel = sampler.next_cold_period();
         let report = stats.then(Report::default);
         Self {
             interpreter,
@@ -285,7 +293,7 @@ impl Tiers {
             Outcome::Cold => {
                 self.cold_fuel -= 1;
                 if self.cold_fuel == 0 {
-                    self.cold_fuel = self.sampler.next_period().max(1);
+                    self.cold_fuel = self.sampler.next_cold_period();
                     self.sample(self.state.hart.pc);
                 }
                 None

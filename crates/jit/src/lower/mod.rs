@@ -292,7 +292,7 @@ impl Lowering<'_> {
                 let return_address = self.constant(*return_pc);
                 self.set_x(*link, return_address);
                 self.flush_all();
-                let code = self.find(target);
+                let code = self.find(target, offset::FIND);
                 self.check_depth_of(target);
                 self.call(code, target, *return_pc, *back);
             }
@@ -316,7 +316,7 @@ impl Lowering<'_> {
                 self.flush(self.held.dirty);
                 self.builder.ins().return_(&[target]);
             }
-            End::Jump { link, base, offset, targets } => {
+            End::Jump { link, base, offset, targets, .. } => {
                 let target = self.jump_target(*base, *offset);
                 if let Some((link, return_pc)) = *link {
                     let return_address = self.constant(return_pc);
@@ -557,7 +557,7 @@ impl Lowering<'_> {
         }
         self.flush(self.held.dirty);
         self.poll_outside(target);
-        let code = self.find(target);
+        let code = self.find(target, offset::FIND_JUMP);
         let arguments = [self.state, target];
         self.builder.ins().return_call_indirect(self.translation, code, &arguments);
     }
@@ -618,7 +618,7 @@ impl Lowering<'_> {
     }
 
     /// The translation for the guest address `target`, by the jump cache.
-    fn find(&mut self, target: Value) -> Value {
+    fn find(&mut self, target: Value, finder: i32) -> Value {
         let mask = (JUMP_CACHE_ENTRIES as i64 - 1) << 4;
         let cache = self.load_state(I64, offset::JUMP_CACHE);
         // Entries take 16 bytes, and instructions stand at even addresses.
@@ -637,7 +637,7 @@ impl Lowering<'_> {
         let cached = self.builder.ins().load(I64, hart, entry, 8);
         self.builder.ins().jump(found, &[cached.into()]);
         self.builder.switch_to_block(miss);
-        let find = self.load_state(I64, offset::FIND);
+        let find = self.load_state(I64, finder);
         let arguments = [self.state, target];
         let call = self.builder.ins().call_indirect(self.finding, find, &arguments);
         let looked_up = self.builder.inst_results(call)[0];
