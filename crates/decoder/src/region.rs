@@ -7,7 +7,7 @@
 //! becomes an [`Edge::Leave`].
 
 use crate::block::{Block, Terminator};
-use rvrun_isa::{Instruction, Opcode};
+use rvrun_isa::{Instruction, Kind, Opcode};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
@@ -36,6 +36,16 @@ pub enum End {
         taken: Edge,
         /// If it does not.
         fall: Edge,
+    },
+    /// A branch around a few cheap instructions: they are executed unless the
+    /// condition of the branch holds, and the node goes on in either case.
+    Skip {
+        /// The branch, a `b*` row.
+        instruction: Instruction,
+        /// What it jumps over: integer computation.
+        skipped: Vec<Instruction>,
+        /// Where both ways meet.
+        to: Edge,
     },
     /// A call that stays a call.
     Call {
@@ -457,7 +467,72 @@ impl<C: Code> Walk<'_, C> {
             }
         }
         let instructions = nodes.iter().map(|node| node.count as usize).sum();
+        let nodes = with_skips(nodes);
         Region { entry, nodes, code, instructions }
+    }
+}
+
+/// Instructions that a branch may jump over to be a [`End::Skip`].
+const MAX_SKIPPED: usize = 2;
+
+/// Makes branches around a few cheap instructions into skips: a branch that depends
+/// on data is often taken for another one by the host, where a choice of values
+/// cannot be.
+fn with_skips(mut nodes: Vec<Node>) -> Vec<Node> {
+    let mut arrivals = vec![0u32; nodes.len()];
+    arrivals[0] = 1;
+    for node in &nodes {
+        for to in node.end.nodes() {
+            arrivals[to as usize] += 1;
+        }
+    }
+    for id in 0..nodes.len() {
+        let End::Branch { instruction, taken: Edge::Node(to), fall: Edge::Node(over) } =
+            nodes[id].end
+        else {
+            continue;
+        };
+        let skipped = &nodes[over as usize];
+        let cheap = skipped.body.len() <= MAX_SKIPPED && skipped.body.iter().all(is_cheap);
+        let alone = arrivals[over as usize] == 1 && skipped.end == End::Goto(Edge::Node(to));
+        if cheap && alone && over as usize != id {
+            let skipped = skipped.body.clone();
+            nodes[id].end = End::Skip { instruction, skipped, to: Edge::Node(to) };
+        }
+    }
+    nodes
+}
+
+/// Whether executing the instruction costs less than a branch that goes wrong.
+fn is_cheap(instruction: &Instruction) -> bool {
+    use Opcode::*;
+    let costly = matches!(
+        instruction.opcode,
+        Auipc | Mul | Mulh | Mulhu | Mulhsu | Mulw | Div | Divu | Divw | Divuw | Rem | Remu
+            | Remw | Remuw | Clmul | Clmulh | Clmulr
+    );
+    instruction.row().kind == Kind::Alu && !costly
+}
+
+impl End {
+    /// The nodes to which control may go next.
+    pub fn nodes(&self) -> Vec<NodeId> {
+        let edges: &[&Edge] = match self {
+            End::Goto(edge) | End::Inline { target: edge, .. } | End::Skip { to: edge, .. } => {
+                &[edge]
+            }
+            End::Branch { taken, fall, .. } => &[fall, taken],
+            End::Call { back, .. }
+            | End::CallIndirect { back, .. }
+            | End::InlineReturn { back, .. } => &[back],
+            End::Jump { targets, .. } => return targets.iter().map(|(_, node)| *node).collect(),
+            End::Return { .. } | End::Syscall(_) | End::Interpret => &[],
+        };
+        let node = |edge: &&Edge| match edge {
+            Edge::Node(node) => Some(*node),
+            Edge::Leave(_) => None,
+        };
+        edges.iter().filter_map(node).collect()
     }
 }
 

@@ -11,7 +11,7 @@
 //! does; so both agree on what is held where.
 
 use crate::effects::{self, FLOATS, Way};
-use rvrun_decoder::region::{Edge, End, Node, NodeId, Region};
+use rvrun_decoder::region::{End, Node, NodeId, Region};
 use rvrun_isa::effect::{Registers, float, integer};
 use rvrun_isa::{Instruction, Kind};
 use rustc_hash::FxHashSet;
@@ -114,6 +114,11 @@ pub fn run_starts(body: &[Instruction]) -> Vec<bool> {
 pub fn end_reads(end: &End) -> Registers {
     match end {
         End::Branch { instruction, .. } => instruction.reads(),
+        End::Skip { instruction, skipped, .. } => {
+            // What is skipped keeps its value.
+            let each = |set, i: &Instruction| set | i.reads() | i.writes();
+            skipped.iter().fold(instruction.reads(), each)
+        }
         End::CallIndirect { base, .. }
         | End::InlineReturn { base, .. }
         | End::Return { base, .. }
@@ -126,6 +131,7 @@ pub fn end_reads(end: &End) -> Registers {
 pub fn end_writes(end: &End) -> Registers {
     match end {
         End::Inline { link, .. } => integer(*link),
+        End::Skip { skipped, .. } => skipped.iter().fold(0, |set, i| set | i.writes()),
         End::Jump { link: Some((link, _)), .. } => integer(*link),
         _ => 0,
     }
@@ -133,28 +139,8 @@ pub fn end_writes(end: &End) -> Registers {
 
 /// The ways from a node to others.
 pub fn successors(end: &End) -> Vec<Successor> {
-    let mut ways = Vec::new();
-    let mut add = |edge: &Edge, through_call| {
-        if let Edge::Node(to) = *edge {
-            ways.push(Successor { to, through_call });
-        }
-    };
-    match end {
-        End::Goto(edge) | End::Inline { target: edge, .. } => add(edge, false),
-        End::InlineReturn { back, .. } => add(back, false),
-        End::Branch { taken, fall, .. } => {
-            add(fall, false);
-            add(taken, false);
-        }
-        End::Call { back, .. } | End::CallIndirect { back, .. } => add(back, true),
-        End::Jump { targets, .. } => {
-            for (_, node) in targets {
-                add(&Edge::Node(*node), false);
-            }
-        }
-        End::Return { .. } | End::Syscall(_) | End::Interpret => {}
-    }
-    ways
+    let through_call = matches!(end, End::Call { .. } | End::CallIndirect { .. });
+    end.nodes().into_iter().map(|to| Successor { to, through_call }).collect()
 }
 
 /// Analyses `region`. With `precise`, memory has all registers at the beginning

@@ -507,7 +507,9 @@ fn leaves(region: &Region) -> Vec<u64> {
     };
     for node in &region.nodes {
         match &node.end {
-            End::Goto(edge) | End::Inline { target: edge, .. } => add(edge),
+            End::Goto(edge) | End::Inline { target: edge, .. } | End::Skip { to: edge, .. } => {
+                add(edge)
+            }
             End::InlineReturn { back, .. } | End::CallIndirect { back, .. } => add(back),
             End::Branch { taken, fall, .. } => {
                 add(taken);

@@ -278,6 +278,17 @@ impl Lowering<'_> {
                 let taken_block = self.edge_block(*taken);
                 self.builder.ins().brif(condition, taken_block, &[], fall_block, &[]);
             }
+            End::Skip { instruction, skipped, to } => {
+                let condition = self.condition(instruction);
+                for instruction in skipped {
+                    let before = self.x(instruction.rd);
+                    self.alu(instruction, pc);
+                    let after = self.x(instruction.rd);
+                    let value = self.builder.ins().select(condition, before, after);
+                    self.set_x(instruction.rd, value);
+                }
+                self.go(*to);
+            }
             End::Call { link, target, return_pc, back } => {
                 let return_address = self.constant(*return_pc);
                 self.set_x(*link, return_address);
