@@ -116,7 +116,12 @@ pub fn lower(
         held: Held::default(),
         raw: 0,
         unused: 0,
-        origin: Origin { pc: 0, access_pc: 0, is_load: true, run_pc: 0 },
+        origin: Origin {
+            pc: region.entry,
+            access_pc: region.entry,
+            is_load: true,
+            run_pc: region.entry,
+        },
         origins: Vec::new(),
         node: 0,
         guest_region: guest,
