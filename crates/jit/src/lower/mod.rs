@@ -468,7 +468,8 @@ impl Lowering<'_> {
             }
             Exit::To(pc) => {
                 let target = self.constant(pc);
-                if pc <= self.origin.pc {
+                // A circle of regions has one that is left to its entry or to before that.
+                if pc <= self.region.entry {
                     self.poll_outside(target);
                 }
                 let code = self.slot(pc);
