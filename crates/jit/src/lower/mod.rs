@@ -521,6 +521,8 @@ impl Lowering<'_> {
         let call = self.builder.ins().call_indirect(self.translation, code, &arguments);
         let returned = self.builder.inst_results(call)[0];
         self.held = Held::default();
+        // What the way back wants interpreted is not the call once more.
+        self.at(return_pc, None);
         let expected = self.constant(return_pc);
         let same = self.builder.ins().icmp(IntCC::Equal, returned, expected);
         let other = self.cold_block();
