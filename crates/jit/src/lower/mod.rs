@@ -477,7 +477,9 @@ impl Lowering<'_> {
                 self.builder.ins().return_call_indirect(self.translation, code, &arguments);
             }
             Exit::Because(why, pc) => {
-                if self.mode.counting && why == Leave::Interpret {
+                // The first node is counted once it is entered.
+                let counted = self.mode.counting && !self.entering_region();
+                if counted && why == Leave::Interpret {
                     self.count_back(pc);
                 }
                 let pc = self.constant(pc);
@@ -721,7 +723,9 @@ impl Lowering<'_> {
             }
             at += u64::from(instruction.len);
         }
-        left += i64::from(node.count) - node.body.len() as i64;
+        if pc <= node.end_pc {
+            left += i64::from(node.count) - node.body.len() as i64;
+        }
         let before = self.load_state(I64, offset::INSTRET);
         let after = self.add_constant(before, -left);
         self.store_state(after, offset::INSTRET);
