@@ -687,6 +687,9 @@ impl Lowering<'_> {
         let (exit, on) = (self.cold_block(), self.builder.create_block());
         self.builder.ins().brif(stop, exit, &[], on, &[]);
         self.builder.switch_to_block(exit);
+        if self.mode.counting {
+            self.count_back(pc.wrapping_add(instruction.len.into()));
+        }
         let odd = self.constant(3);
         self.builder.ins().return_(&[odd]);
         self.builder.switch_to_block(on);
