@@ -60,7 +60,7 @@ pub(crate) struct Memory {
 pub(crate) struct Beginning {
     code: Vec<u8>,
     /// Where the page of the code is.
-    pub page: GuestAddr,
+    page: GuestAddr,
     /// Whether the guest may write it.
     pub writable: bool,
     /// The hart, at the code's first instruction.
@@ -166,19 +166,21 @@ impl Memory {
         }
         access::copy_out(*page, &self.blank).map_err(|e| failed(&e))?;
         access::copy_out(hart.pc, code).map_err(|e| failed(&e))?;
-        if *writable {
-            self.space.invalidate_code(*page, *page + CODE_BYTES);
-        } else {
+        let can_change = self.base + WRITABLE_CODE;
+        if !writable {
             protect(READ | EXEC).map_err(|e| failed(&e))?;
+            // A case before this one may have written there, or this one on another engine.
+            access::copy_out(can_change, &self.blank).map_err(|e| failed(&e))?;
         }
+        self.space.invalidate_code(can_change, can_change + CODE_BYTES);
         access::copy_out(self.base + DATA, &[FILL; DATA_BYTES as usize]).map_err(|e| failed(&e))
     }
 
-    /// The code of a case and the data, as they are now.
-    pub fn contents(&self, page: GuestAddr) -> Result<Vec<u8>, String> {
+    /// What can be written, as it is now: code first.
+    pub fn contents(&self) -> Result<Vec<u8>, String> {
         let mut bytes = vec![0; (CODE_BYTES + DATA_BYTES) as usize];
         let (code, data) = bytes.split_at_mut(CODE_BYTES as usize);
-        access::copy_in(page, code)
+        access::copy_in(self.base + WRITABLE_CODE, code)
             .and_then(|_| access::copy_in(self.base + DATA, data))
             .map_err(|error| format!("the arena is damaged: {error:?}"))?;
         Ok(bytes)
