@@ -258,8 +258,10 @@ impl Lowering<'_> {
             FminD => (true, Helper::FminD),
             _ => (false, Helper::FmaxD),
         };
-        let condition = if smaller { FloatCC::LessThan } else { FloatCC::GreaterThan };
-        let first = self.builder.ins().fcmp(condition, a, b);
+        // A choice by `LessThan` would become the host's `min`, to which quiet NaNs
+        // are invalid.
+        let (above, below) = if smaller { (b, a) } else { (a, b) };
+        let first = self.builder.ins().fcmp(FloatCC::GreaterThan, above, below);
         let chosen = self.builder.ins().select(first, a, b);
         // Zeros are equal, but -0 is the smaller one.
         let bits = if ty == F32 { I32 } else { I64 };

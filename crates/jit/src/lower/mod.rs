@@ -116,7 +116,12 @@ pub fn lower(
         held: Held::default(),
         raw: 0,
         unused: 0,
-        origin: Origin { pc: 0, access_pc: 0, is_load: true, run_pc: 0 },
+        origin: Origin {
+            pc: region.entry,
+            access_pc: region.entry,
+            is_load: true,
+            run_pc: region.entry,
+        },
         origins: Vec::new(),
         node: 0,
         guest_region: guest,
@@ -463,7 +468,8 @@ impl Lowering<'_> {
             }
             Exit::To(pc) => {
                 let target = self.constant(pc);
-                if pc <= self.origin.pc {
+                // A circle of regions has one that is left to its entry or to before that.
+                if pc <= self.region.entry {
                     self.poll_outside(target);
                 }
                 let code = self.slot(pc);
@@ -471,7 +477,9 @@ impl Lowering<'_> {
                 self.builder.ins().return_call_indirect(self.translation, code, &arguments);
             }
             Exit::Because(why, pc) => {
-                if self.mode.counting && why == Leave::Interpret {
+                // The first node is counted once it is entered.
+                let counted = self.mode.counting && !self.entering_region();
+                if counted && why == Leave::Interpret {
                     self.count_back(pc);
                 }
                 let pc = self.constant(pc);
@@ -515,6 +523,8 @@ impl Lowering<'_> {
         let call = self.builder.ins().call_indirect(self.translation, code, &arguments);
         let returned = self.builder.inst_results(call)[0];
         self.held = Held::default();
+        // What the way back wants interpreted is not the call once more.
+        self.at(return_pc, None);
         let expected = self.constant(return_pc);
         let same = self.builder.ins().icmp(IntCC::Equal, returned, expected);
         let other = self.cold_block();
@@ -672,6 +682,9 @@ impl Lowering<'_> {
         let (exit, on) = (self.cold_block(), self.builder.create_block());
         self.builder.ins().brif(stop, exit, &[], on, &[]);
         self.builder.switch_to_block(exit);
+        if self.mode.counting {
+            self.count_back(pc.wrapping_add(instruction.len.into()));
+        }
         let odd = self.constant(3);
         self.builder.ins().return_(&[odd]);
         self.builder.switch_to_block(on);
@@ -708,7 +721,9 @@ impl Lowering<'_> {
             }
             at += u64::from(instruction.len);
         }
-        left += i64::from(node.count) - node.body.len() as i64;
+        if pc <= node.end_pc {
+            left += i64::from(node.count) - node.body.len() as i64;
+        }
         let before = self.load_state(I64, offset::INSTRET);
         let after = self.add_constant(before, -left);
         self.store_state(after, offset::INSTRET);
