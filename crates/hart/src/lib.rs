@@ -21,19 +21,36 @@ use rvrun_memory::GuestAddr;
 /// handler has to test for `x0`.
 pub const SINK: u8 = 32;
 
-/// An address reserved by `lr.{w,d}` with the value that it loaded.
+/// What is reserved by `lr.{w,d}`: an address, with the value that it loaded.
 ///
 /// `sc.{w,d}` succeeds where a compare-and-swap from that value does. A store
 /// that wrote the same value in between goes unnoticed (the ABA case), which
 /// programs written against the manual's constrained loops cannot tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct Reservation {
     /// The reserved address, aligned to `size`.
     pub addr: GuestAddr,
     /// What the load saw, as loaded (sign-extended for words).
     pub value: u64,
-    /// 4 or 8 bytes.
-    pub size: u8,
+    /// 4 or 8 bytes; 0 if nothing is reserved.
+    pub size: u64,
+}
+
+impl Reservation {
+    /// Nothing is reserved.
+    pub const NONE: Self = Self { addr: 0, value: 0, size: 0 };
+
+    /// The value that `size` bytes at `addr` had, if they are what is reserved.
+    #[inline]
+    pub fn of(&self, addr: GuestAddr, size: u64) -> Option<u64> {
+        (self.addr == addr && self.size == size).then_some(self.value)
+    }
+}
+
+/// The 127-bit product over GF(2) (Zbc).
+pub fn carry_less_product(a: u64, b: u64) -> u128 {
+    (0..64).filter(|bit| b >> bit & 1 == 1).fold(0, |sum, bit| sum ^ u128::from(a) << bit)
 }
 
 /// The state of one hart.
@@ -51,7 +68,7 @@ pub struct Hart {
     /// The accrued exception flags of fcsr: NV DZ OF UF NX from bit 4 to bit 0.
     pub fflags: u8,
     /// What the last `lr` reserved, until an `sc`.
-    pub reservation: Option<Reservation>,
+    pub reservation: Reservation,
     /// Instructions retired (Zicntr `instret`).
     pub instret: u64,
 }
@@ -59,7 +76,15 @@ pub struct Hart {
 impl Hart {
     /// A hart in its reset state: all zero.
     pub fn new() -> Self {
-        Self { x: [0; 33], pc: 0, f: [0; 32], frm: 0, fflags: 0, reservation: None, instret: 0 }
+        Self {
+            x: [0; 33],
+            pc: 0,
+            f: [0; 32],
+            frm: 0,
+            fflags: 0,
+            reservation: Reservation::NONE,
+            instret: 0,
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! What an instruction does to the registers that a translation holds in SSA values.
 
+use crate::helper;
 use rvrun_isa::effect::Registers;
-use rvrun_isa::{Instruction, Kind, Opcode, RM_DYNAMIC};
+use rvrun_isa::{Instruction, Kind, Opcode, RM_DYNAMIC, csr};
 
 /// How an instruction is translated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,58 +16,65 @@ pub enum Way {
 
 /// The way of `instruction`.
 pub fn way(instruction: &Instruction) -> Way {
-    use Opcode::*;
-    let dynamic = instruction.rm == RM_DYNAMIC;
-    let truncates = instruction.rm == 1;
     let lowered = match instruction.row().kind {
-        Kind::Alu => !matches!(instruction.opcode, Clmul | Clmulr | Clmulh),
         Kind::Branch | Kind::Jump => true,
-        Kind::Load | Kind::Store => {
-            !matches!(instruction.opcode, Flh | Fsh | CboInval | CboClean | CboFlush | CboZero)
-        }
-        Kind::Atomic => matches!(
+        Kind::Alu | Kind::Float => is_computed_here(instruction) || is_helped(instruction),
+        Kind::Load | Kind::Store => !matches!(
             instruction.opcode,
-            AmoswapW
-                | AmoswapD
-                | AmoaddW
-                | AmoaddD
-                | AmoxorW
-                | AmoxorD
-                | AmoandW
-                | AmoandD
-                | AmoorW
-                | AmoorD
-                | AmominW
-                | AmominD
-                | AmomaxW
-                | AmomaxD
-                | AmominuW
-                | AmominuD
-                | AmomaxuW
-                | AmomaxuD
+            Opcode::CboInval | Opcode::CboClean | Opcode::CboFlush | Opcode::CboZero
         ),
-        Kind::Fence => !matches!(instruction.opcode, FenceI),
-        Kind::Float => match instruction.opcode {
-            FaddS | FsubS | FmulS | FdivS | FsqrtS | FaddD | FsubD | FmulD | FdivD | FsqrtD
-            | FmaddS | FmsubS | FnmsubS | FnmaddS | FmaddD | FmsubD | FnmsubD | FnmaddD
-            | FcvtSD | FcvtSW | FcvtSWu | FcvtSL | FcvtDL => dynamic,
-            FcvtDW | FcvtDWu | FcvtDS => true,
-            FcvtWS | FcvtLS | FcvtWD | FcvtLD => truncates,
-            FsgnjS | FsgnjnS | FsgnjxS | FsgnjD | FsgnjnD | FsgnjxD | FeqS | FltS | FleS | FeqD
-            | FltD | FleD | FmvXW | FmvWX | FmvXD | FmvDX | FminS | FmaxS | FminD | FmaxD => true,
-            _ => false,
-        },
+        Kind::Atomic => instruction.opcode != Opcode::AmocasQ,
+        Kind::Fence => instruction.opcode != Opcode::FenceI,
         Kind::Csr | Kind::System => false,
     };
     if lowered { Way::Lowered } else { Way::Stepped }
 }
 
+/// Whether a helper computes the instruction from its operands.
+pub fn is_helped(instruction: &Instruction) -> bool {
+    !is_computed_here(instruction) && helper::computes(instruction.opcode)
+}
+
+/// Whether host code in the translation computes the instruction, but for rare operands.
+fn is_computed_here(instruction: &Instruction) -> bool {
+    use Opcode::*;
+    let dynamic = instruction.rm == RM_DYNAMIC;
+    let truncates = instruction.rm == 1;
+    match instruction.row().kind {
+        Kind::Alu => !matches!(instruction.opcode, Clmul | Clmulr | Clmulh),
+        Kind::Float => match instruction.opcode {
+            FaddS | FsubS | FmulS | FdivS | FsqrtS | FaddD | FsubD | FmulD | FdivD | FsqrtD
+            | FmaddS | FmsubS | FnmsubS | FnmaddS | FmaddD | FmsubD | FnmsubD | FnmaddD
+            | FcvtSD | FcvtSW | FcvtSWu | FcvtSL | FcvtSLu | FcvtDL | FcvtDLu => dynamic,
+            FcvtDW | FcvtDWu | FcvtDS => true,
+            FcvtWS | FcvtWuS | FcvtLS | FcvtLuS | FcvtWD | FcvtWuD | FcvtLD | FcvtLuD => truncates,
+            FsgnjS | FsgnjnS | FsgnjxS | FsgnjD | FsgnjnD | FsgnjxD | FeqS | FltS | FleS
+            | FeqD | FltD | FleD | FmvXW | FmvWX | FmvXD | FmvDX | FmvXH | FmvHX | FminS
+            | FmaxS | FminD | FmaxD | FliS | FliD | FliH => true,
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Whether the instruction does nothing but read or change `fflags`, or read `frm`.
+pub fn is_flags_access(instruction: &Instruction) -> bool {
+    use Opcode::*;
+    let reads_only =
+        matches!(instruction.opcode, Csrrs | Csrrc | Csrrsi | Csrrci) && instruction.rs1 == 0;
+    instruction.row().kind == Kind::Csr
+        && match instruction.imm as u16 {
+            csr::FFLAGS => true,
+            csr::FRM => reads_only,
+            _ => false,
+        }
+}
+
 /// The registers that values do not hold behind a stepped instruction: what it
-/// writes, and for one that touches fcsr all that floating-point operations
-/// take, so that none behind it is taken for one before it.
+/// writes, and for one that touches fcsr all, so that no operation behind it is
+/// taken for one before it.
 pub fn forgotten(instruction: &Instruction) -> Registers {
-    let floats = if instruction.row().kind == Kind::Csr { FLOATS } else { 0 };
-    instruction.writes() | floats
+    if instruction.row().kind == Kind::Csr { !0 } else { instruction.writes() }
 }
 
 /// Whether the instruction accesses memory that the guest may have made inaccessible.
@@ -78,10 +86,10 @@ pub fn accesses_memory(instruction: &Instruction) -> bool {
 pub fn reads_single(instruction: &Instruction) -> Registers {
     use Opcode::*;
     match instruction.opcode {
+        _ if is_helped(instruction) => 0,
         FmaddS | FmsubS | FnmsubS | FnmaddS | FaddS | FsubS | FmulS | FdivS | FsqrtS | FsgnjS
-        | FsgnjnS | FsgnjxS | FeqS | FltS | FleS | FminS | FmaxS | FcvtWS | FcvtLS | FcvtDS => {
-            instruction.reads() & FLOATS
-        }
+        | FsgnjnS | FsgnjxS | FeqS | FltS | FleS | FminS | FmaxS | FcvtWS | FcvtWuS | FcvtLS
+        | FcvtLuS | FcvtDS => instruction.reads() & FLOATS,
         _ => 0,
     }
 }
@@ -91,8 +99,10 @@ pub fn writes_single(instruction: &Instruction) -> Registers {
     use Opcode::*;
     match instruction.opcode {
         Flw | FmaddS | FmsubS | FnmsubS | FnmaddS | FaddS | FsubS | FmulS | FdivS | FsqrtS
-        | FsgnjS | FsgnjnS | FsgnjxS | FminS | FmaxS | FcvtSD | FcvtSW | FcvtSWu | FcvtSL
-        | FmvWX => instruction.writes() & FLOATS,
+        | FsgnjS | FsgnjnS | FsgnjxS | FminS | FmaxS | FminmS | FmaxmS | FroundS | FroundnxS
+        | FcvtSD | FcvtSH | FcvtSW | FcvtSWu | FcvtSL | FcvtSLu | FmvWX | FliS => {
+            instruction.writes() & FLOATS
+        }
         _ => 0,
     }
 }

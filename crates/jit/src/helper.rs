@@ -2,64 +2,70 @@
 //!
 //! A helper takes its operands from the state and leaves its result there; the
 //! call goes through code that saves all registers, so that values may stay in
-//! registers across a call that is nearly never made.
+//! registers across a call that is rarely made.
 
 use crate::state::{Leave, State};
-use op::Op3;
-use rvrun_hart::float::{op, plain};
+use rvrun_hart::float::op::{self, Op1, Op2, Op3};
+use rvrun_hart::float::{Flags, RoundingMode, host, plain};
+use rvrun_hart::{SINK, carry_less_product};
+use rvrun_isa::{Opcode, csr};
 
-/// Names a helper.
+/// Names a helper: its place in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum Helper {
-    Step,
-    FmaddS,
-    FmsubS,
-    FnmsubS,
-    FnmaddS,
-    FmaddD,
-    FmsubD,
-    FnmsubD,
-    FnmaddD,
-    FltS,
-    FleS,
-    FltD,
-    FleD,
-    FminS,
-    FmaxS,
-    FminD,
-    FmaxD,
-}
+pub(crate) struct Helper(u32);
 
 /// A function that works on a state.
 pub(crate) type Function = unsafe extern "C" fn(*mut State);
 
-/// The code for a call, then the helpers in the order of [`Helper`].
-pub(crate) fn table() -> Box<[usize]> {
-    let functions: [Function; 17] = [
-        step,
-        fused::<op::FmaddS>,
-        fused::<op::FmsubS>,
-        fused::<op::FnmsubS>,
-        fused::<op::FnmaddS>,
-        fused::<op::FmaddD>,
-        fused::<op::FmsubD>,
-        fused::<op::FnmsubD>,
-        fused::<op::FnmaddD>,
-        flt_s,
-        fle_s,
-        flt_d,
-        fle_d,
-        fmin_s,
-        fmax_s,
-        fmin_d,
-        fmax_d,
-    ];
-    let call = rvrun_host::code::preserving_call();
-    std::iter::once(call).chain(functions.iter().map(|f| *f as usize)).collect()
+/// What computes an instruction, in the dynamic rounding mode and in that of the
+/// fourth operand.
+type Pair = (Function, Function);
+
+impl Helper {
+    /// Has the interpreter execute the instruction at the hart's pc.
+    pub const STEP: Self = Self(1);
+    /// Accesses `fflags`, or reads `frm`, by the hart's own registers.
+    pub const FLAGS: Self = Self(2);
+    /// Helpers that stand before those of opcodes; the first is the code for a call.
+    const NAMED: u32 = 3;
+
+    /// Computes an instruction in the dynamic rounding mode, if it rounds.
+    pub const fn of(opcode: Opcode) -> Self {
+        Self(Self::NAMED + 2 * opcode as u32)
+    }
+
+    /// Computes an instruction in the rounding mode of the fourth operand.
+    pub const fn fixed(opcode: Opcode) -> Self {
+        Self(Self::NAMED + 2 * opcode as u32 + 1)
+    }
+
+    /// Where the table has its address.
+    pub const fn offset(self) -> i32 {
+        8 * self.0 as i32
+    }
 }
 
-/// Has the interpreter execute the instruction at the hart's pc.
+/// Whether there is a helper that computes this instruction.
+pub(crate) fn computes(opcode: Opcode) -> bool {
+    functions(opcode).is_some()
+}
+
+/// The code for a call, then the helpers in the order of [`Helper`].
+pub(crate) fn table() -> Box<[usize]> {
+    let call = rvrun_host::code::preserving_call();
+    let named = [step as Function, flags];
+    let computing = Opcode::all().flat_map(|opcode| {
+        let (dynamic, fixed) = functions(opcode).unwrap_or((missing, missing));
+        [dynamic, fixed]
+    });
+    let functions = named.into_iter().chain(computing).map(|f| f as usize);
+    std::iter::once(call).chain(functions).collect()
+}
+
+unsafe extern "C" fn missing(_state: *mut State) {
+    unreachable!("lowering calls only helpers that there are");
+}
+
 unsafe extern "C" fn step(state: *mut State) {
     // SAFETY: translated code passes the state that it works on, and does not look
     // at it until the call returns.
@@ -70,22 +76,131 @@ unsafe extern "C" fn step(state: *mut State) {
     state.leave = Leave::Stepped as u32;
 }
 
-unsafe extern "C" fn fused<O: Op3>(state: *mut State) {
+/// The operands: `rd`; whether `fflags` is read rather than `frm`; bits that stay,
+/// bits that are flipped then.
+unsafe extern "C" fn flags(state: *mut State) {
     // SAFETY: as in `step`.
     let state = unsafe { &mut *state };
-    let [a, b, c] = state.operands;
-    state.unread = O::host(a, b, c);
+    let [rd, number, keep, flip] = state.operands;
+    let hart = &mut state.hart;
+    state.stepped += 1;
+    hart.instret += 1;
+    hart.fflags |= host::flags();
+    let old = u64::from(if number == u64::from(csr::FRM) { hart.frm } else { hart.fflags });
+    if (keep, flip) != (!0, 0) {
+        hart.fflags = ((old & keep ^ flip) & 31) as u8;
+        host::set(hart.frm);
+    }
+    hart.x[if rd == 0 { usize::from(SINK) } else { rd as usize & 31 }] = old;
 }
 
-macro_rules! plain_helpers {
-    ($($name:ident)+) => {$(
-        unsafe extern "C" fn $name(state: *mut State) {
+/// Puts what `compute` makes of the operands where results are.
+unsafe fn with_operands(state: *mut State, compute: impl FnOnce([u64; 4]) -> u64) {
+    // SAFETY: as in `step`.
+    let state = unsafe { &mut *state };
+    state.unread = compute(state.operands);
+}
+
+/// Computes in a static rounding mode, on the host's unit if it can.
+fn in_mode(
+    mode: u64,
+    host: impl FnOnce(RoundingMode) -> u64,
+    soft: impl FnOnce(RoundingMode, &mut Flags) -> u64,
+) -> u64 {
+    let mode = RoundingMode::from_bits(mode as u8).unwrap_or(RoundingMode::NearestEven);
+    if mode.on_host() {
+        return host(mode);
+    }
+    let mut raised = Flags::new();
+    let result = soft(mode, &mut raised);
+    host::raise(raised);
+    result
+}
+
+macro_rules! rounding {
+    ($trait:ident: $dynamic:ident $fixed:ident $($operand:ident)+, $mode:ident of $($all:tt)+) => {
+        unsafe extern "C" fn $dynamic<O: $trait>(state: *mut State) {
             // SAFETY: as in `step`.
-            let state = unsafe { &mut *state };
-            let [a, b, _] = state.operands;
-            state.unread = plain::$name(a, b);
+            unsafe { with_operands(state, |[$($operand,)+ ..]| O::host($($operand),+)) }
         }
-    )+};
+
+        unsafe extern "C" fn $fixed<O: $trait>(state: *mut State) {
+            let compute = |$($all)+: [u64; 4]| {
+                in_mode(
+                    $mode,
+                    |mode| O::host_static($($operand),+, mode),
+                    |mode, flags| O::soft($($operand),+, mode, flags),
+                )
+            };
+            // SAFETY: as in `step`.
+            unsafe { with_operands(state, compute) }
+        }
+    };
 }
 
-plain_helpers! { flt_s fle_s flt_d fle_d fmin_s fmax_s fmin_d fmax_d }
+rounding!(Op1: dynamic_1 fixed_1 a, mode of [a, _, _, mode]);
+rounding!(Op2: dynamic_2 fixed_2 a b, mode of [a, b, _, mode]);
+rounding!(Op3: dynamic_3 fixed_3 a b c, mode of [a, b, c, mode]);
+
+/// The function that computes by `$function` of `$operand`s.
+macro_rules! plain {
+    ($function:expr, $($operand:ident)+) => {{
+        unsafe extern "C" fn compute(state: *mut State) {
+            // SAFETY: as in `step`.
+            unsafe { with_operands(state, |[$($operand,)+ ..]| $function($($operand),+)) }
+        }
+        (compute, compute)
+    }};
+}
+
+macro_rules! table_of_functions {
+    (
+        rounding { $($dynamic:ident $fixed:ident: $($rounding:ident)+;)+ }
+        unary { $($unary:ident $unary_function:expr;)+ }
+        binary { $($binary:ident $binary_function:expr;)+ }
+    ) => {
+        fn functions(opcode: Opcode) -> Option<Pair> {
+            Some(match opcode {
+                $($(Opcode::$rounding => ($dynamic::<op::$rounding>, $fixed::<op::$rounding>),)+)+
+                $(Opcode::$unary => plain!($unary_function, a),)+
+                $(Opcode::$binary => plain!($binary_function, a b),)+
+                _ => return None,
+            })
+        }
+    };
+}
+
+table_of_functions! {
+    rounding {
+        dynamic_1 fixed_1:
+            FsqrtS FsqrtD FsqrtH FroundS FroundD FroundH FroundnxS FroundnxD FroundnxH
+            FcvtSD FcvtDS FcvtSH FcvtHS FcvtDH FcvtHD
+            FcvtWS FcvtWuS FcvtLS FcvtLuS FcvtWD FcvtWuD FcvtLD FcvtLuD
+            FcvtWH FcvtWuH FcvtLH FcvtLuH
+            FcvtSW FcvtSWu FcvtSL FcvtSLu FcvtDW FcvtDWu FcvtDL FcvtDLu
+            FcvtHW FcvtHWu FcvtHL FcvtHLu;
+        dynamic_2 fixed_2:
+            FaddS FsubS FmulS FdivS FaddD FsubD FmulD FdivD FaddH FsubH FmulH FdivH;
+        dynamic_3 fixed_3:
+            FmaddS FmsubS FnmsubS FnmaddS FmaddD FmsubD FnmsubD FnmaddD
+            FmaddH FmsubH FnmsubH FnmaddH;
+    }
+    unary {
+        FclassS plain::fclass_s; FclassD plain::fclass_d; FclassH plain::fclass_h;
+        FcvtmodWD plain::fcvtmod_w_d;
+    }
+    binary {
+        FltS plain::flt_s; FleS plain::fle_s; FltD plain::flt_d; FleD plain::fle_d;
+        FminS plain::fmin_s; FmaxS plain::fmax_s; FminD plain::fmin_d; FmaxD plain::fmax_d;
+        FsgnjH plain::fsgnj_h; FsgnjnH plain::fsgnjn_h; FsgnjxH plain::fsgnjx_h;
+        FminH plain::fmin_h; FmaxH plain::fmax_h;
+        FeqH plain::feq_h; FltH plain::flt_h; FleH plain::fle_h;
+        FminmS plain::fminm_s; FmaxmS plain::fmaxm_s; FminmD plain::fminm_d;
+        FmaxmD plain::fmaxm_d; FminmH plain::fminm_h; FmaxmH plain::fmaxm_h;
+        FleqS plain::fleq_s; FltqS plain::fltq_s; FleqD plain::fleq_d; FltqD plain::fltq_d;
+        FleqH plain::fleq_h; FltqH plain::fltq_h;
+        Clmul |a, b| carry_less_product(a, b) as u64;
+        Clmulr |a, b| (carry_less_product(a, b) >> 63) as u64;
+        Clmulh |a, b| (carry_less_product(a, b) >> 64) as u64;
+    }
+}

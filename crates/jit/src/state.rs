@@ -48,7 +48,7 @@ pub struct State {
     /// Results of helpers; and where results go that nobody reads but whose flags count.
     pub(crate) unread: u64,
     /// Operands of helpers.
-    pub(crate) operands: [u64; 3],
+    pub(crate) operands: [u64; 4],
     /// The stack pointer below which translated code makes no more calls.
     pub(crate) stack_limit: u64,
     pub(crate) attention: *const AtomicU32,
@@ -77,7 +77,7 @@ impl State {
             hart,
             leave: 0,
             unread: 0,
-            operands: [0; 3],
+            operands: [0; 4],
             stack_limit: 0,
             attention: Arc::as_ptr(&attention),
             slots: ptr::null(),
@@ -119,6 +119,9 @@ pub(crate) mod offset {
     pub const FIND_JUMP: i32 = small(offset_of!(State, find_jump));
     pub const HELPERS: i32 = small(offset_of!(State, helpers));
     pub const PC: i32 = small(offset_of!(State, hart.pc));
+    pub const RESERVED_ADDR: i32 = small(offset_of!(State, hart.reservation.addr));
+    pub const RESERVED_VALUE: i32 = small(offset_of!(State, hart.reservation.value));
+    pub const RESERVED_SIZE: i32 = small(offset_of!(State, hart.reservation.size));
     pub const INSTRET: i32 = small(offset_of!(State, hart.instret));
 
     /// Of an integer register.

@@ -1,5 +1,7 @@
 //! Integer computation.
 
+use rvrun_hart::carry_less_product;
+
 /// Handlers for `rd = f(rs1, rs2)`.
 macro_rules! register_register {
     ($($name:ident |$a:ident, $b:ident| $value:expr;)*) => {
@@ -180,9 +182,4 @@ fn or_combine_bytes(value: u64) -> u64 {
     // Bits that came in from the neighbouring byte are above bit 0, which alone counts.
     let any = (folded | folded >> 1) & LOW;
     any * 0xff
-}
-
-/// The 127-bit product over GF(2) (Zbc).
-fn carry_less_product(a: u64, b: u64) -> u128 {
-    (0..64).filter(|bit| b >> bit & 1 == 1).fold(0, |sum, bit| sum ^ u128::from(a) << bit)
 }

@@ -41,7 +41,7 @@ macro_rules! reserved {
                 if access::$load(addr, &mut value).is_err() {
                     return context.refused(slot, addr, AccessKind::Load);
                 }
-                hart.reservation = Some(Reservation { addr, value, size: $size });
+                hart.reservation = Reservation { addr, value, size: $size };
                 *x_mut!(hart, op.rd) = value;
                 slot
             }
@@ -53,16 +53,14 @@ macro_rules! reserved {
                     return ptr::null();
                 }
                 let mut stored = false;
-                if let Some(Reservation { addr: reserved, value, size: $size }) = hart.reservation
-                    && reserved == addr
-                {
+                if let Some(value) = hart.reservation.of(addr, $size) {
                     let mut old = 0;
                     if access::$exchange(addr, value, new, &mut old).is_err() {
                         return context.refused(slot, addr, AccessKind::Store);
                     }
                     stored = old as $type == value as $type;
                 }
-                hart.reservation = None;
+                hart.reservation = Reservation::NONE;
                 *x_mut!(hart, op.rd) = (!stored).into();
                 slot
             }

@@ -9,9 +9,7 @@
 //!   latest. That is due anyway: a NaN result is the canonical one, and until the
 //!   test the register is *raw*. A result that is overwritten before, unread, is
 //!   stored where nobody looks.
-//! - Where a loop changes none of the operands, they come from memory, behind a
-//!   barrier.
-//! - Constants come from memory, so that nothing is computed at compile time.
+//! - In loops, and where they are constants, operands come from memory ([`pin`](super::pin)).
 
 use super::Lowering;
 use crate::helper::Helper;
@@ -19,13 +17,12 @@ use crate::state::{Leave, offset};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::types::{F32, F64, I32, I64};
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value};
+use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Type, Value};
 use rvrun_hart::float::{F32 as Single, F64 as Double, Format};
 use rvrun_isa::effect::{Registers, float};
 use rvrun_isa::{Instruction, Opcode};
 
 use crate::analysis::floats_in;
-use crate::effects;
 
 impl Lowering<'_> {
     pub(super) fn float(&mut self, i: &Instruction) {
@@ -114,28 +111,13 @@ impl Lowering<'_> {
                 let value = self.builder.ins().fpromote(F64, a);
                 self.set_raw(i.rd, value, F64);
             }
-            FcvtSW | FcvtSWu | FcvtSL | FcvtDL | FcvtDW | FcvtDWu => self.integer_to_float(i),
-            FcvtWS | FcvtLS | FcvtWD | FcvtLD => self.float_to_integer(i),
-            FmvXW => {
-                let bits = self.low_bits(i.rs1);
-                let value = self.sign_extend(bits);
-                self.set_x(i.rd, value);
+            FcvtSW | FcvtSWu | FcvtSL | FcvtSLu | FcvtDW | FcvtDWu | FcvtDL | FcvtDLu => {
+                self.from_integer(i);
             }
-            FmvXD => {
-                let value = self.stored_double(i.rs1);
-                let value = self.builder.ins().bitcast(I64, MemFlagsData::new(), value);
-                self.set_x(i.rd, value);
+            FcvtWS | FcvtWuS | FcvtLS | FcvtLuS | FcvtWD | FcvtWuD | FcvtLD | FcvtLuD => {
+                self.to_integer(i);
             }
-            FmvWX => {
-                let bits = self.x(i.rs1);
-                let value = self.hidden(bits, F32);
-                self.set_single(i.rd, value);
-            }
-            FmvDX => {
-                let bits = self.x(i.rs1);
-                let value = self.hidden(bits, F64);
-                self.set_double(i.rd, value);
-            }
+            FmvXH | FmvXW | FmvXD | FmvHX | FmvWX | FmvDX | FliS | FliD | FliH => self.moved(i),
             other => unreachable!("{other:?} is not lowered here"),
         }
     }
@@ -159,17 +141,7 @@ impl Lowering<'_> {
         let product = if negate_product { self.builder.ins().fneg(a) } else { a };
         let summand = if negate_sum { self.builder.ins().fneg(c) } else { c };
         let value = self.builder.ins().fma(product, b, summand);
-        let helper = match opcode {
-            FmaddS => Helper::FmaddS,
-            FmsubS => Helper::FmsubS,
-            FnmsubS => Helper::FnmsubS,
-            FnmaddS => Helper::FnmaddS,
-            FmaddD => Helper::FmaddD,
-            FmsubD => Helper::FmsubD,
-            FnmsubD => Helper::FnmsubD,
-            _ => Helper::FnmaddD,
-        };
-        self.unless_unordered(value, value, value, helper, &[a, b, c], ty)
+        self.unless_unordered(value, value, value, Helper::of(opcode), &[a, b, c], ty)
     }
 
     /// `value`, or what `helper` makes of `operands` if `a` and `b` are unordered.
@@ -187,19 +159,29 @@ impl Lowering<'_> {
         let unordered = self.builder.ins().fcmp(FloatCC::Unordered, a, b);
         self.builder.ins().brif(unordered, rare, &[], done, &[value.into()]);
         self.builder.switch_to_block(rare);
-        for (index, operand) in operands.iter().enumerate() {
-            let at = offset::OPERANDS + 8 * index as i32;
-            self.store_state(*operand, at);
-            if self.builder.func.dfg.value_type(*operand) == F32 {
-                let boxing = self.builder.ins().iconst(I32, -1);
-                self.store_state(boxing, at + 4);
-            }
-        }
+        self.pass(operands);
         self.call_helper(helper, None);
         let anew = self.load_state(ty, offset::UNREAD);
         self.builder.ins().jump(done, &[anew.into()]);
         self.builder.switch_to_block(done);
         result
+    }
+
+    /// Makes floating-point values the operands of a helper.
+    pub(super) fn pass(&mut self, operands: &[Value]) {
+        for (index, operand) in operands.iter().enumerate() {
+            let at = offset::OPERANDS + 8 * index as i32;
+            if self.builder.func.dfg.value_type(*operand) == F32 {
+                self.pass_single(*operand, at);
+            } else {
+                self.store_state(*operand, at);
+            }
+        }
+    }
+
+    /// Blocks for what is usual, for what is rare, and for what follows.
+    pub(super) fn ways(&mut self) -> (Block, Block, Block) {
+        (self.builder.create_block(), self.cold_block(), self.builder.create_block())
     }
 
     fn sign_injected(&mut self, i: &Instruction, a: Value, b: Value, bits: Type) -> Value {
@@ -229,35 +211,26 @@ impl Lowering<'_> {
 
     fn compare(&mut self, i: &Instruction, a: Value, b: Value) {
         use Opcode::*;
-        let (condition, helper) = match i.opcode {
-            FeqS => (FloatCC::Equal, None),
-            FeqD => (FloatCC::Equal, None),
-            FltS => (FloatCC::LessThan, Some(Helper::FltS)),
-            FltD => (FloatCC::LessThan, Some(Helper::FltD)),
-            FleS => (FloatCC::LessThanOrEqual, Some(Helper::FleS)),
-            _ => (FloatCC::LessThanOrEqual, Some(Helper::FleD)),
+        let condition = match i.opcode {
+            FeqS | FeqD => FloatCC::Equal,
+            FltS | FltD => FloatCC::LessThan,
+            _ => FloatCC::LessThanOrEqual,
         };
         let truth = self.builder.ins().fcmp(condition, a, b);
         let value = self.builder.ins().uextend(I64, truth);
-        let value = match helper {
+        let value = if condition == FloatCC::Equal {
+            self.keep(value);
+            value
+        } else {
             // The host's quiet comparison does not say that a quiet NaN is invalid.
-            Some(helper) => self.unless_unordered(a, b, value, helper, &[a, b], I64),
-            None => {
-                self.store_state(value, offset::UNREAD);
-                value
-            }
+            self.unless_unordered(a, b, value, Helper::of(i.opcode), &[a, b], I64)
         };
         self.set_x(i.rd, value);
     }
 
     fn extreme(&mut self, i: &Instruction, a: Value, b: Value, ty: Type) -> Value {
         use Opcode::*;
-        let (smaller, helper) = match i.opcode {
-            FminS => (true, Helper::FminS),
-            FmaxS => (false, Helper::FmaxS),
-            FminD => (true, Helper::FminD),
-            _ => (false, Helper::FmaxD),
-        };
+        let smaller = matches!(i.opcode, FminS | FminD);
         // A choice by `LessThan` would become the host's `min`, to which quiet NaNs
         // are invalid.
         let (above, below) = if smaller { (b, a) } else { (a, b) };
@@ -275,115 +248,7 @@ impl Lowering<'_> {
         let zero = self.builder.ins().bitcast(ty, flags, both);
         let equal = self.builder.ins().fcmp(FloatCC::Equal, a, b);
         let value = self.builder.ins().select(equal, zero, chosen);
-        self.unless_unordered(a, b, value, helper, &[a, b], ty)
-    }
-
-    fn integer_to_float(&mut self, i: &Instruction) {
-        use Opcode::*;
-        let integer = self.x(i.rs1);
-        let integer = match i.opcode {
-            FcvtSW | FcvtDW => self.low(integer),
-            FcvtSWu | FcvtDWu => {
-                let low = self.low(integer);
-                self.builder.ins().uextend(I64, low)
-            }
-            _ => self.hide_integer(integer),
-        };
-        match i.opcode {
-            FcvtDW | FcvtDWu => {
-                let value = self.builder.ins().fcvt_from_sint(F64, integer);
-                self.set_double(i.rd, value);
-            }
-            FcvtDL => {
-                let value = self.builder.ins().fcvt_from_sint(F64, integer);
-                self.set_raw(i.rd, value, F64);
-            }
-            _ => {
-                let value = self.builder.ins().fcvt_from_sint(F32, integer);
-                self.set_raw(i.rd, value, F32);
-            }
-        }
-    }
-
-    /// Truncates, as C does. The host's result for what does not fit is made into
-    /// the manual's by Cranelift, but for NaNs.
-    fn float_to_integer(&mut self, i: &Instruction) {
-        use Opcode::*;
-        let a = match i.opcode {
-            FcvtWS | FcvtLS => self.single(i.rs1),
-            _ => self.double(i.rs1),
-        };
-        self.used(i);
-        let narrow = matches!(i.opcode, FcvtWS | FcvtWD);
-        let value = if narrow {
-            let word = self.builder.ins().fcvt_to_sint_sat(I32, a);
-            self.sign_extend(word)
-        } else {
-            self.builder.ins().fcvt_to_sint_sat(I64, a)
-        };
-        // Ties the conversion, which may be inexact, to its place.
-        self.store_state(value, offset::UNREAD);
-        let most = if narrow { i64::from(i32::MAX) } else { i64::MAX };
-        let most = self.builder.ins().iconst(I64, most);
-        let unordered = self.builder.ins().fcmp(FloatCC::Unordered, a, a);
-        let value = self.builder.ins().select(unordered, most, value);
-        self.set_x(i.rd, value);
-    }
-
-    /// Integer bits as a floating-point value that is not known at compile time.
-    fn hidden(&mut self, bits: Value, ty: Type) -> Value {
-        if self.is_unknown(bits, 4) {
-            let bits = if ty == F32 { self.low(bits) } else { bits };
-            return self.builder.ins().bitcast(ty, MemFlagsData::new(), bits);
-        }
-        self.store_state(bits, offset::UNREAD);
-        self.load_state(ty, offset::UNREAD)
-    }
-
-    /// An integer that is not known at compile time.
-    fn hide_integer(&mut self, value: Value) -> Value {
-        if self.is_unknown(value, 4) {
-            return value;
-        }
-        self.store_state(value, offset::UNREAD);
-        self.builder.ins().sequence_point();
-        self.load_state(I64, offset::UNREAD)
-    }
-
-    /// Whether `value` certainly depends on something that only running tells.
-    fn is_unknown(&self, value: Value, depth: u32) -> bool {
-        let dfg = &self.builder.func.dfg;
-        let Some(inst) = dfg.value_def(value).inst() else { return false };
-        let opcode = dfg.insts[inst].opcode();
-        if opcode.can_load() || opcode.is_call() {
-            return true;
-        }
-        depth > 0 && dfg.inst_args(inst).iter().any(|arg| self.is_unknown(*arg, depth - 1))
-    }
-
-    /// Reads the instruction's operands from memory, behind a barrier, if the
-    /// innermost loop around it changes none of them.
-    fn pin_operands(&mut self, i: &Instruction) {
-        let operands = i.reads() & effects::FLOATS;
-        let Some(head) = self.plan.nodes[self.node as usize].innermost else { return };
-        let writes = self.plan.nodes[head as usize].loop_writes;
-        if operands == 0 || i.reads() & writes != 0 {
-            return;
-        }
-        self.make_canonical(operands & self.raw);
-        self.flush(operands & self.held.dirty);
-        self.held.dirty &= !operands;
-        self.builder.ins().sequence_point();
-        for register in floats_in(operands & self.held.available) {
-            let single = self.held.single & float(register) != 0;
-            if single {
-                let value = self.load_state(F32, offset::f(register));
-                self.builder.def_var(self.s[usize::from(register)], value);
-            } else {
-                let value = self.load_state(F64, offset::f(register));
-                self.builder.def_var(self.f[usize::from(register)], value);
-            }
-        }
+        self.unless_unordered(a, b, value, Helper::of(i.opcode), &[a, b], ty)
     }
 
     /// The register in single precision. One that is not boxed is the interpreter's.
@@ -467,7 +332,7 @@ impl Lowering<'_> {
         self.held.write(float(register), 0);
     }
 
-    fn set_raw(&mut self, register: u8, value: Value, ty: Type) {
+    pub(super) fn set_raw(&mut self, register: u8, value: Value, ty: Type) {
         if ty == F32 {
             self.set_single(register, value);
         } else {
@@ -478,7 +343,7 @@ impl Lowering<'_> {
     }
 
     /// The operands of `i` are read by an operation that is tied to its place.
-    fn used(&mut self, i: &Instruction) {
+    pub(super) fn used(&mut self, i: &Instruction) {
         self.unused &= !i.reads();
     }
 
@@ -489,7 +354,7 @@ impl Lowering<'_> {
             let single = self.held.single & mask != 0;
             let variables = if single { &self.s } else { &self.f };
             let value = self.builder.use_var(variables[usize::from(register)]);
-            self.store_state(value, offset::UNREAD);
+            self.keep(value);
         }
         self.raw &= !mask;
         self.unused &= !mask;

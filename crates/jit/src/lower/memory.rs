@@ -1,7 +1,7 @@
 //! Loads, stores and fences.
 
 use super::Lowering;
-use cranelift_codegen::ir::InstBuilder;
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData};
 use cranelift_codegen::ir::types::{F32, F64, I64};
 use rvrun_isa::{Instruction, Opcode};
 
@@ -18,6 +18,12 @@ impl Lowering<'_> {
             Opcode::Lw => ins.sload32(flags, base, i.imm),
             Opcode::Lwu => ins.uload32(flags, base, i.imm),
             Opcode::Ld => ins.load(I64, flags, base, i.imm),
+            Opcode::Flh => {
+                let bits = ins.uload16(I64, flags, base, i.imm);
+                let bits = self.boxed_half(bits);
+                let value = self.builder.ins().bitcast(F64, MemFlagsData::new(), bits);
+                return self.set_double(i.rd, value);
+            }
             Opcode::Flw => {
                 let value = ins.load(F32, flags, base, i.imm);
                 return self.set_single(i.rd, value);
@@ -35,6 +41,11 @@ impl Lowering<'_> {
         let flags = self.guest_flags();
         let base = self.x(i.rs1);
         match i.opcode {
+            Opcode::Fsh => {
+                let value = self.low_bits(i.rs2);
+                self.builder.ins().istore16(flags, value, base, i.imm);
+                return;
+            }
             Opcode::Fsw => {
                 let value = self.low_bits(i.rs2);
                 self.builder.ins().store(flags, value, base, i.imm);

@@ -16,8 +16,11 @@
 
 mod alu;
 mod atomic;
+mod convert;
 mod float;
+mod helped;
 mod memory;
+mod pin;
 
 use crate::analysis::{self, Held, Plan, floats_in, integers_in, run_starts};
 use crate::effects::{self, Way};
@@ -130,6 +133,7 @@ pub fn lower(
         preserving,
         finding,
         exits: Vec::new(),
+        changing: pin::changing_integers(region),
     };
     lowering.region();
     let Lowering { mut builder, origins, .. } = lowering;
@@ -167,6 +171,8 @@ struct Lowering<'a> {
     finding: SigRef,
     /// Exits of the current node that were made already.
     exits: Vec<(Exit, Snapshot, Block)>,
+    /// See [`pin::changing_integers`].
+    changing: Registers,
 }
 
 /// A way out of the region.
@@ -245,7 +251,8 @@ impl Lowering<'_> {
         self.origin.pc = pc;
         if let Some(instruction) = instruction.filter(|i| effects::accesses_memory(i)) {
             self.origin.access_pc = pc;
-            self.origin.is_load = instruction.row().kind == Kind::Load;
+            self.origin.is_load = instruction.row().kind == Kind::Load
+                || matches!(instruction.opcode, Opcode::LrW | Opcode::LrD);
         }
         self.builder.set_srcloc(SourceLoc::new(self.origins.len() as u32));
         self.origins.push(self.origin);
@@ -258,6 +265,7 @@ impl Lowering<'_> {
             return;
         }
         match instruction.row().kind {
+            Kind::Alu | Kind::Float if effects::is_helped(instruction) => self.helped(instruction),
             Kind::Alu => self.alu(instruction, pc),
             Kind::Load => self.load(instruction),
             Kind::Store => self.store(instruction),
@@ -674,10 +682,13 @@ impl Lowering<'_> {
     fn step(&mut self, instruction: &Instruction, pc: u64) {
         self.make_canonical(self.raw);
         self.flush_all();
-        self.call_helper(Helper::Step, Some(pc));
         let forgotten = effects::forgotten(instruction);
         self.held.available &= !forgotten;
         self.held.single &= self.held.available;
+        if effects::is_flags_access(instruction) {
+            return self.access_flags(instruction);
+        }
+        self.call_helper(Helper::STEP, Some(pc));
         let stop = self.load_state(I64, offset::UNREAD);
         let (exit, on) = (self.cold_block(), self.builder.create_block());
         self.builder.ins().brif(stop, exit, &[], on, &[]);
@@ -699,7 +710,7 @@ impl Lowering<'_> {
         let helpers = self.load_state(I64, offset::HELPERS);
         let flags = self.hart_flags();
         let thunk = self.builder.ins().load(I64, flags, helpers, 0);
-        let function = self.builder.ins().load(I64, flags, helpers, 8 * (1 + helper as i32));
+        let function = self.builder.ins().load(I64, flags, helpers, helper.offset());
         let arguments = [self.state, function];
         self.builder.ins().call_indirect(self.preserving, thunk, &arguments);
     }

@@ -14,7 +14,7 @@ use crate::{Errno, guest, raw};
 use libc::{
     CLONE_CHILD_CLEARTID, CLONE_SETTLS, CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK, CLONE_VM,
 };
-use rvrun_hart::Hart;
+use rvrun_hart::{Hart, Reservation};
 
 /// What users should know of `clone` and `clone3`.
 pub(crate) const NOTE: &str = "threads, and memory shared without CLONE_VFORK, give ENOSYS; after vfork the parent waits, \
@@ -144,7 +144,7 @@ fn begin(task: &mut Task, hart: &mut Hart, pid: u64, child: &Child) -> Flow {
             clear_handlers(task);
         }
         // A reservation does not survive a switch to another process.
-        hart.reservation = None;
+        hart.reservation = Reservation::NONE;
     }
     Flow::Return(pid)
 }
