@@ -5,6 +5,9 @@
 //! registers point into it or to where nothing can be: code of a few instructions
 //! makes no other address but by chance. Who wants certainty runs cases in a process
 //! of their own.
+//!
+//! [`Arena`] runs a case on the interpreter alone; [`crate::twin`] runs it on the
+//! translator as well.
 
 use crate::Random;
 use crate::code::{FIRST_POINTER, code};
@@ -22,7 +25,7 @@ const EXEC: i32 = 4;
 /// `MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE`.
 const PRIVATE_ANONYMOUS_FIXED: i32 = 0x22 | 0x10_0000;
 
-const CODE_BYTES: u64 = PAGE;
+pub(crate) const CODE_BYTES: u64 = PAGE;
 const DATA_BYTES: u64 = 2 * PAGE;
 /// From the arena's beginning: code that may be written, code that may not, data, and
 /// data that may only be read. Between them nothing is mapped.
@@ -35,17 +38,33 @@ const FILL: u8 = 0xa5;
 /// `c.ebreak`, which code is followed by.
 const BREAK: [u8; 2] = [0x02, 0x90];
 /// How often code is resumed after it trapped, or stopped at a backward jump or an environment call.
-const RUNS: usize = 32;
+pub(crate) const RUNS: usize = 32;
 /// No case gets as far as this without a backward jump.
 const RETIRED_MAX: u64 = RUNS as u64 * CODE_BYTES;
 
 /// Memory of the guest, and an interpreter.
 pub struct Arena {
-    space: Arc<AddressSpace>,
+    memory: Memory,
     interpreter: Interpreter,
+}
+
+/// Memory of the guest.
+pub(crate) struct Memory {
+    pub space: Arc<AddressSpace>,
     base: GuestAddr,
     /// The bytes of a page of code that has none.
     blank: Vec<u8>,
+}
+
+/// What a case begins with.
+pub(crate) struct Beginning {
+    code: Vec<u8>,
+    /// Where the page of the code is.
+    page: GuestAddr,
+    /// Whether the guest may write it.
+    pub writable: bool,
+    /// The hart, at the code's first instruction.
+    pub hart: Hart,
 }
 
 /// How a case ended.
@@ -62,6 +81,52 @@ impl Arena {
     /// # Errors
     /// The host refuses the memory or the handler of faults.
     pub fn new() -> std::io::Result<Self> {
+        let memory = Memory::new()?;
+        let interpreter = Interpreter::new(memory.space.clone(), Extensions::ALL);
+        // With the flag raised, code stops at each backward jump: no case takes long.
+        interpreter.attention().store(1, Ordering::Relaxed);
+        Ok(Self { memory, interpreter })
+    }
+
+    /// Runs a case: until it loses its way, or has stopped often enough.
+    ///
+    /// # Errors
+    /// What is wrong with how it ended.
+    pub fn run(&mut self, seed: u64, case: u64) -> Result<Ending, String> {
+        let beginning = self.memory.beginning(seed, case);
+        self.memory.prepare(&beginning)?;
+        let Beginning { writable, mut hart, .. } = beginning;
+        let mut traps = 0;
+        for _ in 0..RUNS {
+            let stop = self.interpreter.run(&mut hart);
+            check_hart(&hart)?;
+            match stop {
+                Stop::Attention => {}
+                Stop::Sample | Stop::Gate => return Err(format!("{stop:?} that nobody asked for")),
+                Stop::Syscall if writable => {}
+                Stop::Syscall => self.memory.check_syscall(hart.pc)?,
+                Stop::Trap(trap) => {
+                    traps += 1;
+                    self.memory.check_trap(&hart, &trap, writable)?;
+                    if !self.memory.skip(&mut hart, &trap) {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(Ending { retired: hart.instret, traps })
+    }
+}
+
+impl Beginning {
+    /// The code, to be changed before it is put where it runs.
+    pub fn code_mut(&mut self) -> &mut [u8] {
+        &mut self.code
+    }
+}
+
+impl Memory {
+    pub fn new() -> std::io::Result<Self> {
         static NEXT_BASE: AtomicU64 = AtomicU64::new(0x100_0000_0000);
         fault::install()?;
         let base = NEXT_BASE.fetch_add(0x10_0000_0000, Ordering::Relaxed);
@@ -76,70 +141,49 @@ impl Arena {
                 .mmap(base + offset, len, prot, PRIVATE_ANONYMOUS_FIXED, -1, 0, None)
                 .map_err(|Errno(number)| std::io::Error::from_raw_os_error(number))?;
         }
-        let interpreter = Interpreter::new(space.clone(), Extensions::ALL);
-        // With the flag raised, code stops at each backward jump: no case takes long.
-        interpreter.attention().store(1, Ordering::Relaxed);
-        Ok(Self { space, interpreter, base, blank: BREAK.repeat(CODE_BYTES as usize / 2) })
+        Ok(Self { space, base, blank: BREAK.repeat(CODE_BYTES as usize / 2) })
     }
 
-    /// Runs a case: until it loses its way, or has stopped often enough.
-    ///
-    /// # Errors
-    /// What is wrong with how it ended.
-    pub fn run(&mut self, seed: u64, case: u64) -> Result<Ending, String> {
+    /// How a case begins.
+    pub fn beginning(&self, seed: u64, case: u64) -> Beginning {
         let mut random = Random::of_case(seed, case);
         let writable = random.once_in(2);
-        let code_start = self.base + if writable { WRITABLE_CODE } else { FIXED_CODE };
-        let place = code_start + 2 * random.below(CODE_BYTES as usize / 4) as u64;
-        self.prepare(code_start, place, &code(&mut random), writable)?;
+        let page = self.base + if writable { WRITABLE_CODE } else { FIXED_CODE };
+        let place = page + 2 * random.below(CODE_BYTES as usize / 4) as u64;
+        let code = code(&mut random);
         let mut hart = self.hart(&mut random);
         hart.pc = place;
-        let mut traps = 0;
-        for _ in 0..RUNS {
-            let stop = self.interpreter.run(&mut hart);
-            check_hart(&hart)?;
-            match stop {
-                Stop::Attention => {}
-                Stop::Sample | Stop::Gate => return Err(format!("{stop:?} that nobody asked for")),
-                Stop::Syscall if writable => {}
-                Stop::Syscall => self.check_syscall(hart.pc)?,
-                Stop::Trap(trap) => {
-                    traps += 1;
-                    self.check_trap(&hart, &trap, writable)?;
-                    // As a guest's handler might: go on behind the instruction.
-                    match self.fetch(hart.pc) {
-                        Some(bits) if trap != Trap::Breakpoint => {
-                            hart.pc += u64::from(length(bits as u16));
-                        }
-                        _ => break,
-                    }
-                }
-            }
-        }
-        Ok(Ending { retired: hart.instret, traps })
+        Beginning { code, page, writable, hart }
     }
 
     /// Writes the code and fills the data.
-    fn prepare(
-        &self,
-        code_start: GuestAddr,
-        place: GuestAddr,
-        code: &[u8],
-        writable: bool,
-    ) -> Result<(), String> {
+    pub fn prepare(&self, beginning: &Beginning) -> Result<(), String> {
+        let Beginning { code, page, writable, hart } = beginning;
         let failed = |error: &dyn std::fmt::Debug| format!("the arena is damaged: {error:?}");
-        let protect = |prot| self.space.mprotect(code_start, CODE_BYTES, prot);
+        let protect = |prot| self.space.mprotect(*page, CODE_BYTES, prot);
         if !writable {
             protect(READ | WRITE).map_err(|e| failed(&e))?;
         }
-        access::copy_out(code_start, &self.blank).map_err(|e| failed(&e))?;
-        access::copy_out(place, code).map_err(|e| failed(&e))?;
-        if writable {
-            self.space.invalidate_code(code_start, code_start + CODE_BYTES);
-        } else {
+        access::copy_out(*page, &self.blank).map_err(|e| failed(&e))?;
+        access::copy_out(hart.pc, code).map_err(|e| failed(&e))?;
+        let can_change = self.base + WRITABLE_CODE;
+        if !writable {
             protect(READ | EXEC).map_err(|e| failed(&e))?;
+            // A case before this one may have written there, or this one on another engine.
+            access::copy_out(can_change, &self.blank).map_err(|e| failed(&e))?;
         }
+        self.space.invalidate_code(can_change, can_change + CODE_BYTES);
         access::copy_out(self.base + DATA, &[FILL; DATA_BYTES as usize]).map_err(|e| failed(&e))
+    }
+
+    /// What can be written, as it is now: code first.
+    pub fn contents(&self) -> Result<Vec<u8>, String> {
+        let mut bytes = vec![0; (CODE_BYTES + DATA_BYTES) as usize];
+        let (code, data) = bytes.split_at_mut(CODE_BYTES as usize);
+        access::copy_in(self.base + WRITABLE_CODE, code)
+            .and_then(|_| access::copy_in(self.base + DATA, data))
+            .map_err(|error| format!("the arena is damaged: {error:?}"))?;
+        Ok(bytes)
     }
 
     /// Registers with pointers into the arena, and numbers of all sizes.
@@ -174,6 +218,18 @@ impl Arena {
             _ => 16 * random.below(DATA_BYTES as usize / 16) as u64,
         };
         self.base + area + offset
+    }
+
+    /// Goes on behind an instruction that trapped, as a guest's handler might. Says
+    /// whether there is something to go on with.
+    pub fn skip(&self, hart: &mut Hart, trap: &Trap) -> bool {
+        match self.fetch(hart.pc) {
+            Some(bits) if *trap != Trap::Breakpoint => {
+                hart.pc += u64::from(length(bits as u16));
+                true
+            }
+            _ => false,
+        }
     }
 
     fn fetch(&self, addr: GuestAddr) -> Option<u32> {

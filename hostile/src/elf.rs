@@ -1,7 +1,8 @@
 //! Mutations of ELF files.
 
 use crate::Random;
-use rvrun_decoder::elf::{ElfError, Image, symbol_at};
+use rvrun_decoder::elf::{ElfError, Image};
+use rvrun_decoder::symbols::Symbols;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -240,7 +241,7 @@ fn put(bytes: &mut [u8], (at, width): Field, value: u64) {
 pub fn examine(file: &[u8]) -> Result<(), ElfError> {
     // Reports look for symbols only in what could be loaded; but those of others are no less hostile.
     let entry = get(file, (24, 8));
-    if let Some(symbol) = symbol_at(file, entry) {
+    if let Some(symbol) = Symbols::read(file.to_vec()).at(entry) {
         assert!(symbol.offset <= entry, "{symbol:?} lies behind {entry:#x}");
     }
     let image = Image::parse(&file)?;

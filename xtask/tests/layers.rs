@@ -5,21 +5,26 @@ use serde_json::Value;
 use std::process::Command;
 
 /// From the bottom up.
-const LAYERS: [&str; 9] = [
+const LAYERS: [&str; 10] = [
     "rvrun-isa",
     "rvrun-decoder",
     "rvrun-host",
     "rvrun-memory",
     "rvrun-hart",
     "rvrun-interp",
+    "rvrun-jit",
     "rvrun-syscall",
     "rvrun",
     "rvrun-cli",
 ];
 
 /// Who must not know whom although the order would allow it.
-const STRANGERS: [(&str, &str); 2] =
-    [("rvrun-syscall", "rvrun-interp"), ("rvrun-syscall", "rvrun-decoder")];
+const STRANGERS: [(&str, &str); 4] = [
+    ("rvrun-jit", "rvrun-interp"),
+    ("rvrun-syscall", "rvrun-interp"),
+    ("rvrun-syscall", "rvrun-jit"),
+    ("rvrun-syscall", "rvrun-decoder"),
+];
 
 fn metadata() -> Value {
     let output = Command::new(env!("CARGO"))

@@ -11,9 +11,9 @@
 
 mod binfmt;
 mod options;
+mod output;
 mod qemu;
 mod settings;
-mod strace;
 
 use rvrun::Exit;
 use std::ffi::OsString;

@@ -1,7 +1,7 @@
 //! rvrun's own command line, from one definition: parser, help, completions, man page.
 
 use crate::EarlyStop;
-use crate::settings::{EnvironmentChange, Settings};
+use crate::settings::{EnvironmentChange, Settings, parse_translated};
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 use clap_complete::Shell;
 use std::ffi::{OsStr, OsString};
@@ -22,6 +22,7 @@ Examples:
   rvrun --sysroot ~/rv bash          run bash from a riscv64 root directory
   rvrun --strace ./server 8080       show its system calls
   rvrun --cpu rva22u64 ./program     run it on a lesser processor
+  rvrun --dump-region main ./program show how its main is translated
   rvrun --env LANG=C ./program       change its environment
 
 Exit status:
@@ -78,6 +79,14 @@ struct Options {
     /// Print what the engines did, at the end; makes the program slower
     #[arg(long, env = "RVRUN_STATS", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
     stats: bool,
+
+    /// Show the translations of a function, of the code at an address (0x…), or all
+    #[arg(long, value_name = "WHAT", env = "RVRUN_DUMP_REGION", value_parser = parse_translated)]
+    dump_region: Vec<rvrun::Translated>,
+
+    /// Append what --dump-region shows to FILE instead of standard error
+    #[arg(long, value_name = "FILE", env = "RVRUN_DUMP_OUTPUT")]
+    dump_output: Option<PathBuf>,
 
     /// For tests: drop translations at random
     #[arg(long, value_name = "SEED", hide = true, env = "RVRUN_CHAOS")]
@@ -211,6 +220,10 @@ fn settings(options: Options) -> Result<Settings, EarlyStop> {
     set(&mut translation.inline_instructions, options.inline_limit, 1);
     translation.threshold = options.hot.unwrap_or(translation.threshold);
     translation.chaos = options.chaos;
+    let mut dump = options.dump_region;
+    if dump.is_empty() && options.dump_output.is_some() {
+        dump.push(rvrun::Translated::All);
+    }
     let mut command = options.command.into_iter();
     let Some(program) = command.next() else {
         return Err(EarlyStop::Usage(
@@ -238,6 +251,8 @@ fn settings(options: Options) -> Result<Settings, EarlyStop> {
         engine: options.engine.into(),
         translation,
         stats: options.stats,
+        dump,
+        dump_output: options.dump_output,
     })
 }
 

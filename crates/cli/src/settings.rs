@@ -1,8 +1,8 @@
 //! What the command line and the environment settled, whichever way it was written.
 
 use crate::EarlyStop;
-use crate::strace;
-use rvrun::{Engine, ExecConfig, Extensions, Program, Translation};
+use crate::output::{Output, full_path};
+use rvrun::{Engine, ExecConfig, Extensions, Program, Translated, Translation};
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -38,6 +38,10 @@ pub struct Settings {
     pub translation: Translation,
     /// Print what the engines did.
     pub stats: bool,
+    /// Show these translations.
+    pub dump: Vec<Translated>,
+    /// Show them in this file instead of on standard error.
+    pub dump_output: Option<PathBuf>,
 }
 
 /// One `--env` or `--unset-env`.
@@ -92,8 +96,13 @@ impl Settings {
             program = program.stats(Box::new(print_stats));
         }
         if self.strace {
-            let sink = strace::sink(self.strace_output.as_deref()).map_err(EarlyStop::Usage)?;
+            let output = output(self.strace_output.as_deref(), "trace")?;
+            let sink = Box::new(move |line: &str| output.write(&format!("{line}\n")));
             program = program.strace(sink).strace_pid(self.strace_pid);
+        }
+        if !self.dump.is_empty() {
+            let output = output(self.dump_output.as_deref(), "translations")?;
+            program = program.dump(self.dump, Box::new(move |text| output.write(text)));
         }
         Ok(program)
     }
@@ -136,7 +145,13 @@ impl Settings {
             option("--cpu", cpu.as_ref());
         }
         if let Some(output) = &self.strace_output {
-            option("--strace-output", output.as_os_str());
+            option("--strace-output", full_path(output).as_os_str());
+        }
+        if let Some(output) = &self.dump_output {
+            option("--dump-output", full_path(output).as_os_str());
+        }
+        for translated in &self.dump {
+            option("--dump-region", unparse_translated(translated).as_ref());
         }
         if self.strace {
             prefix.extend(["--strace".into(), "--strace-pid".into()]);
@@ -149,6 +164,33 @@ impl Settings {
         }
         prefix.extend(self.engine_options().map(OsString::from));
         ExecConfig { vm: "/proc/self/exe".into(), prefix }
+    }
+}
+
+fn output(file: Option<&Path>, what: &str) -> Result<Output, EarlyStop> {
+    Output::new(file, what).map_err(EarlyStop::Usage)
+}
+
+/// Parses `all`, an address in hexadecimal with `0x` before it, or a function's name.
+pub fn parse_translated(text: &str) -> Result<Translated, String> {
+    if text == "all" {
+        return Ok(Translated::All);
+    }
+    match text.strip_prefix("0x") {
+        None if text.is_empty() => Err("it names nothing".into()),
+        None => Ok(Translated::Function(text.into())),
+        Some(digits) => match u64::from_str_radix(digits, 16) {
+            Ok(address) => Ok(Translated::At(address)),
+            Err(_) => Err(format!("`{text}` is no address")),
+        },
+    }
+}
+
+fn unparse_translated(translated: &Translated) -> String {
+    match translated {
+        Translated::All => "all".into(),
+        Translated::At(address) => format!("{address:#x}"),
+        Translated::Function(name) => name.clone(),
     }
 }
 
@@ -248,6 +290,17 @@ mod tests {
         assert!(cpu.contains(Extensions::ZFA | Extensions::ZACAS | Extensions::ZBA));
         assert!(!cpu.intersects(Extensions::ZBB | Extensions::ZICOND));
         assert!(parse_cpu("rva23u64").unwrap().contains(Extensions::ZICOND));
+    }
+
+    #[test]
+    fn translations_are_named_by_address_or_function() {
+        for text in ["all", "0x10150", "main", "core::fmt::write"] {
+            let translated = parse_translated(text).unwrap();
+            assert_eq!(unparse_translated(&translated), text);
+        }
+        assert_eq!(parse_translated("0x10"), Ok(Translated::At(16)));
+        assert!(parse_translated("0xyz").unwrap_err().contains("`0xyz`"));
+        assert!(parse_translated("").is_err());
     }
 
     #[test]

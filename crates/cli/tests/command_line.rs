@@ -360,6 +360,61 @@ fn strace_prints_a_line_for_each_call() {
 }
 
 #[test]
+fn what_is_appended_to_a_file_stays_there_if_the_guest_goes_elsewhere() {
+    let place = Place::new();
+    let chdir = ["auipc a0, 0x0", "addi a0, a0, 28", "addi a7, zero, 49", "ecall"];
+    let lines: Vec<&str> = chdir.into_iter().chain(EXITS).collect();
+    let root = u32::from_le_bytes(*b"/\0\0\0");
+    let program = place.file("program", &Program::new(&lines).words(&[root]).bytes());
+    let finished = place.rvrun([OsStr::new("-o"), "trace".as_ref(), program.as_ref()]);
+    assert_eq!((finished.status.code(), finished.stderr.as_str()), (Some(3), ""));
+    let trace = fs::read_to_string(place.path("trace")).unwrap();
+    assert_eq!(trace, "chdir(\"/\") = 0\nexit(3) = ?\n");
+}
+
+/// Counts `a0` down from 5, and exits with what is left.
+const COUNTS: [&str; 5] =
+    ["addi a0, zero, 5", "addi a0, a0, -1", "bne a0, zero, .-4", "addi a7, zero, 93", "ecall"];
+
+#[test]
+fn translations_are_shown_from_guest_code_to_host_code() {
+    let place = Place::new();
+    let program = place.file("program", &Program::new(&COUNTS).bytes());
+    let shown = |options: &[&str]| {
+        let mut command = place.command(RVRUN);
+        let finished = support::run(command.args(options).arg(&program)).unwrap();
+        assert_eq!(finished.status.code(), Some(0));
+        finished.stderr
+    };
+    let all = shown(&["--engine", "jit", "--dump-region", "all"]);
+    let code = BASE + 0x1000;
+    let heading = format!("==== {code:#x} <{SYMBOL}>: 5 instructions of the guest");
+    let of_loop = format!("node 2 at {:#x} <{SYMBOL}+0x4>, head of a loop\n  holds a0*", code + 4);
+    let instruction = format!("{:#x}  addi a0, a0, -1\n", code + 4);
+    for part in [&heading, &of_loop, &instruction, "\nCLIF\n", "host code\n", "push rbp"] {
+        assert!(all.contains(part), "{part:?} is not in\n{all}");
+    }
+    let address = format!("{:#x}", code + 8);
+    for wanted in [SYMBOL, &address] {
+        assert_eq!(
+            without_places(&shown(&["--engine=jit", "--dump-region", wanted])),
+            without_places(&all)
+        );
+    }
+    assert_eq!(shown(&["--engine", "jit", "--dump-region", "main", "--dump-region", "0x4"]), "");
+    assert_eq!(shown(&["--engine", "interp", "--dump-region", "all"]), "");
+    assert_eq!(shown(&["--engine", "jit", "--dump-output", "translations"]), "");
+    let written = fs::read_to_string(place.path("translations")).unwrap();
+    assert_eq!(without_places(&written), without_places(&all));
+}
+
+/// Where host code is differs from run to run.
+fn without_places(dump: &str) -> String {
+    let line = |line: &str| line.split(" of host code at ").next().unwrap_or_default().to_owned();
+    dump.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
 fn lists_and_help_go_to_standard_output() {
     let place = Place::new();
     let finished = place.rvrun(["--list-isa"]);
@@ -382,7 +437,7 @@ fn lists_and_help_go_to_standard_output() {
 #[test]
 fn options_that_cannot_be_carried_out() {
     let place = Place::new();
-    let cases: [(&[&str], &[&str]); 11] = [
+    let cases: [(&[&str], &[&str]); 13] = [
         (&[], &["which program?", "rvrun --help"]),
         (&["--nonsense", "x"], &["--nonsense", "--help"]),
         (&["-x"], &["-x"]),
@@ -394,6 +449,8 @@ fn options_that_cannot_be_carried_out() {
         (&["--sysroot", "/no/such/root", "x"], &["/no/such/root", "not a directory"]),
         (&["--sysroot"], &["--sysroot"]),
         (&["-o", "/no/such/trace", "x"], &["cannot write the trace"]),
+        (&["--dump-output", "/no/such/file", "x"], &["cannot write the translations"]),
+        (&["--dump-region", "0xyz", "x"], &["`0xyz` is no address"]),
     ];
     for (args, words) in cases {
         expect_complaint(&place.rvrun(args), 125, words);

@@ -1,5 +1,6 @@
 //! Runs the guest programs of `tests/guest`: each prints what its system calls
-//! return, and has to print what its native build printed.
+//! return or its code computes, and has to print what its native build printed,
+//! whichever way it is executed.
 //!
 //! `cargo xtask guests` builds them and writes down what they print natively.
 
@@ -14,6 +15,19 @@ use support::{RVRUN, Scratch};
 /// How many lines that differ are shown.
 const SHOWN: usize = 20;
 
+/// Ways to execute a program: by default, interpreted, translated at once, translated by
+/// a thread beside it as soon as it can be, with small translations that come and go.
+const ENGINES: [(&str, &[&str]); 5] = [
+    ("auto", &[]),
+    ("interp", &["--engine=interp"]),
+    ("jit", &["--engine=jit"]),
+    ("hot", &["--hot=1"]),
+    (
+        "chaos",
+        &["--hot=1", "--chaos=1", "--code-memory=256", "--region-limit=60", "--inline-limit=20"],
+    ),
+];
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guest");
@@ -24,11 +38,16 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let trials = sources.into_iter().map(|source| {
+    let mut trials = Vec::new();
+    for source in sources {
         let name = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        Trial::test(name, move || compare(&source))
-    });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+        for (engine, options) in ENGINES {
+            let source = source.clone();
+            let trial = Trial::test(name.clone(), move || compare(&source, options));
+            trials.push(trial.with_kind(engine));
+        }
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 /// The programs' C files.
@@ -45,14 +64,15 @@ fn sources(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
 }
 
 /// Runs a program in a directory of its own, with nothing in its environment.
-fn compare(source: &Path) -> Result<(), Failed> {
+fn compare(source: &Path, options: &[&str]) -> Result<(), Failed> {
     let program = source.with_extension("");
     let expected = fs::read_to_string(source.with_extension("expected"))
         .map_err(|error| not_built(source, &error))?;
     fs::metadata(&program).map_err(|error| not_built(source, &error))?;
     let scratch = Scratch::new("guest");
-    let finished =
-        support::run(Command::new(RVRUN).arg(&program).current_dir(scratch.path()).env_clear())?;
+    let mut command = Command::new(RVRUN);
+    command.args(options).arg(&program).current_dir(scratch.path()).env_clear();
+    let finished = support::run(&mut command)?;
     let differences = differences(&expected, &finished.stdout);
     if !differences.is_empty() {
         return Err(format!("{}stderr:\n{}", differences, finished.stderr).into());

@@ -1,4 +1,4 @@
-//! ELF files: what a loader needs of their headers, and symbols for diagnostics.
+//! ELF files: what a loader needs of their headers.
 //!
 //! Parsing the formats is goblin's work; this module decides what rvrun can
 //! run, and bounds everything that a hostile file could inflate.
@@ -7,7 +7,6 @@ use goblin::container::{Container, Ctx, Endian};
 use goblin::elf::header::{EI_CLASS, EI_DATA, ELFCLASS32, ELFCLASS64, ELFDATA2LSB, ELFMAG};
 use goblin::elf::header::{EM_RISCV, EM_X86_64, ET_DYN, ET_EXEC, Header, SIZEOF_IDENT};
 use goblin::elf::program_header::{PF_R, PF_W, PF_X, PT_GNU_STACK, PT_INTERP, PT_LOAD, PT_PHDR};
-use goblin::elf::section_header::{SHN_ABS, SHN_UNDEF};
 use goblin::elf::{Elf, ProgramHeader};
 use std::io;
 
@@ -294,35 +293,4 @@ fn address_of_offset(segments: &[Segment], offset: u64) -> u64 {
         .iter()
         .find(|s| (s.offset..s.offset + s.file_size).contains(&offset))
         .map_or(0, |s| offset - s.offset + s.vaddr)
-}
-
-/// The function or object that an address belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Symbol {
-    /// Its name, as in the file.
-    pub name: String,
-    /// The address's distance from its beginning, in bytes.
-    pub offset: u64,
-}
-
-/// Finds the symbol that covers `address`, relative to the load bias, in a whole file's bytes.
-///
-/// Looks in the symbol table and then in the dynamic one. A file that cannot be
-/// parsed has no symbols.
-pub fn symbol_at(file: &[u8], address: u64) -> Option<Symbol> {
-    let elf = Elf::parse(file).ok()?;
-    let best = |names: &goblin::strtab::Strtab<'_>, symbols: &goblin::elf::Symtab<'_>| {
-        // Absolute symbols, such as the names of symbol versions, are no places.
-        symbols
-            .iter()
-            .filter(|s| !matches!(s.st_shndx as u32, SHN_UNDEF | SHN_ABS))
-            .filter(|s| s.st_value <= address)
-            .filter(|s| s.st_size == 0 || address - s.st_value < s.st_size)
-            .filter_map(|s| Some((s.st_value, names.get_at(s.st_name)?.to_owned())))
-            .filter(|(_, name)| !name.is_empty() && !name.starts_with('$'))
-            .max_by_key(|(value, _)| *value)
-    };
-    let (value, name) =
-        best(&elf.strtab, &elf.syms).or_else(|| best(&elf.dynstrtab, &elf.dynsyms))?;
-    Some(Symbol { name, offset: address - value })
 }

@@ -2,8 +2,9 @@
 //!
 //! The IR is a [`Block`]: decoded instructions without control flow, in the
 //! forms that engines execute (compressed ones already expanded), plus one
-//! explicit [`Terminator`]. [`lift`] makes a block from guest bytes. [`elf`]
-//! reads headers and symbols.
+//! explicit [`Terminator`]. [`lift`] makes a block from guest bytes, [`region`]
+//! gathers blocks into what a translator compiles at once. [`elf`] reads headers,
+//! [`symbols`] reads symbols.
 //!
 //! Invariants: a block's instructions never leave it in the middle except by a
 //! trap; whatever the bytes are, lifting succeeds, and what cannot be executed
@@ -15,6 +16,7 @@ mod block;
 pub mod elf;
 mod lift;
 pub mod region;
+pub mod symbols;
 
 pub use block::{Block, Terminator};
 pub use lift::{MAX_BLOCK_BYTES, lift};

@@ -7,7 +7,7 @@
 //! becomes an [`Edge::Leave`].
 
 use crate::block::{Block, Terminator};
-use rvrun_isa::{Instruction, Opcode};
+use rvrun_isa::{Instruction, Kind, Opcode};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
@@ -36,6 +36,16 @@ pub enum End {
         taken: Edge,
         /// If it does not.
         fall: Edge,
+    },
+    /// A branch around a few cheap instructions: they are executed unless the
+    /// condition of the branch holds, and the node goes on in either case.
+    Skip {
+        /// The branch, a `b*` row.
+        instruction: Instruction,
+        /// What it jumps over: integer computation.
+        skipped: Vec<Instruction>,
+        /// Where both ways meet.
+        to: Edge,
     },
     /// A call that stays a call.
     Call {
@@ -99,6 +109,8 @@ pub enum End {
         offset: i32,
         /// Where it has been seen to go, in ascending order.
         targets: Vec<(u64, NodeId)>,
+        /// How many more such places are not part of the region.
+        others: usize,
     },
     /// An environment call; the program goes on at this address.
     Syscall(u64),
@@ -149,7 +161,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { instructions: 1500, inlined: 100, depth: 4 }
+        Self { instructions: 2000, inlined: 100, depth: 4 }
     }
 }
 
@@ -159,12 +171,26 @@ pub trait Code {
     fn block(&self, pc: u64) -> Block;
     /// Whether the code at `pc` is worth translating: whether it has run.
     fn reached(&self, pc: u64) -> bool;
+    /// Whether there is another region that is entered at `pc`: this one ends there.
+    fn is_entry(&self, pc: u64) -> bool;
+    /// Whether `pc` is where a jump through a register goes from a region that had no
+    /// room for it. The region there is to be a *fragment*: short, with the code that
+    /// jumps on, and without what it may jump to.
+    fn is_fragment(&self, pc: u64) -> bool;
     /// Addresses in `range` where jumps through a register have gone to, in ascending order.
     fn jump_targets(&self, range: Range<u64>) -> Vec<u64>;
 }
 
+/// Instructions of a node, roughly.
+const TYPICAL_NODE: usize = 5;
+
 /// A jump through a register is expected to stay this close to itself, in bytes.
-const JUMP_REACH: u64 = 16 << 10;
+const JUMP_REACH: u64 = 32 << 10;
+
+/// Where a jump through a register at `pc` is expected to go.
+pub fn near(pc: u64) -> Range<u64> {
+    pc.saturating_sub(JUMP_REACH)..pc.saturating_add(JUMP_REACH)
+}
 
 /// One copy of a function in the region.
 struct Instance {
@@ -186,29 +212,50 @@ struct Caller {
 struct Walk<'a, C> {
     code: &'a C,
     limits: Limits,
+    fragment: bool,
     instances: Vec<Instance>,
     nodes: Vec<Option<Node>>,
     /// Where node `i` belongs.
     places: Vec<(usize, u64)>,
-    queue: VecDeque<NodeId>,
+    /// Nodes to be filled, the next one last: what a node leads to comes before
+    /// what is beside it, so that limits cut off whole ways.
+    work: Vec<NodeId>,
+    /// Targets of jumps through registers, in the order in which they are looked at
+    /// once there is no other work: the node that jumps, its instance, where to.
+    targets: VecDeque<(NodeId, usize, u64)>,
     instructions: usize,
 }
 
+/// Instructions of a fragment.
+const FRAGMENT: usize = 120;
+
 /// Finds the region at `entry`.
-pub fn region(entry: u64, limits: Limits, code: &impl Code) -> Region {
+pub fn region(entry: u64, mut limits: Limits, code: &impl Code) -> Region {
+    let fragment = code.is_fragment(entry);
+    if fragment {
+        limits.instructions = limits.instructions.min(FRAGMENT);
+    }
     let root = Instance { caller: None, depth: 0, budget: 0, nodes: BTreeMap::new() };
     let mut walk = Walk {
         code,
         limits,
+        fragment,
         instances: vec![root],
         nodes: Vec::new(),
         places: Vec::new(),
-        queue: VecDeque::new(),
+        work: Vec::new(),
+        targets: VecDeque::new(),
         instructions: 0,
     };
     walk.add(0, entry);
-    while let Some(id) = walk.queue.pop_front() {
-        walk.fill(id);
+    loop {
+        if let Some(id) = walk.work.pop() {
+            walk.fill(id);
+        } else if let Some((jump, instance, target)) = walk.targets.pop_front() {
+            walk.add_target(jump, instance, target);
+        } else {
+            break;
+        }
     }
     walk.finish(entry)
 }
@@ -220,7 +267,7 @@ impl<C: Code> Walk<'_, C> {
         self.nodes.push(None);
         self.places.push((instance, pc));
         self.instances[instance].nodes.insert(pc, id);
-        self.queue.push_back(id);
+        self.work.push(id);
         id
     }
 
@@ -232,7 +279,13 @@ impl<C: Code> Walk<'_, C> {
         if let Some(id) = self.split(instance, pc) {
             return Edge::Node(id);
         }
-        if self.instructions >= self.limits.instructions || !self.code.reached(pc) {
+        // A node that waits has a few instructions.
+        let taken = self.instructions + self.work.len() * TYPICAL_NODE;
+        let own = self.instances[instance].caller.is_some();
+        if taken >= self.limits.instructions
+            || !self.code.reached(pc)
+            || !own && !self.fragment && self.code.is_entry(pc)
+        {
             return Edge::Leave(pc);
         }
         Edge::Node(self.add(instance, pc))
@@ -290,12 +343,33 @@ impl<C: Code> Walk<'_, C> {
         self.nodes[id as usize] =
             Some(Node { pc, body: block.body, end_pc, end: End::Interpret, count });
         let end = self.end(instance, terminator, block_end, known);
-        // If it was split meanwhile, the end belongs to its last part.
+        if let End::Jump { link: None, .. } = end
+            && !self.fragment
+        {
+            let found = self.code.jump_targets(near(block_end));
+            self.targets.extend(found.into_iter().map(|target| (id, instance, target)));
+        }
+        self.last_part(id).end = end;
+    }
+
+    /// Where a node that was filled ends: if it was split meanwhile, its last part.
+    fn last_part(&mut self, id: NodeId) -> &mut Node {
         let mut last = id;
         while let Some(Node { end: End::Goto(Edge::Node(next)), .. }) = self.nodes[last as usize] {
             last = next;
         }
-        self.nodes[last as usize].as_mut().expect("it was just filled").end = end;
+        self.nodes[last as usize].as_mut().expect("it was filled")
+    }
+
+    /// Makes `target` one of those of the jump that `jump` ends with, if there is room.
+    fn add_target(&mut self, jump: NodeId, instance: usize, target: u64) {
+        let edge = self.edge(instance, target);
+        if let End::Jump { targets, others, .. } = &mut self.last_part(jump).end {
+            match edge {
+                Edge::Node(node) => targets.push((target, node)),
+                Edge::Leave(_) => *others += 1,
+            }
+        }
     }
 
     fn end(
@@ -323,20 +397,11 @@ impl<C: Code> Walk<'_, C> {
                 }
             }
             Terminator::IndirectCall { link, base, offset } => {
-                End::Jump { link: Some((link, end)), base, offset, targets: Vec::new() }
+                End::Jump { link: Some((link, end)), base, offset, targets: Vec::new(), others: 0 }
             }
             Terminator::IndirectJump { base, offset } => match known {
                 Some(target) => End::Goto(self.edge(instance, target)),
-                None => {
-                    let near = end.saturating_sub(JUMP_REACH)..end.saturating_add(JUMP_REACH);
-                    let mut targets = Vec::new();
-                    for target in self.code.jump_targets(near) {
-                        if let Edge::Node(node) = self.edge(instance, target) {
-                            targets.push((target, node));
-                        }
-                    }
-                    End::Jump { link: None, base, offset, targets }
-                }
+                None => End::Jump { link: None, base, offset, targets: Vec::new(), others: 0 },
             },
             Terminator::Return { base, offset } => match self.instances[instance].caller {
                 None => End::Return { base, offset },
@@ -439,7 +504,87 @@ impl<C: Code> Walk<'_, C> {
             }
         }
         let instructions = nodes.iter().map(|node| node.count as usize).sum();
+        let nodes = with_skips(nodes);
         Region { entry, nodes, code, instructions }
+    }
+}
+
+/// Instructions that a branch may jump over to be a [`End::Skip`].
+const MAX_SKIPPED: usize = 2;
+
+/// Makes branches around a few cheap instructions into skips: a branch that depends
+/// on data is often taken for another one by the host, where a choice of values
+/// cannot be.
+fn with_skips(mut nodes: Vec<Node>) -> Vec<Node> {
+    let mut arrivals = vec![0u32; nodes.len()];
+    arrivals[0] = 1;
+    for node in &nodes {
+        for to in node.end.nodes() {
+            arrivals[to as usize] += 1;
+        }
+    }
+    for id in 0..nodes.len() {
+        let End::Branch { instruction, taken: Edge::Node(to), fall: Edge::Node(over) } =
+            nodes[id].end
+        else {
+            continue;
+        };
+        let skipped = &nodes[over as usize];
+        let cheap = skipped.body.len() <= MAX_SKIPPED && skipped.body.iter().all(is_cheap);
+        let alone = arrivals[over as usize] == 1 && skipped.end == End::Goto(Edge::Node(to));
+        if cheap && alone && over as usize != id {
+            let skipped = skipped.body.clone();
+            nodes[id].end = End::Skip { instruction, skipped, to: Edge::Node(to) };
+        }
+    }
+    nodes
+}
+
+/// Whether executing the instruction costs less than a branch that goes wrong.
+fn is_cheap(instruction: &Instruction) -> bool {
+    use Opcode::*;
+    let costly = matches!(
+        instruction.opcode,
+        Auipc
+            | Mul
+            | Mulh
+            | Mulhu
+            | Mulhsu
+            | Mulw
+            | Div
+            | Divu
+            | Divw
+            | Divuw
+            | Rem
+            | Remu
+            | Remw
+            | Remuw
+            | Clmul
+            | Clmulh
+            | Clmulr
+    );
+    instruction.row().kind == Kind::Alu && !costly
+}
+
+impl End {
+    /// The nodes to which control may go next.
+    pub fn nodes(&self) -> Vec<NodeId> {
+        let edges: &[&Edge] = match self {
+            End::Goto(edge) | End::Inline { target: edge, .. } | End::Skip { to: edge, .. } => {
+                &[edge]
+            }
+            End::Branch { taken, fall, .. } => &[fall, taken],
+            End::Call { back, .. }
+            | End::CallIndirect { back, .. }
+            | End::InlineReturn { back, .. } => &[back],
+            End::Jump { targets, .. } => return targets.iter().map(|(_, node)| *node).collect(),
+            End::Return { .. } | End::Syscall(_) | End::Interpret => &[],
+        };
+        let node = |edge: &&Edge| match edge {
+            Edge::Node(node) => Some(*node),
+            Edge::Leave(_) => None,
+        };
+        edges.iter().filter_map(node).collect()
     }
 }
 
@@ -469,9 +614,8 @@ fn constant_target(block: &Block) -> Option<u64> {
     };
     let last = block.body.last()?;
     let pc = block.terminator_pc.wrapping_sub(last.len.into());
-    (last.opcode == Opcode::Auipc && last.rd == base).then(|| {
-        pc.wrapping_add_signed(last.imm.into()).wrapping_add_signed(offset.into()) & !1
-    })
+    (last.opcode == Opcode::Auipc && last.rd == base)
+        .then(|| pc.wrapping_add_signed(last.imm.into()).wrapping_add_signed(offset.into()) & !1)
 }
 
 /// Whether what ends the node may have been decided by the `auipc` before it.

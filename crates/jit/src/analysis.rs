@@ -11,10 +11,10 @@
 //! does; so both agree on what is held where.
 
 use crate::effects::{self, FLOATS, Way};
-use rvrun_decoder::region::{Edge, End, Node, NodeId, Region};
+use rustc_hash::FxHashSet;
+use rvrun_decoder::region::{End, Node, NodeId, Region};
 use rvrun_isa::effect::{Registers, float, integer};
 use rvrun_isa::{Instruction, Kind};
-use rustc_hash::FxHashSet;
 
 /// What is held in values at one point.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -114,11 +114,18 @@ pub fn run_starts(body: &[Instruction]) -> Vec<bool> {
 pub fn end_reads(end: &End) -> Registers {
     match end {
         End::Branch { instruction, .. } => instruction.reads(),
+        End::Skip { instruction, skipped, .. } => {
+            // What is skipped keeps its value.
+            let each = |set, i: &Instruction| set | i.reads() | i.writes();
+            skipped.iter().fold(instruction.reads(), each)
+        }
         End::CallIndirect { base, .. }
         | End::InlineReturn { base, .. }
         | End::Return { base, .. }
         | End::Jump { base, .. } => integer(*base),
-        End::Goto(_) | End::Call { .. } | End::Inline { .. } | End::Syscall(_) | End::Interpret => 0,
+        End::Goto(_) | End::Call { .. } | End::Inline { .. } | End::Syscall(_) | End::Interpret => {
+            0
+        }
     }
 }
 
@@ -126,6 +133,7 @@ pub fn end_reads(end: &End) -> Registers {
 pub fn end_writes(end: &End) -> Registers {
     match end {
         End::Inline { link, .. } => integer(*link),
+        End::Skip { skipped, .. } => skipped.iter().fold(0, |set, i| set | i.writes()),
         End::Jump { link: Some((link, _)), .. } => integer(*link),
         _ => 0,
     }
@@ -133,28 +141,8 @@ pub fn end_writes(end: &End) -> Registers {
 
 /// The ways from a node to others.
 pub fn successors(end: &End) -> Vec<Successor> {
-    let mut ways = Vec::new();
-    let mut add = |edge: &Edge, through_call| {
-        if let Edge::Node(to) = *edge {
-            ways.push(Successor { to, through_call });
-        }
-    };
-    match end {
-        End::Goto(edge) | End::Inline { target: edge, .. } => add(edge, false),
-        End::InlineReturn { back, .. } => add(back, false),
-        End::Branch { taken, fall, .. } => {
-            add(fall, false);
-            add(taken, false);
-        }
-        End::Call { back, .. } | End::CallIndirect { back, .. } => add(back, true),
-        End::Jump { targets, .. } => {
-            for (_, node) in targets {
-                add(&Edge::Node(*node), false);
-            }
-        }
-        End::Return { .. } | End::Syscall(_) | End::Interpret => {}
-    }
-    ways
+    let through_call = matches!(end, End::Call { .. } | End::CallIndirect { .. });
+    end.nodes().into_iter().map(|to| Successor { to, through_call }).collect()
 }
 
 /// Analyses `region`. With `precise`, memory has all registers at the beginning
@@ -162,8 +150,7 @@ pub fn successors(end: &End) -> Vec<Successor> {
 pub fn analyse(region: &Region, precise: bool) -> Plan {
     let ways: Vec<Vec<Successor>> = region.nodes.iter().map(|node| successors(&node.end)).collect();
     let (order, back_edges) = depth_first(&ways);
-    let mut plan =
-        Plan { nodes: vec![NodePlan::default(); region.nodes.len()], order, back_edges };
+    let mut plan = Plan { nodes: vec![NodePlan::default(); region.nodes.len()], order, back_edges };
     let facts: Vec<Facts> = region.nodes.iter().map(|node| Facts::new(node, precise)).collect();
     let predecessors = predecessors(&ways, &plan.order);
     find_loops(&mut plan, &facts, &predecessors);
@@ -290,12 +277,8 @@ fn find_loops(plan: &mut Plan, facts: &[Facts], predecessors: &[Vec<NodeId>]) {
     for head in heads {
         let mut inside = vec![false; facts.len()];
         inside[head as usize] = true;
-        let mut work: Vec<NodeId> = plan
-            .back_edges
-            .iter()
-            .filter(|(_, to)| *to == head)
-            .map(|(latch, _)| *latch)
-            .collect();
+        let mut work: Vec<NodeId> =
+            plan.back_edges.iter().filter(|(_, to)| *to == head).map(|(latch, _)| *latch).collect();
         while let Some(node) = work.pop() {
             if !std::mem::replace(&mut inside[node as usize], true) {
                 work.extend(&predecessors[node as usize]);

@@ -1,13 +1,30 @@
 //! Regions to host code, by Cranelift.
 
+use crate::listing::readable;
 use crate::lower::{self, Lowered, Mode, Origin};
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::isa::{self, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::FunctionBuilderContext;
 use rustc_hash::FxHashMap;
 use rvrun_decoder::region::Region;
+
+/// What a host of the level x86-64-v3 has beside the base.
+const COMMON_FEATURES: [&str; 12] = [
+    "has_cmpxchg16b",
+    "has_sse3",
+    "has_ssse3",
+    "has_sse41",
+    "has_sse42",
+    "has_popcnt",
+    "has_avx",
+    "has_avx2",
+    "has_fma",
+    "has_bmi1",
+    "has_bmi2",
+    "has_lzcnt",
+];
 
 /// A region to be compiled, with all that it takes.
 pub struct Job {
@@ -46,6 +63,25 @@ impl Compiler {
     /// # Errors
     /// When Cranelift does not know the host.
     pub fn new() -> Result<Self, Failure> {
+        let host = cranelift_native::builder().map_err(|error| Failure(error.into()))?;
+        Self::with(host)
+    }
+
+    /// A compiler for a host of the level x86-64-v3, whatever this one is: what it
+    /// makes is the same everywhere.
+    ///
+    /// # Errors
+    /// When Cranelift does not know the host.
+    pub fn for_common_host() -> Result<Self, Failure> {
+        let name = "x86_64-unknown-linux-gnu";
+        let mut host = isa::lookup_by_name(name).map_err(|error| Failure(error.to_string()))?;
+        for feature in COMMON_FEATURES {
+            host.enable(feature).map_err(|error| Failure(error.to_string()))?;
+        }
+        Self::with(host)
+    }
+
+    fn with(host: isa::Builder) -> Result<Self, Failure> {
         let mut flags = settings::builder();
         let wanted = [
             ("opt_level", "speed"),
@@ -59,7 +95,6 @@ impl Compiler {
         for (name, value) in wanted {
             flags.set(name, value).map_err(|error| Failure(error.to_string()))?;
         }
-        let host = cranelift_native::builder().map_err(|error| Failure(error.into()))?;
         let flags = settings::Flags::new(flags);
         let isa = host.finish(flags).map_err(|error| Failure(error.to_string()))?;
         Ok(Self { isa, context: Context::new(), builder: FunctionBuilderContext::new() })
@@ -70,24 +105,13 @@ impl Compiler {
     /// # Errors
     /// When Cranelift refuses it, or the code would need to know where it is.
     pub fn compile(&mut self, job: &Job) -> Result<Code, Failure> {
-        self.compile_with(job, false)
+        let lowered = self.lower(job);
+        self.generate(lowered)
     }
 
-    fn compile_with(&mut self, job: &Job, disassemble: bool) -> Result<Code, Failure> {
-        let target = self.isa.frontend_config();
-        let lowered = lower::lower(&job.region, &job.slots, job.mode, target, &mut self.builder);
-        self.generate(lowered, disassemble)
-    }
-
-    fn generate(&mut self, lowered: Lowered, disassemble: bool) -> Result<Code, Failure> {
-        let Lowered { function, origins } = lowered;
-        self.context.clear();
-        self.context.set_disasm(disassemble);
-        self.context.func = function;
-        let compiled = self
-            .context
-            .compile(&*self.isa, &mut ControlPlane::default())
-            .map_err(|error| Failure(format!("{:?}", error.inner)))?;
+    fn generate(&mut self, lowered: Lowered) -> Result<Code, Failure> {
+        let origins = self.compile_into_context(lowered)?;
+        let compiled = self.context.compiled_code().expect("it was just compiled");
         if !compiled.buffer.relocs().is_empty() {
             return Err(Failure("the code has relocations".into()));
         }
@@ -100,21 +124,36 @@ impl Compiler {
         Ok(Code { bytes: compiled.code_buffer().to_vec(), origins })
     }
 
-    /// The region in CLIF, before any optimisation.
-    pub fn clif(&mut self, job: &Job) -> String {
+    fn lower(&mut self, job: &Job) -> Lowered {
         let target = self.isa.frontend_config();
-        let lowered = lower::lower(&job.region, &job.slots, job.mode, target, &mut self.builder);
-        lowered.function.display().to_string()
+        lower::lower(&job.region, &job.slots, job.mode, target, &mut self.builder)
     }
 
-    /// The region in host assembly.
+    /// Compiles a region; gives origins by source location.
+    fn compile_into_context(&mut self, lowered: Lowered) -> Result<Vec<Origin>, Failure> {
+        let Lowered { function, origins } = lowered;
+        self.context.clear();
+        self.context.func = function;
+        self.context
+            .compile(&*self.isa, &mut ControlPlane::default())
+            .map_err(|error| Failure(format!("{:?}", error.inner)))?;
+        Ok(origins)
+    }
+
+    /// The region in CLIF, before any optimisation, with guest addresses.
+    pub fn clif(&mut self, job: &Job) -> String {
+        let Lowered { function, origins } = self.lower(job);
+        readable(&function.display().to_string(), &origins)
+    }
+
+    /// The region in CLIF, after all optimisation, with guest addresses.
     ///
     /// # Errors
     /// As [`compile`](Self::compile).
-    pub fn assembly(&mut self, job: &Job) -> Result<String, Failure> {
-        self.compile_with(job, true)?;
-        let compiled = self.context.compiled_code();
-        Ok(compiled.and_then(|code| code.vcode.clone()).unwrap_or_default())
+    pub fn optimised_clif(&mut self, job: &Job) -> Result<String, Failure> {
+        let lowered = self.lower(job);
+        let origins = self.compile_into_context(lowered)?;
+        Ok(readable(&self.context.func.display().to_string(), &origins))
     }
 }
 
@@ -134,8 +173,12 @@ mod tests {
         let signature = function.import_signature(Signature::new(convention));
         let name = function.declare_imported_user_function(UserExternalName::new(0, 0));
         let name = ExternalName::user(name);
-        let callee =
-            function.import_function(ExtFuncData { name, signature, colocated: false, patchable: false });
+        let callee = function.import_function(ExtFuncData {
+            name,
+            signature,
+            colocated: false,
+            patchable: false,
+        });
         function.signature.returns.push(AbiParam::new(I64));
         let block = function.dfg.make_block();
         let mut cursor = FuncCursor::new(&mut function);
@@ -148,7 +191,7 @@ mod tests {
     #[test]
     fn code_that_depends_on_where_it_is_is_refused() {
         let lowered = Lowered { function: address_of_a_function(), origins: Vec::new() };
-        let result = Compiler::new().unwrap().generate(lowered, false);
+        let result = Compiler::new().unwrap().generate(lowered);
         assert_eq!(result.err(), Some(Failure("the code has relocations".into())));
     }
 }

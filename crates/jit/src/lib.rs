@@ -8,25 +8,33 @@
 //!
 //! From the bottom up: [`state`], [`effects`] and [`analysis`] (which registers are
 //! held in values where), [`lower`] (regions to CLIF), [`compile`], [`worker`],
-//! [`store`] (the arena, slots, what is translated), [`translator`].
+//! [`store`] (the arena, slots, what is translated), [`translator`]. Beside them,
+//! [`listing`](mod@listing) describes regions to readers.
 //!
 //! `unsafe` is in [`helper`] and [`translator`], which meet translated code.
+
+// The programs of tests are written for users of the crate.
+#[cfg(test)]
+extern crate self as rvrun_jit;
 
 mod analysis;
 mod compile;
 mod effects;
 mod helper;
+mod listing;
 mod lower;
 mod state;
 mod stats;
 mod store;
+#[cfg(test)]
+mod tests;
 mod translator;
 mod worker;
 
 pub use compile::{Code, Compiler, Failure, Job};
-pub use effects::{Way, way};
-pub use rvrun_decoder::region::Limits;
+pub use listing::{Guest, is_lowered, listing};
 pub use lower::{Mode, Origin};
+pub use rvrun_decoder::region::Limits;
 pub use state::{State, Step};
 pub use stats::Stats;
-pub use translator::{Options, Outcome, Profile, Translator};
+pub use translator::{Options, Outcome, Profile, Translator, Watch, leaves};

@@ -57,6 +57,8 @@ pub struct State {
     pub(crate) jump_cache: *mut JumpCacheEntry,
     /// Finds a translation that the jump cache has not.
     pub(crate) find: usize,
+    /// As `find`, for a jump that is neither a call nor a return.
+    pub(crate) find_jump: usize,
     pub(crate) step: Step,
     /// The functions of [`crate::helper`].
     pub(crate) helpers: *const usize,
@@ -81,6 +83,7 @@ impl State {
             slots: ptr::null(),
             jump_cache: ptr::null_mut(),
             find: 0,
+            find_jump: 0,
             step,
             helpers: ptr::null(),
             translator: ptr::null_mut(),
@@ -98,6 +101,7 @@ impl State {
 /// Offsets in [`State`].
 pub(crate) mod offset {
     use super::*;
+    use rvrun_isa::{F_NAMES, X_NAMES};
 
     const fn small(offset: usize) -> i32 {
         assert!(offset < 4096);
@@ -112,6 +116,7 @@ pub(crate) mod offset {
     pub const SLOTS: i32 = small(offset_of!(State, slots));
     pub const JUMP_CACHE: i32 = small(offset_of!(State, jump_cache));
     pub const FIND: i32 = small(offset_of!(State, find));
+    pub const FIND_JUMP: i32 = small(offset_of!(State, find_jump));
     pub const HELPERS: i32 = small(offset_of!(State, helpers));
     pub const PC: i32 = small(offset_of!(State, hart.pc));
     pub const RESERVED_ADDR: i32 = small(offset_of!(State, hart.reservation.addr));
@@ -127,5 +132,35 @@ pub(crate) mod offset {
     /// Of a floating-point register.
     pub const fn f(register: u8) -> i32 {
         small(offset_of!(State, hart.f)) + 8 * register as i32
+    }
+
+    /// What is at an offset, for readers.
+    pub fn name(at: i32) -> Option<String> {
+        let known = [
+            (LEAVE, "leave"),
+            (UNREAD, "unread"),
+            (OPERANDS, "operands"),
+            (STACK_LIMIT, "stack limit"),
+            (ATTENTION, "attention"),
+            (SLOTS, "slots"),
+            (JUMP_CACHE, "jump cache"),
+            (FIND, "find"),
+            (FIND_JUMP, "find jump"),
+            (HELPERS, "helpers"),
+            (PC, "pc"),
+            (RESERVED_ADDR, "reserved address"),
+            (RESERVED_VALUE, "reserved value"),
+            (RESERVED_SIZE, "reserved size"),
+            (INSTRET, "instret"),
+        ];
+        if let Some((_, name)) = known.iter().find(|(offset, _)| *offset == at) {
+            return Some((*name).into());
+        }
+        let register = |names: &[&str; 32], first: i32| {
+            let index = usize::try_from((at - first) / 8).ok()?;
+            let name = names.get(index).filter(|_| at >= first)?;
+            Some(if (at - first) % 8 == 0 { (*name).into() } else { format!("{name}, upper half") })
+        };
+        register(&X_NAMES, x(0)).or_else(|| register(&F_NAMES, f(0)))
     }
 }

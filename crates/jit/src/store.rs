@@ -11,6 +11,7 @@ use crate::compile::Code;
 use crate::lower::Origin;
 use crate::state::{EMPTY_ENTRY, JUMP_CACHE_ENTRIES, JumpCacheEntry};
 use rustc_hash::{FxHashMap, FxHashSet};
+use rvrun_decoder::region::near;
 use rvrun_host::code::CodeArena;
 use std::collections::BTreeMap;
 use std::io;
@@ -33,11 +34,20 @@ pub struct Translation {
     /// Where the code is in the arena.
     place: Range<usize>,
     segment: usize,
-    /// The guest code that it was made from.
-    pub code: Vec<Range<u64>>,
+    origins: Vec<(u32, Origin)>,
+    made: Made,
+}
+
+/// What a translation was made from.
+pub struct Made {
+    /// The guest code.
+    pub guest: Vec<Range<u64>>,
     /// A hash of that code.
     pub hash: u64,
-    origins: Vec<(u32, Origin)>,
+    /// Jumps through registers that it makes, and how many targets of each are known.
+    pub jumps: Vec<(u64, usize)>,
+    /// Instructions.
+    pub instructions: usize,
 }
 
 /// See the module's documentation.
@@ -119,9 +129,14 @@ impl Store {
         if self.jump_cache[index].pc == pc {
             return Some(self.jump_cache[index].code);
         }
-        let code = self.arena.address(self.by_entry.get(&pc)?.place.start);
+        let code = self.address(pc)?;
         self.jump_cache[index] = JumpCacheEntry { pc, code };
         Some(code)
+    }
+
+    /// Where the translation entered at `pc` is, if there is one.
+    pub fn address(&self, pc: u64) -> Option<usize> {
+        Some(self.arena.address(self.by_entry.get(&pc)?.place.start))
     }
 
     /// Whether there is a translation entered at `pc`.
@@ -138,13 +153,7 @@ impl Store {
     /// translations that had to go; gives nothing if the code fits no segment.
     ///
     /// No translation may be on any stack.
-    pub fn insert(
-        &mut self,
-        entry: u64,
-        code: &Code,
-        guest: Vec<Range<u64>>,
-        hash: u64,
-    ) -> Option<Vec<u64>> {
+    pub fn insert(&mut self, entry: u64, code: &Code, made: Made) -> Option<Vec<u64>> {
         let segment_bytes = self.arena.len() / SEGMENTS;
         let len = code.bytes.len();
         if len > segment_bytes - FIRST {
@@ -164,15 +173,14 @@ impl Store {
         self.arena.write(start, &code.bytes);
         self.used = start + len;
         self.by_place.insert(start, entry);
-        for page in pages(&guest) {
+        for page in pages(&made.guest) {
             self.by_page.entry(page).or_default().insert(entry);
         }
         let translation = Translation {
             place: start..start + len,
             segment: self.segment,
-            code: guest,
-            hash,
             origins: code.origins.clone(),
+            made,
         };
         self.by_entry.insert(entry, translation);
         if let Some(slot) = self.slot_of.get(&entry) {
@@ -190,7 +198,7 @@ impl Store {
     pub fn remove(&mut self, entry: u64) -> bool {
         let Some(translation) = self.by_entry.remove(&entry) else { return false };
         self.by_place.remove(&translation.place.start);
-        for page in pages(&translation.code) {
+        for page in pages(&translation.made.guest) {
             if let Some(entries) = self.by_page.get_mut(&page) {
                 entries.remove(&entry);
                 if entries.is_empty() {
@@ -221,7 +229,7 @@ impl Store {
     /// The entries of the translations that were made from code within `range`.
     pub fn made_from(&self, range: &Range<u64>) -> Vec<u64> {
         let touches = |entry: &u64| {
-            let code = &self.by_entry[entry].code;
+            let code = &self.by_entry[entry].made.guest;
             code.iter().any(|part| part.start < range.end && range.start < part.end)
         };
         let wanted = range.start / PAGE..range.end.div_ceil(PAGE);
@@ -236,9 +244,20 @@ impl Store {
         entries
     }
 
-    /// The translation entered at `entry`.
-    pub fn translation(&self, entry: u64) -> Option<&Translation> {
-        self.by_entry.get(&entry)
+    /// The entry of a translation with a jump through a register from near `pc`, and
+    /// how many targets it knows: the one that knows most.
+    pub fn jumper(&self, pc: u64) -> Option<(u64, usize)> {
+        let near = near(pc);
+        let sites = self.by_entry.iter().flat_map(|(entry, translation)| {
+            let sites = translation.made.jumps.iter().filter(|(site, _)| near.contains(site));
+            sites.map(|(_, known)| (*entry, *known))
+        });
+        sites.max_by_key(|(_, known)| *known)
+    }
+
+    /// What the translation entered at `entry` was made from.
+    pub fn translation(&self, entry: u64) -> Option<&Made> {
+        self.by_entry.get(&entry).map(|translation| &translation.made)
     }
 
     /// Where the host instruction at `ip` came from.

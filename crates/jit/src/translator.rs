@@ -1,21 +1,23 @@
 //! Translations of a program: found, compiled, kept up to date, and run.
 
-use crate::compile::{Compiler, Failure, Job};
+use crate::compile::{self, Compiler, Failure, Job};
 use crate::helper;
 use crate::lower::{Mode, Origin};
 use crate::state::{Leave, State};
 use crate::stats::Stats;
-use crate::store::Store;
+use crate::store::{Made, Store};
 use crate::worker::{Done, Worker};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
-use rvrun_decoder::region::{Code, Edge, End, Limits, Region, region};
+use rvrun_decoder::region::{Code, Edge, End, Limits, Node, Region, near, region};
 use rvrun_decoder::{Block, lift};
 use rvrun_hart::float;
 use rvrun_host::code::{Return, enter};
 use rvrun_host::process;
 use rvrun_isa::{Extensions, length};
-use rvrun_memory::access::Refused;
+use rvrun_memory::access::{self, Refused};
 use rvrun_memory::{AccessKind, AddressSpace, Fault};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::hash::Hasher;
 use std::io;
 use std::ops::Range;
@@ -58,6 +60,9 @@ pub trait Profile {
     fn jump_targets(&self, range: Range<u64>) -> Vec<u64>;
 }
 
+/// Is told of each translation that is ready to run, and where its code is.
+pub type Watch = Box<dyn FnMut(&Job, &compile::Code, usize)>;
+
 /// Why [`Translator::run`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -84,6 +89,9 @@ pub enum Outcome {
     },
 }
 
+/// Targets of jumps that are remembered.
+const MAX_JUMPS: usize = 1 << 16;
+
 /// The host's stack below this distance from its end is for the VM's own functions.
 const STACK_RESERVE: usize = 256 << 10;
 
@@ -104,7 +112,11 @@ pub struct Translator {
     epoch: u64,
     /// Entries of translations that had to make room.
     gone: Vec<u64>,
+    /// Targets that jumps through registers in translated code had and that were
+    /// not known when it was translated.
+    jumps: BTreeSet<u64>,
     stats: Stats,
+    watch: Option<Watch>,
 }
 
 impl Translator {
@@ -131,8 +143,15 @@ impl Translator {
             stack_bottom: process::stack_bottom().unwrap_or(0),
             epoch,
             gone: Vec::new(),
+            jumps: BTreeSet::new(),
             stats: Stats::default(),
+            watch: None,
         })
+    }
+
+    /// Tells `watch` of each translation from now on.
+    pub fn watch(&mut self, watch: Watch) {
+        self.watch = Some(watch);
     }
 
     /// What was done so far.
@@ -158,7 +177,15 @@ impl Translator {
     /// The region at `pc` as it would be compiled; none if it has nothing to compile.
     pub fn job(&mut self, pc: u64, profile: &dyn Profile) -> Option<Job> {
         let start = Instant::now();
-        let code = Known { space: &self.space, extensions: self.extensions, profile };
+        let code = Known {
+            space: &self.space,
+            extensions: self.extensions,
+            profile,
+            store: &self.store,
+            entry: pc,
+            jumps: &self.jumps,
+            mapping: RefCell::new(0..0),
+        };
         let region = region(pc, self.options.limits, &code);
         let mut slots = FxHashMap::default();
         let entry = region.nodes.first()?;
@@ -171,11 +198,36 @@ impl Translator {
         (!nothing).then_some(Job { region, slots, mode: self.options.mode, hash })
     }
 
-    /// Asks for a translation that is entered at `pc`.
+    /// Asks for a translation that is entered at `pc`; or, where jumps go to `pc`
+    /// of which it did not know, for a new one of the region that makes them.
     pub fn request(&mut self, pc: u64, profile: &dyn Profile) {
         if !self.wants(pc) {
             return;
         }
+        match self.jumper(pc, profile) {
+            Some(entry) if !self.pending.contains(&entry) => self.translate(entry, profile),
+            Some(_) => {}
+            None => self.translate(pc, profile),
+        }
+    }
+
+    /// The translation that should have `pc` as target of a jump, if it is worth
+    /// to make it anew.
+    fn jumper(&self, pc: u64, profile: &dyn Profile) -> Option<u64> {
+        if !self.jumps.contains(&pc) {
+            return None;
+        }
+        let (entry, known) = self.store.jumper(pc)?;
+        let mut now = profile.jump_targets(near(pc));
+        now.extend(self.jumps.range(near(pc)));
+        now.sort_unstable();
+        now.dedup();
+        let region = self.store.translation(entry)?;
+        let room = region.instructions < self.options.limits.instructions / 2;
+        (room && now.len() > known + known / 2).then_some(entry)
+    }
+
+    fn translate(&mut self, pc: u64, profile: &dyn Profile) {
         let Some(job) = self.job(pc, profile) else {
             self.refused.insert(pc);
             return;
@@ -211,7 +263,8 @@ impl Translator {
             None => Compiler::new(),
         };
         let result = compiler.and_then(|mut compiler| {
-            let result = float::host::suspended(|| compiler.compile(&job));
+            // The compiler computes with floating-point numbers, too.
+            let result = float::host::aside(|| compiler.compile(&job));
             self.compiler = Some(compiler);
             result
         });
@@ -263,7 +316,10 @@ impl Translator {
             self.stats.outdated += 1;
             return false;
         }
-        match self.store.insert(region.entry, code, region.code.clone(), hash) {
+        let jumps = jump_sites(region);
+        let translation =
+            Made { guest: region.code.clone(), hash, jumps, instructions: region.instructions };
+        match self.store.insert(region.entry, code, translation) {
             Some(gone) => {
                 self.stats.evicted += gone.len() as u64;
                 self.gone.extend(gone);
@@ -279,6 +335,11 @@ impl Translator {
         let time = start.elapsed();
         self.stats.install_time += time;
         self.stats.longest_install = self.stats.longest_install.max(time);
+        if let Some(watch) = &mut self.watch
+            && let Some(address) = self.store.address(region.entry)
+        {
+            float::host::aside(|| watch(&done.job, code, address));
+        }
         true
     }
 
@@ -295,9 +356,7 @@ impl Translator {
         self.refused.clear();
         let candidates = match changes {
             None => self.store.entries(),
-            Some(ranges) => {
-                ranges.iter().flat_map(|range| self.store.made_from(range)).collect()
-            }
+            Some(ranges) => ranges.iter().flat_map(|range| self.store.made_from(range)).collect(),
         };
         self.drop_changed(candidates)
     }
@@ -313,7 +372,7 @@ impl Translator {
         let mut dropped = Vec::new();
         for entry in candidates {
             let Some(translation) = self.store.translation(entry) else { continue };
-            if content_hash(&self.space, &translation.code) != translation.hash {
+            if content_hash(&self.space, &translation.guest) != translation.hash {
                 self.store.remove(entry);
                 dropped.push(entry);
             }
@@ -368,6 +427,7 @@ impl Translator {
         state.jump_cache = self.store.jump_cache();
         state.helpers = self.helpers.as_ptr();
         state.find = find as *const () as usize;
+        state.find_jump = find_jump as *const () as usize;
         let here = (&raw const state) as usize;
         let bottom = (self.stack_bottom + STACK_RESERVE) as u64;
         state.stack_limit = bottom.max(here.saturating_sub(self.options.stack_bytes) as u64);
@@ -434,8 +494,30 @@ unsafe extern "C" fn find(state: *mut State, pc: u64) -> usize {
     translator.store.code_at(pc).unwrap_or_else(|| translator.store.stub())
 }
 
+/// As [`find`], for a jump that is neither a call nor a return.
+unsafe extern "C" fn find_jump(state: *mut State, pc: u64) -> usize {
+    // SAFETY: as in `find`.
+    let translator = unsafe { &mut *(*state).translator.cast::<Translator>() };
+    if translator.jumps.len() < MAX_JUMPS {
+        translator.jumps.insert(pc);
+    }
+    // SAFETY: by this function's own contract.
+    unsafe { find(state, pc) }
+}
+
+/// The jumps through registers that a region makes, and how many targets each knows.
+fn jump_sites(region: &Region) -> Vec<(u64, usize)> {
+    let site = |node: &Node| match &node.end {
+        End::Jump { link: None, targets, others, .. } => {
+            Some((node.end_pc, targets.len() + others))
+        }
+        _ => None,
+    };
+    region.nodes.iter().filter_map(site).collect()
+}
+
 /// The addresses to which a region is left, as far as they are known.
-fn leaves(region: &Region) -> Vec<u64> {
+pub fn leaves(region: &Region) -> Vec<u64> {
     let mut leaves = Vec::new();
     let mut add = |edge: &Edge| {
         if let Edge::Leave(pc) = *edge {
@@ -444,7 +526,9 @@ fn leaves(region: &Region) -> Vec<u64> {
     };
     for node in &region.nodes {
         match &node.end {
-            End::Goto(edge) | End::Inline { target: edge, .. } => add(edge),
+            End::Goto(edge) | End::Inline { target: edge, .. } | End::Skip { to: edge, .. } => {
+                add(edge)
+            }
             End::InlineReturn { back, .. } | End::CallIndirect { back, .. } => add(back),
             End::Branch { taken, fall, .. } => {
                 add(taken);
@@ -484,24 +568,56 @@ struct Known<'a> {
     space: &'a AddressSpace,
     extensions: Extensions,
     profile: &'a dyn Profile,
+    store: &'a Store,
+    /// Where the region is to begin.
+    entry: u64,
+    /// Targets of jumps that translated code has made.
+    jumps: &'a BTreeSet<u64>,
+    /// The executable mapping that was last read from.
+    mapping: RefCell<Range<u64>>,
+}
+
+impl Known<'_> {
+    /// The instruction at `pc`, if it can be fetched as a whole.
+    fn bits(&self, pc: u64) -> Option<u32> {
+        let mut mapping = self.mapping.borrow_mut();
+        if !mapping.contains(&pc) {
+            *mapping = self.space.code_region(pc)?.range;
+        }
+        let mut bits = 0;
+        if mapping.end - pc >= 4 && access::load_u32(pc, &mut bits).is_ok() {
+            return Some(bits as u32);
+        }
+        let mut bytes = [0; 4];
+        let n = self.space.fetch(pc, &mut bytes).unwrap_or(0);
+        let bits = u32::from_le_bytes(bytes);
+        (n >= 2 && n >= usize::from(length(bits as u16))).then_some(bits)
+    }
 }
 
 impl Code for Known<'_> {
     fn block(&self, pc: u64) -> Block {
-        lift(pc, self.extensions, Vec::new(), |at| {
-            let mut bytes = [0; 4];
-            let n = self.space.fetch(at, &mut bytes).unwrap_or(0);
-            let bits = u32::from_le_bytes(bytes);
-            let whole = n >= usize::from(length(bits as u16).max(2)) && n >= 2;
-            whole.then_some(bits)
-        })
+        lift(pc, self.extensions, Vec::new(), |at| self.bits(at))
     }
 
     fn reached(&self, pc: u64) -> bool {
-        self.profile.reached(pc)
+        self.profile.reached(pc) || self.jumps.contains(&pc)
+    }
+
+    fn is_entry(&self, pc: u64) -> bool {
+        // What a jump through a register goes to belongs to whoever jumps.
+        pc != self.entry && self.store.contains(pc) && !self.jumps.contains(&pc)
+    }
+
+    fn is_fragment(&self, pc: u64) -> bool {
+        self.jumps.contains(&pc) && self.store.jumper(pc).is_some_and(|(entry, _)| entry != pc)
     }
 
     fn jump_targets(&self, range: Range<u64>) -> Vec<u64> {
-        self.profile.jump_targets(range)
+        let mut targets = self.profile.jump_targets(range.clone());
+        targets.extend(self.jumps.range(range));
+        targets.sort_unstable();
+        targets.dedup();
+        targets
     }
 }

@@ -51,7 +51,12 @@ impl Random {
     /// A floating-point register: mostly numbers that often make exact results.
     fn float(&mut self) -> u64 {
         let numbers = [0.0, 1.0, 1.5, 3.0, -2.5, 0.1, 4e9, 1e19, -1e300, 1e-310, 5e-324, f64::MAX];
-        let nans = [0x7ff8_0000_0000_0000, 0xfff8_0000_0000_0001, 0x7ff0_0000_0000_0001, 0xfff7_ffff_ffff_ffff];
+        let nans = [
+            0x7ff8_0000_0000_0000,
+            0xfff8_0000_0000_0001,
+            0x7ff0_0000_0000_0001,
+            0xfff7_ffff_ffff_ffff,
+        ];
         let sign = u64::from(self.one_in(3)) << 63;
         match self.below(16) {
             0 => self.next(),
@@ -169,7 +174,10 @@ fn program(random: &mut Random, palette: &Palette) -> Vec<Instruction> {
             body.push(addi(9, -1));
             let back = -(body.len() as i32);
             // Leaves the loop at multiples of four.
-            body.insert(body.len() - 1, Instruction { rd: 28, rs1: 9, imm: 3, ..Instruction::new(Opcode::Andi) });
+            body.insert(
+                body.len() - 1,
+                Instruction { rd: 28, rs1: 9, imm: 3, ..Instruction::new(Opcode::Andi) },
+            );
             body.push(branch(Bne, 28, 0, back - 1));
         }
         if random.one_in(2) {
@@ -202,7 +210,8 @@ fn hart(random: &mut Random, guest: &Guest) -> Hart {
 
 #[test]
 fn random_loops() {
-    let number = |name, default| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
+    let number =
+        |name, default| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
     let first: u64 = number("RVRUN_RANDOM_SEED", 1);
     let palette = Palette::new();
     let (mut translated, mut faults) = (0, 0);

@@ -19,16 +19,19 @@
 //!
 //! Modules: [`loader`] maps the program and its dynamic linker, [`stack`] lays
 //! out what the program finds on its stack, [`machine`] is the dispatcher
-//! between the engines ([`tiers`]) and the Linux ABI, [`report`] explains a guest's death.
+//! between the engines ([`tiers`]) and the Linux ABI, [`report`] explains a guest's death,
+//! [`dump`] shows translations.
 
 #![forbid(unsafe_code)]
 
 mod chaos;
 mod cpu;
+mod dump;
 mod error;
 mod file;
 mod loader;
 mod machine;
+mod places;
 mod program;
 mod report;
 mod stack;
@@ -36,6 +39,7 @@ mod stats;
 mod tiers;
 
 pub use cpu::isa_listing;
+pub use dump::{DumpSink, Translated};
 pub use error::Error;
 pub use machine::{Exit, run};
 pub use program::{Engine, Program, StatsSink, StraceSink, Translation, default_sysroots};

@@ -1,6 +1,7 @@
 //! The dispatcher: loads a program, then goes back and forth between the engine
 //! and the Linux ABI until the guest ends.
 
+use crate::dump::Dump;
 use crate::error::Error;
 use crate::file::ProgramFile;
 use crate::program::{Program, StatsSink};
@@ -51,9 +52,13 @@ pub fn run(program: Program) -> Result<Exit, Error> {
     let (engine, translation) = (program.engine, program.translation.clone());
     let mut program = program;
     let stats = program.stats.take();
+    let dump = program.dump.take();
     let (hart, config, image) = load(program, &space)?;
-    let tiers =
+    let mut tiers =
         Tiers::new(space.clone(), extensions, hart, engine, &translation, stats.is_some());
+    if let Some((wanted, sink)) = dump {
+        tiers.dump(Dump::new(space.clone(), extensions, wanted, sink));
+    }
     let task = Task::new(Arc::new(config), space.clone(), image);
     Ok(Machine { space, tiers, task, extensions, stats }.run())
 }

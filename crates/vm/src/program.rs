@@ -1,5 +1,6 @@
 //! What to run, and how.
 
+use crate::dump::{DumpSink, Translated};
 use rvrun_isa::Extensions;
 use rvrun_jit::{Limits, Options};
 use rvrun_syscall::ExecConfig;
@@ -42,7 +43,7 @@ impl Default for Translation {
     fn default() -> Self {
         let Options { code_bytes, limits, .. } = Options::default();
         Self {
-            threshold: 4000,
+            threshold: 30_000,
             code_bytes,
             region_instructions: limits.instructions,
             inline_instructions: limits.inlined,
@@ -87,6 +88,7 @@ pub struct Program {
     pub(crate) engine: Engine,
     pub(crate) translation: Translation,
     pub(crate) stats: Option<StatsSink>,
+    pub(crate) dump: Option<(Vec<Translated>, DumpSink)>,
 }
 
 /// Takes the figures of a program's run at its end, in lines of text.
@@ -110,6 +112,7 @@ impl Program {
             engine: Engine::default(),
             translation: Translation::default(),
             stats: None,
+            dump: None,
         }
     }
 
@@ -219,6 +222,14 @@ impl Program {
     #[must_use]
     pub fn stats(mut self, sink: StatsSink) -> Self {
         self.stats = Some(sink);
+        self
+    }
+
+    /// Describes translations to `sink`, those that one of `wanted` is about, when
+    /// they are ready to run: guest code, what is made of it on the way, host code.
+    #[must_use]
+    pub fn dump(mut self, wanted: Vec<Translated>, sink: DumpSink) -> Self {
+        self.dump = Some((wanted, sink));
         self
     }
 

@@ -1,12 +1,13 @@
 //! What a guest's death was about, in words: the instruction, where it stands,
 //! what it would need.
 
-use rvrun_decoder::elf::{Image, Symbol, symbol_at};
+use crate::places::Places;
+use rvrun_decoder::symbols::Symbol;
 use rvrun_hart::{Hart, Trap};
 use rvrun_isa::{Extensions, decode};
 use rvrun_memory::{AccessKind, AddressSpace, FaultCause};
 use std::fmt::Write;
-use std::path::Path;
+use std::sync::Arc;
 
 /// Signal numbers of `signal(7)`, equal on both architectures.
 mod number {
@@ -28,7 +29,12 @@ pub fn signal(trap: &Trap) -> i32 {
 }
 
 /// Describes `trap` at the hart's pc.
-pub fn describe(trap: &Trap, hart: &Hart, space: &AddressSpace, enabled: Extensions) -> String {
+pub fn describe(
+    trap: &Trap,
+    hart: &Hart,
+    space: &Arc<AddressSpace>,
+    enabled: Extensions,
+) -> String {
     let place = place(space, hart.pc);
     match trap {
         Trap::IllegalInstruction { bits } => {
@@ -96,23 +102,14 @@ fn reason(bits: u32, enabled: Extensions) -> String {
 }
 
 /// An address with its file and symbol.
-fn place(space: &AddressSpace, pc: u64) -> String {
+fn place(space: &Arc<AddressSpace>, pc: u64) -> String {
     let mut text = format!("pc {pc:#x}");
-    let Some((path, offset)) = space.file_at(pc) else { return text };
-    let _ = write!(text, " in {}", path.display());
-    if let Some(Symbol { name, offset }) = symbol(&path, offset) {
-        let _ = write!(text, " ({:#}+{offset:#x})", rustc_demangle::demangle(&name));
+    let Some(place) = Places::new(space.clone()).at(pc) else { return text };
+    let _ = write!(text, " in {}", place.file.display());
+    if let Some(Symbol { name, offset }) = place.symbol {
+        let _ = write!(text, " ({name}+{offset:#x})");
     }
     text
-}
-
-/// The symbol of the byte at `offset` in the file at `path`.
-fn symbol(path: &Path, offset: u64) -> Option<Symbol> {
-    let bytes = std::fs::read(path).ok()?;
-    let image = Image::parse(&bytes.as_slice()).ok()?;
-    let segment =
-        image.segments.iter().find(|s| (s.offset..s.offset + s.file_size).contains(&offset))?;
-    symbol_at(&bytes, offset - segment.offset + segment.vaddr)
 }
 
 #[cfg(test)]

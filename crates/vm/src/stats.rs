@@ -11,9 +11,8 @@ pub fn text(report: &Report) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{name:<34} {value}");
     };
-    let share = |share: &Share| {
-        format!("{} instructions in {}", share.instructions, time(share.time))
-    };
+    let share =
+        |share: &Share| format!("{} instructions in {}", share.instructions, time(share.time));
     line("interpreted", share(&report.interpreter));
     line("translated code", share(&report.translated));
     line("  interpreted for it, one by one", report.stepped.to_string());

@@ -6,13 +6,14 @@
 //! code goes on until it gets to code that is not translated.
 
 use crate::chaos::Chaos;
+use crate::dump::Dump;
 use crate::program::{Engine, Translation};
+use rustc_hash::FxHashMap;
 use rvrun_hart::{Hart, Trap, float};
 use rvrun_interp::{Interpreter, Stop};
 use rvrun_isa::Extensions;
-use rvrun_jit::{Mode, Outcome, Profile, State, Stats, Translator};
+use rvrun_jit::{Options, Outcome, Profile, State, Stats, Translator};
 use rvrun_memory::AddressSpace;
-use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
@@ -49,6 +50,9 @@ struct Sampler {
     random: u64,
 }
 
+/// How many events of the interpreter an exit of translated code counts for.
+const EVENTS_PER_EXIT: u32 = 16;
+
 /// Addresses that are counted at once; the counts of more start anew.
 const MAX_COUNTS: usize = 1 << 16;
 
@@ -66,6 +70,11 @@ impl Sampler {
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
         self.period / 2 + (self.random >> 32) as u32 % self.period.max(1) + self.period % 2
+    }
+
+    /// Exits to cold code until the next sample: an exit costs as much as many events.
+    fn next_cold_period(&mut self) -> u32 {
+        (self.next_period() / EVENTS_PER_EXIT).max(1)
     }
 
     /// Counts a sample at `pc`; true if it is hot.
@@ -107,7 +116,12 @@ pub struct Report {
 
 /// See the module's documentation.
 pub struct Tiers {
+    space: Arc<AddressSpace>,
+    extensions: Extensions,
+    options: Options,
     interpreter: Rc<RefCell<Interpreter>>,
+    /// Made when something is to be translated for the first time, which most short
+    /// programs do not live to see.
     translator: Option<Translator>,
     state: Box<State>,
     stepped: Rc<RefCell<Stepped>>,
@@ -160,16 +174,8 @@ impl Tiers {
         let mut interpreter = Interpreter::new(space.clone(), extensions);
         let attention = interpreter.attention();
         let chaos = translation.chaos.map(Chaos::new);
-        let translator = match engine {
-            Engine::Interpreter => None,
-            Engine::Auto | Engine::Translator => {
-                let mut options = translation.options(engine);
-                options.mode.counting = stats;
-                // Without memory for code, all of the program is interpreted.
-                Translator::new(space.clone(), extensions, options).ok()
-            }
-        };
-        let engine = if translator.is_some() { engine } else { Engine::Interpreter };
+        let mut options = translation.options(engine);
+        options.mode.counting = stats;
         let mut sampler = Sampler::new(translation.threshold);
         if engine == Engine::Auto {
             interpreter.set_fuel(sampler.next_period());
@@ -186,11 +192,14 @@ impl Tiers {
             }
         };
         let state = State::new(hart, attention, Box::new(step));
-        let cold_fuel = sampler.next_period();
+        let cold_fuel = sampler.next_cold_period();
         let report = stats.then(Report::default);
         Self {
+            space,
+            extensions,
+            options,
             interpreter,
-            translator,
+            translator: None,
             state,
             stepped,
             engine,
@@ -207,6 +216,13 @@ impl Tiers {
         &mut self.state.hart
     }
 
+    /// Describes translations from now on.
+    pub fn dump(&mut self, mut dump: Dump) {
+        if let Some(translator) = &mut self.translator {
+            translator.watch(Box::new(move |job, code, at| dump.translated(job, code, at)));
+        }
+    }
+
     /// What the engines have done, if that is counted.
     pub fn report(&self) -> Option<Report> {
         let mut report = self.report.clone()?;
@@ -217,10 +233,21 @@ impl Tiers {
 
     /// Translates such that the guest's registers are exact where a memory access faults.
     pub fn make_precise(&mut self) {
+        self.options.mode.precise = true;
         let Some(translator) = &mut self.translator else { return };
-        let counting = self.report.is_some();
-        let gone = translator.set_mode(Mode { precise: true, counting });
+        let gone = translator.set_mode(self.options.mode);
         self.drop_gates(&gone);
+    }
+
+    /// The translator, if the program is to be translated and the host has memory for code.
+    fn translator(&mut self) -> Option<&mut Translator> {
+        if self.translator.is_none() && self.engine != Engine::Interpreter {
+            match Translator::new(self.space.clone(), self.extensions, self.options) {
+                Ok(translator) => self.translator = Some(translator),
+                Err(_) => self.engine = Engine::Interpreter,
+            }
+        }
+        self.translator.as_mut()
     }
 
     /// In the child of a fork.
@@ -247,8 +274,11 @@ impl Tiers {
     fn turn(&mut self) -> Option<Event> {
         // Translations round as the host does.
         let soft_float = float::needs_soft_float(self.state.hart.frm);
-        if self.translator.is_none() || soft_float {
-            return self.interpret(soft_float);
+        if soft_float {
+            return self.interpret(true);
+        }
+        if self.engine == Engine::Translator {
+            self.translator();
         }
         if self.chaos.is_some() {
             self.stir();
@@ -285,7 +315,7 @@ impl Tiers {
             Outcome::Cold => {
                 self.cold_fuel -= 1;
                 if self.cold_fuel == 0 {
-                    self.cold_fuel = self.sampler.next_period().max(1);
+                    self.cold_fuel = self.sampler.next_cold_period();
                     self.sample(self.state.hart.pc);
                 }
                 None
@@ -365,9 +395,11 @@ impl Tiers {
 
     /// The program was seen at `pc`.
     fn sample(&mut self, pc: u64) {
-        let Some(translator) = &mut self.translator else { return };
-        let mut new = translator.collect();
-        if self.sampler.count(pc) {
+        let mut new = self.translator.as_mut().map(Translator::collect).unwrap_or_default();
+        if self.sampler.count(pc)
+            && self.translator().is_some()
+            && let Some(translator) = &mut self.translator
+        {
             let interpreter = self.interpreter.borrow();
             translator.request(pc, &Interpreted(&interpreter));
             if translator.is_translated(pc) {
@@ -379,7 +411,8 @@ impl Tiers {
             interpreter.add_gate(entry);
         }
         // Code that had to make room leaves gates behind.
-        for entry in translator.take_gone() {
+        let gone = self.translator.as_mut().map(Translator::take_gone).unwrap_or_default();
+        for entry in gone {
             interpreter.remove_gate(entry);
         }
     }
@@ -416,5 +449,4 @@ impl Tiers {
         let gone = chaos.choose(translator);
         self.drop_gates(&gone);
     }
-
 }

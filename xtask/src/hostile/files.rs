@@ -58,7 +58,7 @@ pub fn run(cases: Cases) -> Result<u64> {
     if failed != 0 {
         let seed = cases.seed;
         println!(
-            "to repeat one: cargo xtask hostile --seed {seed} --first NUMBER --files 1 --code 0"
+            "to repeat one: cargo xtask hostile --seed {seed} --first NUMBER --files 1 --code 0 --translated 0"
         );
     }
     Ok(failed)

@@ -1,7 +1,7 @@
 //! `cargo xtask hostile`: what rvrun must survive, in numbers that find things.
 //!
-//! [`files`] runs mutated ELF files in a [`sandbox`], [`code`] runs random code on the
-//! interpreter in processes that may crash. A case is named by the seed and its number.
+//! [`files`] runs mutated ELF files in a [`sandbox`], [`code`] runs random code in
+//! processes that may crash, on the interpreter and on the translator. A case is named by the seed and its number.
 
 mod code;
 mod files;
@@ -19,9 +19,12 @@ pub struct Arguments {
     /// How many mutated ELF files to run
     #[arg(long, default_value_t = 20_000)]
     files: u64,
-    /// How many blocks of random code to run
-    #[arg(long, default_value_t = 1_000_000)]
+    /// How many blocks of random code to interpret
+    #[arg(long, default_value_t = 500_000)]
     code: u64,
+    /// How many blocks of random code to translate as well, to compare
+    #[arg(long, default_value_t = 20_000)]
+    translated: u64,
     /// The number of the first case
     #[arg(long, default_value_t = 0)]
     first: u64,
@@ -35,6 +38,17 @@ pub struct Arguments {
 enum Worker {
     Files,
     Code,
+    Translated,
+}
+
+impl Worker {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Files => "files",
+            Self::Code => "code",
+            Self::Translated => "translated",
+        }
+    }
 }
 
 /// Cases, by number.
@@ -70,15 +84,18 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let seed = arguments.seed.unwrap_or_else(clock);
     let files = Cases { seed, first: arguments.first, count: arguments.files };
     let code = Cases { seed, first: arguments.first, count: arguments.code };
+    let translated = Cases { seed, first: arguments.first, count: arguments.translated };
     match arguments.worker {
         Some(Worker::Files) => return files::work(files),
         Some(Worker::Code) => return code::work(code),
+        Some(Worker::Translated) => return code::work_translated(translated),
         None => println!("seed {seed}"),
     }
     let mut failed = 0;
     for (what, run, cases) in [
         ("mutated ELF files", files::run as fn(Cases) -> Result<u64>, files),
         ("blocks of random code", code::run, code),
+        ("blocks of random code, translated", code::run_translated, translated),
     ] {
         if cases.count != 0 {
             let start = Instant::now();
@@ -88,7 +105,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             failed += wrong;
         }
     }
-    println!("{} passed, {failed} failed", files.count + code.count - failed);
+    println!("{} passed, {failed} failed", files.count + code.count + translated.count - failed);
     if failed != 0 {
         bail!("rvrun did not survive some cases");
     }

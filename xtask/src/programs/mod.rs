@@ -5,10 +5,12 @@
 
 mod c_source;
 mod cases;
+mod engine;
 mod side;
 
 use anyhow::{Result, bail, ensure};
 use cases::Case;
+use engine::Engine;
 use side::{Outcome, Side};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,6 +25,13 @@ const SHOWN_LINES: usize = 12;
 pub struct Arguments {
     /// Only the cases whose names contain one of these
     names: Vec<String>,
+    /// How rvrun executes them, one way after another: with its defaults, interpreted,
+    /// all of it translated, or with translations that come and go at random
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "auto")]
+    engine: Vec<Engine>,
+    /// What `--engine chaos` makes its choices from [default: the clock]
+    #[arg(long)]
+    seed: Option<u64>,
     /// This rvrun, instead of the one that the workspace gives
     #[arg(long)]
     rvrun: Option<PathBuf>,
@@ -44,15 +53,26 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let directory = places.output.with_file_name("programs");
     std::fs::create_dir_all(&directory)?;
     let native = Side::native(&directory, arguments.mirror.as_deref())?;
-    let guest = Side::guest(&directory, arguments.mirror.as_deref(), rvrun)?;
     let wanted = |case: &Case| {
         let names = &arguments.names;
         names.is_empty() || names.iter().any(|name| case.name.contains(name.as_str()))
     };
     let cases: Vec<Case> = cases::all().into_iter().filter(wanted).collect();
     ensure!(!cases.is_empty(), "no case has such a name");
-    let failed = compare_all(&cases, &native, &guest)?;
-    println!("{} passed, {failed} failed", cases.len() - failed);
+    let seed = arguments.seed.unwrap_or_else(engine::seed_from_clock);
+    let mut failed = 0;
+    for engine in &arguments.engine {
+        let options = engine.options(seed);
+        println!("engine {engine}: rvrun {}", options.join(" "));
+        let mirror = arguments.mirror.as_deref();
+        let guest = Side::guest(&directory, mirror, rvrun.clone(), options)?;
+        let start = Instant::now();
+        let wrong = compare_all(&cases, &native, &guest)?;
+        let seconds = start.elapsed().as_secs();
+        println!("engine {engine}: {} run, {wrong} failed ({seconds} s)", cases.len());
+        failed += wrong;
+    }
+    println!("{} passed, {failed} failed", cases.len() * arguments.engine.len() - failed);
     if failed != 0 {
         bail!("some programs differ");
     }

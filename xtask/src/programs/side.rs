@@ -51,8 +51,8 @@ pub struct Side {
 enum Launch {
     /// By the host, which it is for.
     Chroot,
-    /// By this rvrun.
-    Rvrun(PathBuf),
+    /// By this rvrun, with these options.
+    Rvrun(PathBuf, Vec<String>),
 }
 
 /// What a script did.
@@ -81,10 +81,15 @@ impl Side {
     ///
     /// # Errors
     /// As [`Side::native`].
-    pub fn guest(directory: &Path, mirror: Option<&str>, rvrun: PathBuf) -> Result<Self> {
+    pub fn guest(
+        directory: &Path,
+        mirror: Option<&str>,
+        rvrun: PathBuf,
+        options: Vec<String>,
+    ) -> Result<Self> {
         let root = root(directory, "riscv64", "cpp-14", mirror)?;
         let cc1 = "/usr/libexec/gcc/riscv64-linux-gnu/14/cc1";
-        Ok(Self { name: "rvrun", root, cc1, launch: Launch::Rvrun(rvrun) })
+        Ok(Self { name: "rvrun", root, cc1, launch: Launch::Rvrun(rvrun, options) })
     }
 
     /// Runs a script in a new directory of its own, one for each `worker`.
@@ -108,8 +113,9 @@ impl Side {
             command.arg(format!("{key}={value}"));
         }
         match &self.launch {
-            Launch::Rvrun(rvrun) => {
-                command.arg(rvrun).arg("--sysroot").arg(&self.root).args(["bash", "-c", script]);
+            Launch::Rvrun(rvrun, options) => {
+                command.arg(rvrun).args(options).arg("--sysroot").arg(&self.root);
+                command.args(["bash", "-c", script]);
             }
             Launch::Chroot => {
                 let enter = "for d in dev proc; do mount --rbind /$d \"$1/$d\" || exit 125; done; \

@@ -31,8 +31,8 @@ impl Lowering<'_> {
                     self.add_constant(a, i.imm.into())
                 }
             }
-            Slti | Sltiu | Xori | Ori | Andi | Slli | Srli | Srai | Addiw | Slliw | Srliw | Sraiw
-            | SlliUw | Rori | Roriw | Bclri | Bexti | Binvi | Bseti => {
+            Slti | Sltiu | Xori | Ori | Andi | Slli | Srli | Srai | Addiw | Slliw | Srliw
+            | Sraiw | SlliUw | Rori | Roriw | Bclri | Bexti | Binvi | Bseti => {
                 let a = self.x(i.rs1);
                 self.with_immediate(i.opcode, a, i.imm)
             }

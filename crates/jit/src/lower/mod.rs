@@ -29,8 +29,8 @@ use crate::state::{JUMP_CACHE_ENTRIES, Leave, offset};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, F64, I32, I64};
 use cranelift_codegen::ir::{
-    AbiParam, AliasRegion, AliasRegionData, Block, Function, InstBuilder, JumpTableData, MemFlagsData, SigRef,
-    Signature, SourceLoc, Value,
+    AbiParam, AliasRegion, AliasRegionData, Block, Function, InstBuilder, JumpTableData,
+    MemFlagsData, SigRef, Signature, SourceLoc, Value,
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
@@ -291,6 +291,17 @@ impl Lowering<'_> {
                 let taken_block = self.edge_block(*taken);
                 self.builder.ins().brif(condition, taken_block, &[], fall_block, &[]);
             }
+            End::Skip { instruction, skipped, to } => {
+                let condition = self.condition(instruction);
+                for instruction in skipped {
+                    let before = self.x(instruction.rd);
+                    self.alu(instruction, pc);
+                    let after = self.x(instruction.rd);
+                    let value = self.builder.ins().select(condition, before, after);
+                    self.set_x(instruction.rd, value);
+                }
+                self.go(*to);
+            }
             End::Call { link, target, return_pc, back } => {
                 let return_address = self.constant(*return_pc);
                 self.set_x(*link, return_address);
@@ -305,7 +316,7 @@ impl Lowering<'_> {
                 let return_address = self.constant(*return_pc);
                 self.set_x(*link, return_address);
                 self.flush_all();
-                let code = self.find(target);
+                let code = self.find(target, offset::FIND);
                 self.check_depth_of(target);
                 self.call(code, target, *return_pc, *back);
             }
@@ -329,7 +340,7 @@ impl Lowering<'_> {
                 self.flush(self.held.dirty);
                 self.builder.ins().return_(&[target]);
             }
-            End::Jump { link, base, offset, targets } => {
+            End::Jump { link, base, offset, targets, .. } => {
                 let target = self.jump_target(*base, *offset);
                 if let Some((link, return_pc)) = *link {
                     let return_address = self.constant(return_pc);
@@ -465,7 +476,8 @@ impl Lowering<'_> {
             }
             Exit::To(pc) => {
                 let target = self.constant(pc);
-                if pc <= self.origin.pc {
+                // A circle of regions has one that is left to its entry or to before that.
+                if pc <= self.region.entry {
                     self.poll_outside(target);
                 }
                 let code = self.slot(pc);
@@ -473,7 +485,9 @@ impl Lowering<'_> {
                 self.builder.ins().return_call_indirect(self.translation, code, &arguments);
             }
             Exit::Because(why, pc) => {
-                if self.mode.counting && why == Leave::Interpret {
+                // The first node is counted once it is entered.
+                let counted = self.mode.counting && !self.entering_region();
+                if counted && why == Leave::Interpret {
                     self.count_back(pc);
                 }
                 let pc = self.constant(pc);
@@ -517,6 +531,8 @@ impl Lowering<'_> {
         let call = self.builder.ins().call_indirect(self.translation, code, &arguments);
         let returned = self.builder.inst_results(call)[0];
         self.held = Held::default();
+        // What the way back wants interpreted is not the call once more.
+        self.at(return_pc, None);
         let expected = self.constant(return_pc);
         let same = self.builder.ins().icmp(IntCC::Equal, returned, expected);
         let other = self.cold_block();
@@ -553,11 +569,7 @@ impl Lowering<'_> {
 
     /// Jumps to `target`: to a node for those of `targets`, else out of the region.
     fn jump(&mut self, target: Value, targets: &[(u64, NodeId)]) {
-        let other = if targets.is_empty() {
-            None
-        } else {
-            Some(self.builder.create_block())
-        };
+        let other = if targets.is_empty() { None } else { Some(self.builder.create_block()) };
         if let (Some((first, _)), Some((last, _)), Some(other)) =
             (targets.first(), targets.last(), other)
         {
@@ -570,7 +582,7 @@ impl Lowering<'_> {
         }
         self.flush(self.held.dirty);
         self.poll_outside(target);
-        let code = self.find(target);
+        let code = self.find(target, offset::FIND_JUMP);
         let arguments = [self.state, target];
         self.builder.ins().return_call_indirect(self.translation, code, &arguments);
     }
@@ -614,8 +626,7 @@ impl Lowering<'_> {
         let index = self.builder.ins().ushr_imm_u(distance, 1);
         let within = self.builder.create_block();
         let bound = ((last - first) / 2) as i64;
-        let outside =
-            self.builder.ins().icmp_imm_s(IntCC::UnsignedGreaterThan, index, bound);
+        let outside = self.builder.ins().icmp_imm_s(IntCC::UnsignedGreaterThan, index, bound);
         self.builder.ins().brif(outside, other, &[], within, &[]);
         self.builder.switch_to_block(within);
         let index = self.builder.ins().ireduce(I32, index);
@@ -631,7 +642,7 @@ impl Lowering<'_> {
     }
 
     /// The translation for the guest address `target`, by the jump cache.
-    fn find(&mut self, target: Value) -> Value {
+    fn find(&mut self, target: Value, finder: i32) -> Value {
         let mask = (JUMP_CACHE_ENTRIES as i64 - 1) << 4;
         let cache = self.load_state(I64, offset::JUMP_CACHE);
         // Entries take 16 bytes, and instructions stand at even addresses.
@@ -650,7 +661,7 @@ impl Lowering<'_> {
         let cached = self.builder.ins().load(I64, hart, entry, 8);
         self.builder.ins().jump(found, &[cached.into()]);
         self.builder.switch_to_block(miss);
-        let find = self.load_state(I64, offset::FIND);
+        let find = self.load_state(I64, finder);
         let arguments = [self.state, target];
         let call = self.builder.ins().call_indirect(self.finding, find, &arguments);
         let looked_up = self.builder.inst_results(call)[0];
@@ -711,9 +722,6 @@ impl Lowering<'_> {
 
     /// Takes back what was counted of the node behind the instruction at `pc`.
     fn count_back(&mut self, pc: u64) {
-        if self.entering_region() {
-            return;
-        }
         let node = &self.region.nodes[self.node as usize];
         let mut at = node.pc;
         let mut left = 0;
@@ -723,7 +731,9 @@ impl Lowering<'_> {
             }
             at += u64::from(instruction.len);
         }
-        left += i64::from(node.count) - node.body.len() as i64;
+        if pc <= node.end_pc {
+            left += i64::from(node.count) - node.body.len() as i64;
+        }
         let before = self.load_state(I64, offset::INSTRET);
         let after = self.add_constant(before, -left);
         self.store_state(after, offset::INSTRET);

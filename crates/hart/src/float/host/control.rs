@@ -138,11 +138,12 @@ pub fn with_rounding<T>(mode: RoundingMode, operation: impl FnOnce() -> T) -> T 
     result
 }
 
-/// Runs something that computes as Rust does, between [`enter`] and [`leave`] or not.
-pub fn suspended<T>(operation: impl FnOnce() -> T) -> T {
+/// Between [`enter`] and [`leave`]: runs code of Rust's, which may compute with
+/// floating-point numbers and leaves no trace in the guest's flags.
+pub fn aside<T>(run: impl FnOnce() -> T) -> T {
     let before = read();
     load(DEFAULT);
-    let result = operation();
+    let result = run();
     load(before);
     result
 }

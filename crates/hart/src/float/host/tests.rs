@@ -3,7 +3,7 @@
 use super::arithmetic::{fround_d, fround_s, froundnx_d, froundnx_s, without_sse41};
 use super::fused::{fmadd_d, fmadd_s, fmsub_d, fnmadd_d, fnmsub_s, without_fma};
 use super::half::{fcvt_h_s, fcvt_s_h, to_half_without_f16c, to_single_without_f16c};
-use super::{enter, leave};
+use super::{aside, enter, flags, leave};
 use crate::float::{F32, F64, Format, soft};
 
 const SINGLES: [u64; 8] = [
@@ -75,4 +75,16 @@ fn half_precision_does_without_f16c() {
     for single in SINGLES.into_iter().chain([subnormal]) {
         same(|| fcvt_h_s(single), || to_half_without_f16c(single));
     }
+}
+
+#[test]
+fn what_is_done_aside_neither_rounds_nor_counts_as_the_guest_does() {
+    let third = || std::hint::black_box(1.0_f64) / std::hint::black_box(3.0);
+    let nearest = third();
+    enter(3);
+    assert_eq!(aside(third), nearest);
+    assert_eq!(flags(), 0);
+    let up = third();
+    assert_ne!(up, nearest);
+    assert_eq!(leave(), 1);
 }

@@ -1,0 +1,5 @@
+mod analysis;
+#[path = "../../tests/program/mod.rs"]
+mod program;
+mod store;
+mod worker;

@@ -1,0 +1,163 @@
+//! Slots, segments of the arena, and which code a translation was made from.
+
+use crate::compile::Code;
+use crate::lower::Origin;
+use crate::store::Store;
+use std::ops::Range;
+
+const ARENA: usize = 64 << 10;
+/// Eight of them make the arena.
+const SEGMENT: usize = ARENA / 8;
+
+fn code(bytes: usize) -> Code {
+    Code { bytes: vec![0xc3; bytes], origins: Vec::new() }
+}
+
+/// A store into which translations of a page of code each can be put.
+struct Filled(Store);
+
+impl Filled {
+    fn new() -> Self {
+        Self(Store::new(ARENA).unwrap())
+    }
+
+    fn put(&mut self, entry: u64, bytes: usize) -> Option<Vec<u64>> {
+        self.0.insert(entry, &code(bytes), one(entry..entry + 4), 0, Vec::new())
+    }
+
+    fn slot_leads_to(&mut self, pc: u64) -> usize {
+        let slot = self.0.slot(pc).unwrap();
+        // SAFETY: the store has given the slot.
+        unsafe { *self.0.slots().add(slot as usize) }
+    }
+}
+
+fn one(range: Range<u64>) -> Vec<Range<u64>> {
+    vec![range]
+}
+
+#[test]
+fn a_slot_leads_to_the_translation_or_back() {
+    let mut store = Filled::new();
+    let stub = store.0.stub();
+    assert_eq!(store.slot_leads_to(0x1000), stub);
+    store.put(0x1000, 16);
+    let code = store.0.address(0x1000).unwrap();
+    assert_eq!(store.slot_leads_to(0x1000), code);
+    assert_eq!(store.0.code_at(0x1000), Some(code));
+    assert!(store.0.remove(0x1000));
+    assert!(!store.0.remove(0x1000));
+    assert_eq!(store.slot_leads_to(0x1000), stub);
+    assert_eq!(store.0.code_at(0x1000), None);
+}
+
+#[test]
+fn a_slot_that_is_asked_for_later_leads_to_the_translation_too() {
+    let mut store = Filled::new();
+    store.put(0x1000, 16);
+    assert_eq!(Some(store.slot_leads_to(0x1000)), store.0.address(0x1000));
+    assert_eq!(store.0.slot(0x1000), store.0.slot(0x1000));
+    assert_ne!(store.0.slot(0x1000), store.0.slot(0x1002));
+}
+
+#[test]
+fn a_new_translation_takes_the_place_of_the_old_one() {
+    let mut store = Filled::new();
+    store.put(0x1000, 16);
+    let old = store.0.address(0x1000).unwrap();
+    assert_eq!(store.0.code_at(0x1000), Some(old));
+    assert_eq!(store.put(0x1000, 16), Some(Vec::new()));
+    let new = store.0.address(0x1000).unwrap();
+    assert_ne!(old, new);
+    assert_eq!(store.0.code_at(0x1000), Some(new));
+    assert_eq!(store.slot_leads_to(0x1000), new);
+}
+
+#[test]
+fn what_the_oldest_segment_holds_makes_room() {
+    let mut store = Filled::new();
+    // Two translations fill a segment.
+    let entry = |n: u64| 0x1000 * (n + 1);
+    for n in 0..16 {
+        assert_eq!(store.put(entry(n), SEGMENT / 2 - 64), Some(Vec::new()), "{n}");
+    }
+    let mut gone = store.put(entry(16), SEGMENT / 2 - 64).unwrap();
+    gone.sort_unstable();
+    assert_eq!(gone, [entry(0), entry(1)]);
+    assert!(!store.0.contains(entry(0)) && store.0.contains(entry(2)));
+    assert_eq!(store.put(entry(17), SEGMENT / 2 - 64), Some(Vec::new()));
+    assert_eq!(store.put(entry(18), SEGMENT / 2 - 64).unwrap().len(), 2);
+}
+
+#[test]
+fn code_that_fits_no_segment_is_refused() {
+    let mut store = Filled::new();
+    assert_eq!(store.put(0x1000, SEGMENT), None);
+    assert!(!store.0.contains(0x1000));
+    assert!(store.put(0x1000, SEGMENT - 64).is_some());
+}
+
+#[test]
+fn translations_are_found_by_the_code_that_they_were_made_from() {
+    let mut store = Store::new(ARENA).unwrap();
+    let mut put = |entry, code_ranges| {
+        store.insert(entry, &code(8), code_ranges, 0, Vec::new()).unwrap();
+    };
+    put(0x1000, one(0x1000..0x1010));
+    put(0x1ff0, vec![0x1ff0..0x2008, 0x9000..0x9004]);
+    put(0x3000, one(0x3000..0x3004));
+    assert_eq!(store.made_from(&(0x1008..0x1009)), [0x1000]);
+    assert_eq!(store.made_from(&(0x1010..0x1ff0)), []);
+    assert_eq!(store.made_from(&(0x1000..0x2000)), [0x1000, 0x1ff0]);
+    assert_eq!(store.made_from(&(0x2004..0x2010)), [0x1ff0]);
+    assert_eq!(store.made_from(&(0x9000..0xa000)), [0x1ff0]);
+    assert_eq!(store.made_from(&(0..1 << 40)), [0x1000, 0x1ff0, 0x3000]);
+    store.remove(0x1ff0);
+    assert_eq!(store.made_from(&(0x1000..0xa000)), [0x1000, 0x3000]);
+}
+
+#[test]
+fn a_host_address_is_known_by_its_origin() {
+    let mut store = Store::new(ARENA).unwrap();
+    let origin = |pc| Origin { pc, access_pc: pc, is_load: true, run_pc: pc };
+    let made = |first, second| Code {
+        bytes: vec![0xc3; 16],
+        origins: vec![(4, origin(first)), (16, origin(second))],
+    };
+    for entry in [0x1000, 0x2000] {
+        let code = made(entry, entry + 4);
+        store.insert(entry, &code, one(entry..entry + 8), 0, Vec::new()).unwrap();
+    }
+    for entry in [0x1000, 0x2000] {
+        let address = store.address(entry).unwrap();
+        assert_eq!(store.origin(address), Some(origin(entry)));
+        assert_eq!(store.origin(address + 3), Some(origin(entry)));
+        assert_eq!(store.origin(address + 4), Some(origin(entry + 4)));
+        assert_eq!(store.origin(address + 16), None);
+    }
+    assert_eq!(store.origin(store.stub() - 1), None);
+}
+
+#[test]
+fn clearing_forgets_slots_as_well() {
+    let mut store = Filled::new();
+    store.put(0x1000, 16);
+    let first = store.0.slot(0x1000);
+    assert_eq!(store.0.clear(), [0x1000]);
+    assert!(store.0.entries().is_empty());
+    assert_eq!(store.0.slot(0x5000), first);
+    let stub = store.0.stub();
+    assert_eq!(store.slot_leads_to(0x5000), stub);
+}
+
+#[test]
+fn the_jump_that_knows_most_targets_is_found_from_nearby() {
+    let mut store = Store::new(ARENA).unwrap();
+    let mut put = |entry, jumps| {
+        store.insert(entry, &code(8), one(entry..entry + 4), 0, jumps).unwrap();
+    };
+    put(0x10_0000, vec![(0x10_0010, 3)]);
+    put(0x10_1000, vec![(0x10_1010, 5), (0x10_1020, 1)]);
+    assert_eq!(store.jumper(0x10_0100), Some((0x10_1000, 5)));
+    assert_eq!(store.jumper(0x90_0000), None);
+}
