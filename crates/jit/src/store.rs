@@ -153,12 +153,7 @@ impl Store {
     /// translations that had to go; gives nothing if the code fits no segment.
     ///
     /// No translation may be on any stack.
-    pub fn insert(
-        &mut self,
-        entry: u64,
-        code: &Code,
-        made: Made,
-    ) -> Option<Vec<u64>> {
+    pub fn insert(&mut self, entry: u64, code: &Code, made: Made) -> Option<Vec<u64>> {
         let segment_bytes = self.arena.len() / SEGMENTS;
         let len = code.bytes.len();
         if len > segment_bytes - FIRST {

@@ -317,7 +317,8 @@ impl Translator {
             return false;
         }
         let jumps = jump_sites(region);
-        let translation = Made { guest: region.code.clone(), hash, jumps, instructions: region.instructions };
+        let translation =
+            Made { guest: region.code.clone(), hash, jumps, instructions: region.instructions };
         match self.store.insert(region.entry, code, translation) {
             Some(gone) => {
                 self.stats.evicted += gone.len() as u64;

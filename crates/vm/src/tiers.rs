@@ -218,7 +218,7 @@ impl Tiers {
 
     /// Describes translations from now on.
     pub fn dump(&mut self, mut dump: Dump) {
-        if let Some(translator) = &mut self.translator {
+        if let Some(translator) = self.translator() {
             translator.watch(Box::new(move |job, code, at| dump.translated(job, code, at)));
         }
     }
@@ -396,7 +396,8 @@ impl Tiers {
     /// The program was seen at `pc`.
     fn sample(&mut self, pc: u64) {
         let mut new = self.translator.as_mut().map(Translator::collect).unwrap_or_default();
-        if self.sampler.count(pc) && self.translator().is_some()
+        if self.sampler.count(pc)
+            && self.translator().is_some()
             && let Some(translator) = &mut self.translator
         {
             let interpreter = self.interpreter.borrow();
