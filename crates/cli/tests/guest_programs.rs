@@ -20,7 +20,8 @@ const SHOWN: usize = 20;
 const ENGINES: [(&str, &[&str]); 5] = [
     ("auto", &[]),
     ("interp", &["--engine=interp"]),
-    ("jit", &["--engine=jit"]),
+    // Large regions take a compiler that is not optimised itself too long.
+    ("jit", &["--engine=jit", "--region-limit=100", "--inline-limit=20"]),
     ("hot", &["--hot=1"]),
     (
         "chaos",

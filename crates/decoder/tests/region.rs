@@ -19,6 +19,7 @@ struct Program {
     cold: Vec<u64>,
     entries: Vec<u64>,
     targets: Vec<u64>,
+    fragments: Vec<u64>,
     limits: Limits,
 }
 
@@ -55,6 +56,10 @@ impl region::Code for Program {
 
     fn is_entry(&self, pc: u64) -> bool {
         self.entries.contains(&pc)
+    }
+
+    fn is_fragment(&self, pc: u64) -> bool {
+        self.fragments.contains(&pc)
     }
 
     fn jump_targets(&self, range: Range<u64>) -> Vec<u64> {
@@ -352,6 +357,22 @@ fn indirect_jumps_go_where_they_have_been_seen_to_go() {
     };
     assert_eq!(targets.iter().map(|(pc, _)| *pc).collect::<Vec<_>>(), [at(3)]);
     assert_eq!(*others, 1);
+}
+
+#[test]
+fn a_fragment_is_short_and_jumps_on() {
+    let mut lines = vec!["beq a0, a1, .+8"; 1000];
+    lines[1] = "jalr zero, 0(a0)";
+    let mut program = Program::new(&lines);
+    program.targets = vec![at(500)];
+    program.entries = vec![at(2)];
+    program.fragments = vec![START];
+    let region = program.region();
+    let jumps = |node: &&Node| matches!(&node.end, End::Jump { targets, .. } if targets.is_empty());
+    assert_eq!(region.nodes.iter().filter(jumps).count(), 1);
+    // It does not end where another region begins.
+    assert!(region.nodes.iter().any(|node| node.pc == at(2)));
+    assert!((20..200).contains(&region.instructions), "{}", region.instructions);
 }
 
 #[test]

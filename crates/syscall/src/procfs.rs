@@ -19,6 +19,10 @@ pub(crate) enum ProcFile {
     Auxv,
     /// `/proc/self/maps`: its mappings.
     Maps,
+    /// `/proc/self/stat`: the host's, with the guest's threads.
+    Stat,
+    /// `/proc/self/status`: the same in lines.
+    Status,
     /// `/proc/cpuinfo`: its harts.
     CpuInfo,
 }
@@ -54,12 +58,14 @@ impl ProcFile {
             b"cmdline" => ProcFile::Cmdline,
             b"auxv" => ProcFile::Auxv,
             b"maps" => ProcFile::Maps,
+            b"stat" => ProcFile::Stat,
+            b"status" => ProcFile::Status,
             _ => return None,
         };
         parts.next().is_none().then_some(file)
     }
 
-    /// Its bytes; none for the link.
+    /// Its bytes; none for the link, and for what the host does not have.
     pub(crate) fn content(self, process: &Process) -> Option<Vec<u8>> {
         match self {
             ProcFile::Exe => None,
@@ -75,6 +81,10 @@ impl ProcFile {
             ),
             ProcFile::Auxv => Some(process.image.auxv.clone()),
             ProcFile::Maps => Some(maps(process).into_bytes()),
+            ProcFile::Stat => Some(with_one_thread(&std::fs::read("/proc/self/stat").ok()?)),
+            ProcFile::Status => {
+                Some(status_with_one_thread(&std::fs::read("/proc/self/status").ok()?))
+            }
             ProcFile::CpuInfo => Some(cpuinfo(process).into_bytes()),
         }
     }
@@ -107,6 +117,29 @@ fn line(process: &Process, mapping: &Mapping) -> String {
     }
     line.push('\n');
     line
+}
+
+/// `/proc/self/stat` of a process without the VM's own threads (`proc_pid_stat(5)`).
+fn with_one_thread(stat: &[u8]) -> Vec<u8> {
+    /// Spaces between the name and the number of threads.
+    const BEFORE: usize = 18;
+    // The name may hold anything.
+    let name_end = stat.iter().rposition(|byte| *byte == b')').unwrap_or(0);
+    let spaces = stat.iter().enumerate().skip(name_end).filter(|(_, byte)| **byte == b' ');
+    let mut around = spaces.map(|(at, _)| at).skip(BEFORE - 1);
+    match (around.next(), around.next()) {
+        (Some(before), Some(after)) => [&stat[..=before], b"1", &stat[after..]].concat(),
+        _ => stat.to_vec(),
+    }
+}
+
+/// `/proc/self/status` of such a process (`proc_pid_status(5)`).
+fn status_with_one_thread(status: &[u8]) -> Vec<u8> {
+    let line = |line: &[u8]| match line.starts_with(b"Threads:") {
+        true => b"Threads:\t1\n".to_vec(),
+        false => line.to_vec(),
+    };
+    status.split_inclusive(|byte| *byte == b'\n').flat_map(line).collect()
 }
 
 /// `/proc/cpuinfo` as the riscv kernel prints it.
@@ -186,6 +219,7 @@ mod tests {
         assert_eq!(of("/proc/thread-self/auxv"), Some(ProcFile::Auxv));
         assert_eq!(of(&format!("/proc/{pid}/cmdline")), Some(ProcFile::Cmdline));
         assert_eq!(of(&format!("/proc/self/task/{tid}/maps")), Some(ProcFile::Maps));
+        assert_eq!(of("/proc/self/stat"), Some(ProcFile::Stat));
         assert_eq!(of("/proc/cpuinfo"), Some(ProcFile::CpuInfo));
         for path in [
             "/proc/1/exe",
@@ -198,6 +232,19 @@ mod tests {
         ] {
             assert_eq!(of(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn a_process_has_the_threads_of_its_guest() {
+        let stat = b"7 (a) (b c) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 2 18 19\n";
+        let one = b"7 (a) (b c) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 1 18 19\n";
+        assert_eq!(with_one_thread(stat), one);
+        assert_eq!(with_one_thread(b"7 (a) S 1"), b"7 (a) S 1");
+        let own = with_one_thread(&std::fs::read("/proc/self/stat").unwrap());
+        let own = String::from_utf8(own).unwrap();
+        assert_eq!(own.rsplit(')').next().unwrap().split_whitespace().nth(17), Some("1"));
+        let status = b"Name:\tx\nThreads:\t12\nSigQ:\t0/1\n";
+        assert_eq!(status_with_one_thread(status), b"Name:\tx\nThreads:\t1\nSigQ:\t0/1\n");
     }
 
     #[test]

@@ -218,7 +218,7 @@ impl Tiers {
 
     /// Describes translations from now on.
     pub fn dump(&mut self, mut dump: Dump) {
-        if let Some(translator) = &mut self.translator {
+        if let Some(translator) = self.translator() {
             translator.watch(Box::new(move |job, code, at| dump.translated(job, code, at)));
         }
     }

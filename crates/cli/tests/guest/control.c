@@ -134,6 +134,20 @@ static long swapped(long times) {
 }
 #endif
 
+/* A call that returns into a loop, and a way through that which takes a register for
+ * single precision in which there is something else. The call is made once in each round. */
+#ifdef __riscv
+__asm__(".globl count_calls\ncount_calls:\n"
+        " mv t6, ra\n mv a3, a0\n li a0, 0\n li a1, 1234567\n fmv.d.x fa0, a1\n la a5, 5f\n"
+        "1: li a6, 5\n jalr ra, 0(a5)\n"
+        "2: andi a4, a3, 1023\n bnez a4, 3f\n fadd.s fa2, fa0, fa0\n"
+        "3: addi a6, a6, -1\n bnez a6, 2b\n addi a3, a3, -1\n bnez a3, 1b\n mv ra, t6\n ret\n"
+        "5: addi a0, a0, 1\n ret\n");
+long count_calls(long times);
+#else
+static long count_calls(long times) { return times; }
+#endif
+
 /* Tail calls, by pointers that nobody knows, and by turns. */
 typedef long (*state)(long value, long left);
 static const state states[4];
@@ -170,6 +184,8 @@ int program(int argc, char **argv, char **envp) {
     for (long i = 0; i < 40000; i++) sum = sum * 7 + skipping(i & 3) + twice();
     show_number("returns to elsewhere", sum);
     show_number("calls by way of the return address", swapped(50000));
+
+    show_number("calls", count_calls(50000));
 
     show_number("tail calls", add_state(1, 3000000));
     show_number("tail calls in turns", is_even(0, 3000001));

@@ -2,7 +2,7 @@
 
 use crate::compile::Code;
 use crate::lower::Origin;
-use crate::store::Store;
+use crate::store::{Made, Store};
 use std::ops::Range;
 
 const ARENA: usize = 64 << 10;
@@ -22,7 +22,7 @@ impl Filled {
     }
 
     fn put(&mut self, entry: u64, bytes: usize) -> Option<Vec<u64>> {
-        self.0.insert(entry, &code(bytes), one(entry..entry + 4), 0, Vec::new())
+        self.0.insert(entry, &code(bytes), made(one(entry..entry + 4)))
     }
 
     fn slot_leads_to(&mut self, pc: u64) -> usize {
@@ -30,6 +30,10 @@ impl Filled {
         // SAFETY: the store has given the slot.
         unsafe { *self.0.slots().add(slot as usize) }
     }
+}
+
+fn made(guest: Vec<Range<u64>>) -> Made {
+    Made { guest, hash: 0, jumps: Vec::new(), instructions: 1 }
 }
 
 fn one(range: Range<u64>) -> Vec<Range<u64>> {
@@ -100,8 +104,8 @@ fn code_that_fits_no_segment_is_refused() {
 #[test]
 fn translations_are_found_by_the_code_that_they_were_made_from() {
     let mut store = Store::new(ARENA).unwrap();
-    let mut put = |entry, code_ranges| {
-        store.insert(entry, &code(8), code_ranges, 0, Vec::new()).unwrap();
+    let mut put = |entry, guest| {
+        store.insert(entry, &code(8), made(guest)).unwrap();
     };
     put(0x1000, one(0x1000..0x1010));
     put(0x1ff0, vec![0x1ff0..0x2008, 0x9000..0x9004]);
@@ -120,13 +124,12 @@ fn translations_are_found_by_the_code_that_they_were_made_from() {
 fn a_host_address_is_known_by_its_origin() {
     let mut store = Store::new(ARENA).unwrap();
     let origin = |pc| Origin { pc, access_pc: pc, is_load: true, run_pc: pc };
-    let made = |first, second| Code {
+    let code = |first, second| Code {
         bytes: vec![0xc3; 16],
         origins: vec![(4, origin(first)), (16, origin(second))],
     };
     for entry in [0x1000, 0x2000] {
-        let code = made(entry, entry + 4);
-        store.insert(entry, &code, one(entry..entry + 8), 0, Vec::new()).unwrap();
+        store.insert(entry, &code(entry, entry + 4), made(one(entry..entry + 8))).unwrap();
     }
     for entry in [0x1000, 0x2000] {
         let address = store.address(entry).unwrap();
@@ -154,7 +157,8 @@ fn clearing_forgets_slots_as_well() {
 fn the_jump_that_knows_most_targets_is_found_from_nearby() {
     let mut store = Store::new(ARENA).unwrap();
     let mut put = |entry, jumps| {
-        store.insert(entry, &code(8), one(entry..entry + 4), 0, jumps).unwrap();
+        let made = Made { jumps, ..made(one(entry..entry + 4)) };
+        store.insert(entry, &code(8), made).unwrap();
     };
     put(0x10_0000, vec![(0x10_0010, 3)]);
     put(0x10_1000, vec![(0x10_1010, 5), (0x10_1020, 1)]);

@@ -119,6 +119,10 @@ impl region::Code for Program {
         self.entries.contains(&pc)
     }
 
+    fn is_fragment(&self, _pc: u64) -> bool {
+        false
+    }
+
     fn jump_targets(&self, range: Range<u64>) -> Vec<u64> {
         self.targets.iter().copied().filter(|target| range.contains(target)).collect()
     }
