@@ -72,54 +72,50 @@ fn figures(finished: &Finished) -> (Option<f64>, Option<f64>) {
     (figure(finished, "interpreted"), figure(finished, "regions asked for"))
 }
 
-/// How the engines show in the figures of the loop.
-const ENGINES: [(&[&str], &[(&str, &str)]); 6] = [
-    (&["--engine=interp"], &[("RVRUN_ENGINE", "interp")]),
-    (&["--engine=jit"], &[("RVRUN_ENGINE", "jit")]),
-    (&["--engine=auto"], &[("RVRUN_ENGINE", "auto")]),
-    (&["--hot=100"], &[("RVRUN_HOT", "100")]),
-    (&["--hot", "100", "--chaos", "7"], &[("RVRUN_HOT", "100"), ("RVRUN_CHAOS", "7")]),
-    (
-        &["--hot=100", "--code-memory=64", "--region-limit=7", "--inline-limit=0"],
-        &[
-            ("RVRUN_HOT", "100"),
-            ("RVRUN_CODE_MEMORY", "64"),
-            ("RVRUN_REGION_LIMIT", "7"),
-            ("RVRUN_INLINE_LIMIT", "0"),
-        ],
-    ),
-];
+/// The program, by itself and executed by another, with these options: as arguments,
+/// and as variables.
+fn everywhere(options: &[(&str, &str)]) -> Vec<(Option<f64>, Option<f64>)> {
+    let place = Place::new();
+    let arguments: Vec<_> =
+        options.iter().map(|(name, value)| format!("--{name}={value}")).collect();
+    let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let variables: Vec<_> = options.iter().map(|(name, value)| (variable(name), *value)).collect();
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    arguments.push("--stats");
+    let mut found = Vec::new();
+    for command in [&["./loops"][..], &["./executes", "./loops"]] {
+        found.push(figures(&place.run(&arguments, &[], command)));
+        found.push(figures(&place.run(&["--stats"], &variables, command)));
+    }
+    found
+}
+
+/// The variable of an option.
+fn variable(option: &str) -> String {
+    format!("RVRUN_{}", option.to_uppercase().replace('-', "_"))
+}
 
 #[test]
 fn engines_execute_what_they_are_for() {
-    let place = Place::new();
-    let all = |(interpreted, _)| interpreted > Some(40_000.0);
-    let run = |index: usize| {
-        let (options, environment) = ENGINES[index];
-        // By options, by the environment, and in a program that is executed.
-        let ways: [(&[&str], &[(&str, &str)], &[&str]); 4] = [
-            (options, &[], &["./loops"]),
-            (&[], environment, &["./loops"]),
-            (options, &[], &["./executes", "./loops"]),
-            (&[], environment, &["./executes", "./loops"]),
-        ];
-        ways.map(|(options, environment, command)| {
-            let options = [options, &["--stats"]].concat();
-            figures(&place.run(&options, environment, command))
-        })
-    };
-    for found in run(0) {
-        assert!(all(found) && found.1.is_none(), "interp: {found:?}");
+    for (interpreted, regions) in everywhere(&[("engine", "interp")]) {
+        assert!(interpreted > Some(40_000.0) && regions.is_none(), "{interpreted:?} {regions:?}");
     }
-    for found in run(1) {
-        assert!(!all(found) && found.1 > Some(0.0), "jit: {found:?}");
+    for (interpreted, regions) in everywhere(&[("engine", "jit")]) {
+        assert!(interpreted < Some(100.0) && regions > Some(0.0), "{interpreted:?} {regions:?}");
     }
-    for found in run(2) {
-        assert!(all(found) && found.1.unwrap_or(0.0) == 0.0, "auto: {found:?}");
+    for (interpreted, regions) in everywhere(&[("engine", "auto")]) {
+        let none = regions.unwrap_or(0.0) == 0.0;
+        assert!(interpreted > Some(40_000.0) && none, "{interpreted:?} {regions:?}");
     }
-    for index in 3..ENGINES.len() {
-        for found in run(index) {
-            assert!(found.1 > Some(0.0), "{:?}: {found:?}", ENGINES[index].0);
+}
+
+#[test]
+fn what_is_hot_can_be_chosen() {
+    let limits = [("code-memory", "64"), ("region-limit", "7"), ("inline-limit", "0")];
+    for more in [&[][..], &[("chaos", "7")], &limits] {
+        let options = [&[("hot", "100")], more].concat();
+        for (interpreted, regions) in everywhere(&options) {
+            assert!(regions > Some(0.0), "{more:?}: {interpreted:?} {regions:?}");
         }
     }
 }
@@ -178,7 +174,7 @@ fn values_that_there_are_not() {
         ("chaos", "-1", "chaos"),
     ];
     for (option, value, words) in cases {
-        let variable = format!("RVRUN_{}", option.to_uppercase().replace('-', "_"));
+        let variable = variable(option);
         let argument = format!("--{option}={value}");
         for finished in [
             place.run(&[&argument], &[], &["./loops"]),
