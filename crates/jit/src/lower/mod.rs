@@ -680,7 +680,6 @@ impl Lowering<'_> {
 
     /// Has the interpreter execute `instruction`.
     fn step(&mut self, instruction: &Instruction, pc: u64) {
-        self.make_canonical(self.raw);
         self.flush_all();
         let forgotten = effects::forgotten(instruction);
         self.held.available &= !forgotten;
@@ -723,6 +722,9 @@ impl Lowering<'_> {
 
     /// Takes back what was counted of the node behind the instruction at `pc`.
     fn count_back(&mut self, pc: u64) {
+        if self.entering_region() {
+            return;
+        }
         let node = &self.region.nodes[self.node as usize];
         let mut at = node.pc;
         let mut left = 0;
