@@ -34,7 +34,8 @@ impl Lowering<'_> {
             _ => {
                 let (plain, rare, done) = self.ways();
                 let result = self.builder.append_block_param(done, ty);
-                let fits = self.builder.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, integer, 0);
+                let fits =
+                    self.builder.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, integer, 0);
                 self.builder.ins().brif(fits, plain, &[], rare, &[]);
                 self.builder.switch_to_block(plain);
                 let value = self.builder.ins().fcvt_from_sint(ty, integer);
