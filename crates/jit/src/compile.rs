@@ -4,6 +4,7 @@ use crate::listing::readable;
 use crate::lower::{self, Lowered, Mode, Origin};
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::{self, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::FunctionBuilderContext;
@@ -106,7 +107,12 @@ impl Compiler {
     /// When Cranelift refuses it, or the code would need to know where it is.
     pub fn compile(&mut self, job: &Job) -> Result<Code, Failure> {
         let origins = self.compile_into_context(job)?;
-        let compiled = self.context.compiled_code().expect("it was just compiled");
+        self.code(&origins)
+    }
+
+    /// The code that was just compiled.
+    fn code(&self, origins: &[Origin]) -> Result<Code, Failure> {
+        let compiled = self.context.compiled_code().expect("something was just compiled");
         if !compiled.buffer.relocs().is_empty() {
             return Err(Failure("the code has relocations".into()));
         }
@@ -124,12 +130,15 @@ impl Compiler {
         let target = self.isa.frontend_config();
         let Lowered { function, origins } =
             lower::lower(&job.region, &job.slots, job.mode, target, &mut self.builder);
+        self.compile_function(function)?;
+        Ok(origins)
+    }
+
+    fn compile_function(&mut self, function: Function) -> Result<(), Failure> {
         self.context.clear();
         self.context.func = function;
-        self.context
-            .compile(&*self.isa, &mut ControlPlane::default())
-            .map_err(|error| Failure(format!("{:?}", error.inner)))?;
-        Ok(origins)
+        let result = self.context.compile(&*self.isa, &mut ControlPlane::default());
+        result.map(drop).map_err(|error| Failure(format!("{:?}", error.inner)))
     }
 
     /// The region in CLIF, before any optimisation, with guest addresses.
@@ -147,5 +156,41 @@ impl Compiler {
     pub fn optimised_clif(&mut self, job: &Job) -> Result<String, Failure> {
         let origins = self.compile_into_context(job)?;
         Ok(readable(&self.context.func.display().to_string(), &origins))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cranelift_codegen::cursor::{Cursor, FuncCursor};
+    use cranelift_codegen::ir::types::I64;
+    use cranelift_codegen::ir::{
+        AbiParam, ExtFuncData, ExternalName, InstBuilder, Signature, UserExternalName,
+    };
+
+    /// A function that returns the address of another one.
+    fn address_of_a_function() -> Function {
+        let mut function = Function::new();
+        let convention = function.signature.call_conv;
+        let signature = function.import_signature(Signature::new(convention));
+        let name = function.declare_imported_user_function(UserExternalName::new(0, 0));
+        let name = ExternalName::user(name);
+        let callee = ExtFuncData { name, signature, colocated: false, patchable: false };
+        let callee = function.import_function(callee);
+        function.signature.returns.push(AbiParam::new(I64));
+        let block = function.dfg.make_block();
+        let mut cursor = FuncCursor::new(&mut function);
+        cursor.insert_block(block);
+        let address = cursor.ins().func_addr(I64, callee);
+        cursor.ins().return_(&[address]);
+        function
+    }
+
+    #[test]
+    fn code_that_depends_on_where_it_is_is_refused() {
+        let mut compiler = Compiler::new().unwrap();
+        compiler.compile_function(address_of_a_function()).unwrap();
+        let result = compiler.code(&[]);
+        assert_eq!(result.err(), Some(Failure("the code has relocations".into())));
     }
 }

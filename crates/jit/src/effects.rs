@@ -48,9 +48,9 @@ fn is_computed_here(instruction: &Instruction) -> bool {
             | FcvtSD | FcvtSW | FcvtSWu | FcvtSL | FcvtSLu | FcvtDL | FcvtDLu => dynamic,
             FcvtDW | FcvtDWu | FcvtDS => true,
             FcvtWS | FcvtWuS | FcvtLS | FcvtLuS | FcvtWD | FcvtWuD | FcvtLD | FcvtLuD => truncates,
-            FsgnjS | FsgnjnS | FsgnjxS | FsgnjD | FsgnjnD | FsgnjxD | FeqS | FltS | FleS
-            | FeqD | FltD | FleD | FmvXW | FmvWX | FmvXD | FmvDX | FmvXH | FmvHX | FminS
-            | FmaxS | FminD | FmaxD | FliS | FliD | FliH => true,
+            FsgnjS | FsgnjnS | FsgnjxS | FsgnjD | FsgnjnD | FsgnjxD | FeqS | FltS | FleS | FeqD
+            | FltD | FleD | FmvXW | FmvWX | FmvXD | FmvDX | FmvXH | FmvHX | FminS | FmaxS
+            | FminD | FmaxD | FliS | FliD | FliH => true,
             _ => false,
         },
         _ => false,

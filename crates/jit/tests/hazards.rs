@@ -31,14 +31,17 @@ fn run(lines: &[&str], floats: &[u64], integers: &[u64], stepped: u64) -> End {
     let mut hart = guest.hart();
     hart.f[FA..FA + floats.len()].copy_from_slice(floats);
     hart.x[A..A + integers.len()].copy_from_slice(integers);
-    let (end, stats, steps) = guest.compare(&hart, Mode::default()).unwrap_or_else(|e| panic!("{e}"));
+    let (end, stats, steps) =
+        guest.compare(&hart, Mode::default()).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!((stats.interpreted, steps, stats.refused), (1, stepped, 0), "{stats:?}");
     end
 }
 
 #[test]
 fn a_loop_sees_what_another_thread_writes() {
-    let guest = Guest::new(&assembled(&["lw a1, 0(s0)", "beq a1, zero, .-4"]));
+    // The first load is what a compiler would take the second one for.
+    let lines = ["lw a1, 0(s0)", "bne a1, zero, .+12", "lw a1, 0(s0)", "beq a1, zero, .-4"];
+    let guest = Guest::new(&assembled(&lines));
     let attention = Arc::new(AtomicU32::new(0));
     let (flag, watchdog) = (guest.data, attention.clone());
     let writer = std::thread::spawn(move || {
@@ -62,11 +65,21 @@ fn a_loop_sees_what_another_thread_writes() {
 
 #[test]
 fn results_that_nobody_reads_raise_their_flags() {
-    let overwritten = ["fdiv.d fa2, fa0, fa1", "fadd.d fa2, fa0, fa0", "fadd.d fa2, fa0, fa0", "fsgnj.d fa2, fa0, fa0"];
+    let overwritten = [
+        "fdiv.d fa2, fa0, fa1",
+        "fadd.d fa2, fa0, fa0",
+        "fadd.d fa2, fa0, fa0",
+        "fsgnj.d fa2, fa0, fa0",
+    ];
     assert_eq!(run(&overwritten, &[d(1.0), d(0.0)], &[], 0).hart.fflags, DZ);
     let compared = ["feq.d a0, fa0, fa0", "feq.d a0, fa1, fa1", "addi a0, zero, 0"];
     assert_eq!(run(&compared, &[0x7ff0_0000_0000_0001, d(0.0)], &[], 0).hart.fflags, NV);
-    let converted = ["fcvt.w.d a0, fa0, rtz", "fcvt.w.d a0, fa1, rtz", "fcvt.lu.d zero, fa1, rtz", "addi a0, zero, 0"];
+    let converted = [
+        "fcvt.w.d a0, fa0, rtz",
+        "fcvt.w.d a0, fa1, rtz",
+        "fcvt.lu.d zero, fa1, rtz",
+        "addi a0, zero, 0",
+    ];
     assert_eq!(run(&converted, &[d(1.5), d(1.0)], &[], 0).hart.fflags, NX);
     let unsigned = ["fcvt.lu.d a0, fa0, rtz", "fcvt.wu.d a0, fa1, rtz", "addi a0, zero, 0"];
     assert_eq!(run(&unsigned, &[d(1.5), d(1.0)], &[], 0).hart.fflags, NX);
@@ -77,7 +90,12 @@ fn results_that_nobody_reads_raise_their_flags() {
 
 #[test]
 fn results_that_are_read_on_one_way_only_raise_their_flags_on_both() {
-    let lines = ["fdiv.d fa2, fa0, fa1", "beq a0, zero, .+8", "fadd.d fa3, fa2, fa2", "fsgnj.d fa2, fa0, fa0"];
+    let lines = [
+        "fdiv.d fa2, fa0, fa1",
+        "beq a0, zero, .+8",
+        "fadd.d fa3, fa2, fa2",
+        "fsgnj.d fa2, fa0, fa0",
+    ];
     for choice in [0, 1] {
         assert_eq!(run(&lines, &[d(1.0), d(0.0)], &[choice], 0).hart.fflags, DZ);
     }
@@ -129,12 +147,32 @@ fn what_a_loop_skips_is_not_done_before_it() {
 #[test]
 fn constants_are_computed_with_when_the_program_runs() {
     for lines in [
-        &["addi a0, zero, 1", "fcvt.d.w fa0, a0", "addi a0, zero, 3", "fcvt.d.w fa1, a0", "fdiv.d fa2, fa0, fa1"] as &[_],
+        &[
+            "addi a0, zero, 1",
+            "fcvt.d.w fa0, a0",
+            "addi a0, zero, 3",
+            "fcvt.d.w fa1, a0",
+            "fdiv.d fa2, fa0, fa1",
+        ] as &[_],
         &["fli.d fa0, 1.0", "fli.d fa1, 3.0", "fdiv.d fa2, fa0, fa1"],
         &["fli.s fa0, 1.0", "fli.s fa1, 3.0", "fdiv.s fa2, fa0, fa1"],
-        &["lui a0, 0x3ff00", "slli a0, a0, 32", "fmv.d.x fa0, a0", "addi a1, zero, 1", "fmv.d.x fa1, a1", "fadd.d fa2, fa0, fa1"],
+        &[
+            "lui a0, 0x3ff00",
+            "slli a0, a0, 32",
+            "fmv.d.x fa0, a0",
+            "addi a1, zero, 1",
+            "fmv.d.x fa1, a1",
+            "fadd.d fa2, fa0, fa1",
+        ],
         &["lui a0, 0x1000", "addi a0, a0, 1", "slli a0, a0, 1", "fcvt.s.w fa2, a0"],
-        &["andi a0, a0, 0", "addi a0, a0, 1", "fcvt.d.w fa0, a0", "fli.d fa1, 3.0", "fdiv.d fa2, fa0, fa1"],
+        &[
+            "ld a0, 0(s0)",
+            "andi a0, a0, 0",
+            "addi a0, a0, 1",
+            "fcvt.d.w fa0, a0",
+            "fli.d fa1, 3.0",
+            "fdiv.d fa2, fa0, fa1",
+        ],
     ] {
         let mut results = Vec::new();
         for frm in 0..4 {
@@ -154,15 +192,34 @@ fn constants_are_computed_with_when_the_program_runs() {
 
 #[test]
 fn operations_stay_on_their_side_of_an_access_to_the_flags() {
-    for operation in ["fdiv.d fa2, fa0, fa1", "fcvt.s.l fa2, a0", "fcvt.w.d a5, fa0, rtz", "fcvt.d.lu fa2, a0", "fcvt.s.w fa2, a4"] {
+    for operation in [
+        "fdiv.d fa2, fa0, fa1",
+        "fcvt.s.l fa2, a0",
+        "fcvt.w.d a5, fa0, rtz",
+        "fcvt.d.lu fa2, a0",
+        "fcvt.s.w fa2, a4",
+    ] {
         let lines = [
-            "csrrs a1, fflags, zero", operation, "csrrs a2, fflags, zero", "csrrwi zero, fflags, 0", operation,
+            "sd a0, 0(s0)",
+            "ld a0, 0(s0)",
+            "csrrs a1, fflags, zero",
+            operation,
+            "csrrs a2, fflags, zero",
+            "csrrwi zero, fflags, 0",
+            operation,
             "csrrs a3, fflags, zero",
         ];
         let end = run(&lines, &[d(1.5), d(0.7)], &[i64::MAX as u64 - 5, 0, 0, 0, 0x7fff_fffe], 4);
         assert_eq!(end.hart.x[11..14], [0, 1, 1], "{operation}");
     }
-    let changes = ["csrrsi a1, fflags, 9", "fdiv.d fa2, fa0, fa1", "csrrci a2, fflags, 8", "csrrw a3, fflags, a0", "csrrs a4, fflags, zero", "csrrs a5, frm, zero"];
+    let changes = [
+        "csrrsi a1, fflags, 9",
+        "fdiv.d fa2, fa0, fa1",
+        "csrrci a2, fflags, 8",
+        "csrrw a3, fflags, a0",
+        "csrrs a4, fflags, zero",
+        "csrrs a5, frm, zero",
+    ];
     let end = run(&changes, &[d(1.0), d(3.0)], &[0xffff], 5);
     assert_eq!(end.hart.x[11..16], [0, 9, 1, 31, 0]);
 }
@@ -171,7 +228,13 @@ fn operations_stay_on_their_side_of_an_access_to_the_flags() {
 fn operations_stay_on_their_side_of_a_change_of_rounding() {
     for operation in ["fdiv.d fa0, fa6, fa7", "fcvt.s.l fa0, a0"] {
         let lines = [
-            operation, "fsgnj.d fa1, fa0, fa0", "csrrwi zero, frm, 3", operation, "fsgnj.d fa2, fa0, fa0", "csrrwi a1, frm, 2", operation,
+            operation,
+            "fsgnj.d fa1, fa0, fa0",
+            "csrrwi zero, frm, 3",
+            operation,
+            "fsgnj.d fa2, fa0, fa0",
+            "csrrwi a1, frm, 2",
+            operation,
         ];
         let end = run(&lines, &[0, 0, 0, 0, 0, 0, d(1.0), d(3.0)], &[i64::MAX as u64 - 5], 2);
         assert_ne!(end.hart.f[12], end.hart.f[10]);
@@ -181,20 +244,47 @@ fn operations_stay_on_their_side_of_a_change_of_rounding() {
 #[test]
 fn nans_are_canonical_wherever_they_are_seen() {
     let nan = 0x7ff8_0000_0000_0000;
-    for see in ["fsd fa2, 0(s0)", "fmv.x.d a0, fa2", "fsgnj.d fa3, fa2, fa2", "fmax.d fa3, fa2, fa2", "fclass.d a0, fa2"] {
+    for see in [
+        "fsd fa2, 0(s0)",
+        "fmv.x.d a0, fa2",
+        "fsgnj.d fa3, fa2, fa2",
+        "fmax.d fa3, fa2, fa2",
+        "fclass.d a0, fa2",
+    ] {
         let end = run(&["fsub.d fa2, fa0, fa0", see], &[d(f64::INFINITY)], &[], 0);
         assert_eq!((end.hart.f[12], end.hart.fflags), (nan, NV));
     }
     let single = 0xffff_ffff_7fc0_0000;
-    for see in ["fsw fa2, 0(s0)", "fsd fa2, 0(s0)", "fmv.x.w a0, fa2", "fsgnjn.s fa3, fa2, fa2", "fmv.x.d a0, fa2"] {
+    for see in [
+        "fsw fa2, 0(s0)",
+        "fsd fa2, 0(s0)",
+        "fmv.x.w a0, fa2",
+        "fsgnjn.s fa3, fa2, fa2",
+        "fmv.x.d a0, fa2",
+    ] {
         let end = run(&["fsub.s fa2, fa0, fa0", see], &[s(f32::INFINITY)], &[], 0);
         assert_eq!((end.hart.f[12], end.hart.fflags), (single, NV));
     }
 }
 
 #[test]
+fn a_double_nan_is_no_boxed_single() {
+    let end = run(&["fadd.d fa1, fa0, fa0", "fmv.x.w a0, fa1"], &[s(1.0)], &[], 0);
+    assert_eq!(end.hart.x[10], 0);
+    let guest = Guest::new(&assembled(&["fadd.d fa1, fa0, fa0", "fadd.s fa2, fa1, fa1"]));
+    let mut hart = guest.hart();
+    hart.f[10] = s(1.0);
+    let (end, ..) = guest.compare(&hart, Mode::default()).unwrap();
+    assert_eq!(end.hart.f[12], 0xffff_ffff_7fc0_0000);
+}
+
+#[test]
 fn a_single_that_is_not_boxed_is_a_nan() {
-    let guest = Guest::new(&assembled(&["fadd.s fa2, fa0, fa0", "fsgnj.s fa3, fa1, fa0", "fcvt.d.s fa4, fa0"]));
+    let guest = Guest::new(&assembled(&[
+        "fadd.s fa2, fa0, fa0",
+        "fsgnj.s fa3, fa1, fa0",
+        "fcvt.d.s fa4, fa0",
+    ]));
     let mut hart = guest.hart();
     (hart.f[10], hart.f[11]) = (d(1.5), s(2.0));
     let (end, ..) = guest.compare(&hart, Mode::default()).unwrap();
@@ -203,10 +293,25 @@ fn a_single_that_is_not_boxed_is_a_nan() {
 
 #[test]
 fn registers_are_exact_where_an_access_faults_in_precise_mode() {
-    for access in ["ld a1, 2032(s2)", "sd a1, 2032(s2)", "fld fa1, 2032(s2)", "fsd fa2, 2032(s2)", "amoadd.d a1, a2, (s2)", "lr.d a1, (s2)"] {
+    for access in [
+        "ld a1, 2032(s2)",
+        "sd a1, 2032(s2)",
+        "fld fa1, 2032(s2)",
+        "fsd fa2, 2032(s2)",
+        "amoadd.d a1, a2, (s2)",
+        "lr.d a1, (s2)",
+    ] {
         let lines = [
-            "addi a2, a2, 3", "xor a3, a3, a2", "fadd.d fa2, fa2, fa0", "fdiv.d fa3, fa2, fa4", access,
-            "addi s2, s2, 512", "add a4, a4, a3", "fadd.d fa5, fa5, fa3", "fcvt.w.d a5, fa5, rtz", "jal zero, .-36",
+            "addi a2, a2, 3",
+            "xor a3, a3, a2",
+            "fadd.d fa2, fa2, fa0",
+            "fdiv.d fa3, fa2, fa4",
+            access,
+            "addi s2, s2, 512",
+            "add a4, a4, a3",
+            "fadd.d fa5, fa5, fa3",
+            "fcvt.w.d a5, fa5, rtz",
+            "jal zero, .-36",
         ];
         let guest = Guest::new(&assembled(&lines));
         let mut hart = guest.hart();

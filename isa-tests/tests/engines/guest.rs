@@ -51,7 +51,10 @@ impl Guest {
         let range = addr..addr + code.len() as u64;
         if self.code != range || read(addr, code.len()) != code {
             let old = std::mem::replace(&mut self.code, range.clone());
-            write(old.start, &Layout::LANDING.to_le_bytes().repeat((old.end - old.start) as usize / 2));
+            write(
+                old.start,
+                &Layout::LANDING.to_le_bytes().repeat((old.end - old.start) as usize / 2),
+            );
             self.space.invalidate_code(old.start, old.end);
             write(addr, code);
             self.space.invalidate_code(range.start, range.end);

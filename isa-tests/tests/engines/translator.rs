@@ -175,7 +175,10 @@ impl TranslatorEngine {
             let once = reads & writes != 0 || has(&[Kind::Store, Kind::Atomic, Kind::Csr]);
             counter = Some((rd, if once { 1 } else { PASSES }));
             let back = -(code.len() as i32 + 4);
-            emit(&mut bytes, Instruction { rd, rs1: rd, imm: -1, ..Instruction::new(Opcode::Addi) });
+            emit(
+                &mut bytes,
+                Instruction { rd, rs1: rd, imm: -1, ..Instruction::new(Opcode::Addi) },
+            );
             emit(&mut bytes, Instruction { rs1: rd, imm: back, ..Instruction::new(Opcode::Bne) });
         }
         let end = start + bytes.len() as u64;
@@ -255,15 +258,17 @@ impl TranslatorEngine {
             _ => count(&counts.left),
         };
         let Some(instructions) = instructions(code) else { return };
-        let jumps = |i: &Instruction| matches!(i.row().kind, Kind::Branch | Kind::Jump | Kind::System);
+        let jumps =
+            |i: &Instruction| matches!(i.row().kind, Kind::Branch | Kind::Jump | Kind::System);
         if trap.is_some() || instructions.iter().any(jumps) {
             return;
         }
         let is_stepped = |i: &&Instruction| way(i) == Way::Stepped;
         let expected = instructions.iter().filter(is_stepped).count() as u64 * passes;
         let singles = singles_read(&instructions);
-        let unboxed =
-            (0..32).any(|n| singles & float_register(n) != 0 && before.f[usize::from(n)] >> 32 != 0xffff_ffff);
+        let unboxed = (0..32).any(|n| {
+            singles & float_register(n) != 0 && before.f[usize::from(n)] >> 32 != 0xffff_ffff
+        });
         // Another rounding mode or other code may make the rest the interpreter's.
         let turns = |i: &Instruction| i.opcode == Opcode::FenceI || i.row().kind == Kind::Csr;
         let last_is_fence = instructions.last().is_some_and(|i| i.opcode == Opcode::FenceI);

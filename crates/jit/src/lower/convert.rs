@@ -13,7 +13,7 @@ use rvrun_isa::{Instruction, Opcode};
 const TOWARD_ZERO: u64 = 1;
 
 impl Lowering<'_> {
-    pub(super) fn from_integer(&mut self, i: &Instruction) {
+    pub(super) fn integer_to_float(&mut self, i: &Instruction) {
         use Opcode::*;
         let integer = self.anchored_integer(i.rs1);
         let ty = match i.opcode {
@@ -34,7 +34,8 @@ impl Lowering<'_> {
             _ => {
                 let (plain, rare, done) = self.ways();
                 let result = self.builder.append_block_param(done, ty);
-                let fits = self.builder.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, integer, 0);
+                let fits =
+                    self.builder.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, integer, 0);
                 self.builder.ins().brif(fits, plain, &[], rare, &[]);
                 self.builder.switch_to_block(plain);
                 let value = self.builder.ins().fcvt_from_sint(ty, integer);
@@ -55,21 +56,21 @@ impl Lowering<'_> {
     }
 
     /// Truncates, as C does.
-    pub(super) fn to_integer(&mut self, i: &Instruction) {
+    pub(super) fn float_to_integer(&mut self, i: &Instruction) {
         use Opcode::*;
         let single = matches!(i.opcode, FcvtWS | FcvtWuS | FcvtLS | FcvtLuS);
         let a = if single { self.single(i.rs1) } else { self.double(i.rs1) };
         self.used(i);
         let value = match i.opcode {
-            FcvtWS | FcvtLS | FcvtWD | FcvtLD => self.to_signed(i.opcode, a),
-            _ => self.to_unsigned(i.opcode, a),
+            FcvtWS | FcvtLS | FcvtWD | FcvtLD => self.truncated_signed(i.opcode, a),
+            _ => self.truncated_unsigned(i.opcode, a),
         };
         self.set_x(i.rd, value);
     }
 
     /// The host's result for what does not fit is made into the manual's by
     /// Cranelift, but for NaNs.
-    fn to_signed(&mut self, opcode: Opcode, a: Value) -> Value {
+    fn truncated_signed(&mut self, opcode: Opcode, a: Value) -> Value {
         let narrow = matches!(opcode, Opcode::FcvtWS | Opcode::FcvtWD);
         let value = if narrow {
             let word = self.builder.ins().fcvt_to_sint_sat(I32, a);
@@ -86,7 +87,7 @@ impl Lowering<'_> {
 
     /// Positive numbers are ordered as their bits are; those below the limit can be
     /// converted as signed ones.
-    fn to_unsigned(&mut self, opcode: Opcode, a: Value) -> Value {
+    fn truncated_unsigned(&mut self, opcode: Opcode, a: Value) -> Value {
         use Opcode::*;
         let (bits, limit) = match opcode {
             FcvtWuS => (I32, i64::from(4_294_967_296f32.to_bits())),

@@ -88,14 +88,14 @@ impl Lowering<'_> {
                 self.compare(i, a, b);
             }
             FminS | FmaxS => {
-                self.make_canonical(i.reads());
                 let (a, b) = (self.single(i.rs1), self.single(i.rs2));
+                self.used(i);
                 let value = self.extreme(i, a, b, F32);
                 self.set_single(i.rd, value);
             }
             FminD | FmaxD => {
-                self.make_canonical(i.reads());
                 let (a, b) = (self.double(i.rs1), self.double(i.rs2));
+                self.used(i);
                 let value = self.extreme(i, a, b, F64);
                 self.set_double(i.rd, value);
             }
@@ -112,10 +112,10 @@ impl Lowering<'_> {
                 self.set_raw(i.rd, value, F64);
             }
             FcvtSW | FcvtSWu | FcvtSL | FcvtSLu | FcvtDW | FcvtDWu | FcvtDL | FcvtDLu => {
-                self.from_integer(i);
+                self.integer_to_float(i);
             }
             FcvtWS | FcvtWuS | FcvtLS | FcvtLuS | FcvtWD | FcvtWuD | FcvtLD | FcvtLuD => {
-                self.to_integer(i);
+                self.float_to_integer(i);
             }
             FmvXH | FmvXW | FmvXD | FmvHX | FmvWX | FmvDX | FliS | FliD | FliH => self.moved(i),
             other => unreachable!("{other:?} is not lowered here"),
@@ -261,7 +261,7 @@ impl Lowering<'_> {
             let high = self.load_state(I32, offset::f(register) + 4);
             (self.load_state(F32, offset::f(register)), high)
         } else {
-            let value = self.builder.use_var(self.f[usize::from(register)]);
+            let value = self.stored_double(register);
             let bits = self.builder.ins().bitcast(I64, MemFlagsData::new(), value);
             let high = self.builder.ins().ushr_imm_u(bits, 32);
             let low = self.low(bits);

@@ -1,8 +1,8 @@
 //! Loads, stores and fences.
 
 use super::Lowering;
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData};
 use cranelift_codegen::ir::types::{F32, F64, I64};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData};
 use rvrun_isa::{Instruction, Opcode};
 
 impl Lowering<'_> {

@@ -65,12 +65,11 @@ impl Lowering<'_> {
         self.load_state(I64, offset::UNREAD)
     }
 
+    /// Values from before the node are parameters of blocks as yet, so what is not
+    /// known here was computed here.
     fn is_anchored(&self, value: Value, register: Option<u8>) -> bool {
-        match (self.loop_writes(), register) {
-            (None, _) => self.is_unknown(value, 4),
-            (Some(writes), Some(register)) => integer(register) & writes & self.changing != 0,
-            (Some(_), None) => false,
-        }
+        let changing = self.changing & self.loop_writes().unwrap_or(0);
+        self.is_unknown(value, 4) || register.is_some_and(|r| integer(r) & changing != 0)
     }
 
     /// What the innermost loop around here writes.
@@ -97,8 +96,8 @@ impl Lowering<'_> {
         passes && depth > 0 && args.iter().any(|arg| self.is_unknown(*arg, depth - 1))
     }
 
-    /// Reads the instruction's operands from memory, behind a barrier, if the
-    /// innermost loop around it writes none of them.
+    /// Reads the instruction's operands from memory if the innermost loop around it
+    /// writes none of them. At a loop's head is a barrier.
     pub(super) fn pin_operands(&mut self, i: &Instruction) {
         let operands = i.reads() & effects::FLOATS;
         let Some(writes) = self.loop_writes() else { return };
@@ -108,7 +107,6 @@ impl Lowering<'_> {
         self.make_canonical(operands & self.raw);
         self.flush(operands & self.held.dirty);
         self.held.dirty &= !operands;
-        self.builder.ins().sequence_point();
         for register in floats_in(operands & self.held.available) {
             let single = self.held.single & float(register) != 0;
             if single {
