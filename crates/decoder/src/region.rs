@@ -44,6 +44,8 @@ pub enum End {
         instruction: Instruction,
         /// What it jumps over: integer computation.
         skipped: Vec<Instruction>,
+        /// How many instructions that is, with a jump at their end.
+        count: u32,
         /// Where both ways meet.
         to: Edge,
     },
@@ -533,8 +535,8 @@ fn with_skips(mut nodes: Vec<Node>) -> Vec<Node> {
         let cheap = skipped.body.len() <= MAX_SKIPPED && skipped.body.iter().all(is_cheap);
         let alone = arrivals[over as usize] == 1 && skipped.end == End::Goto(Edge::Node(to));
         if cheap && alone && over as usize != id {
-            let skipped = skipped.body.clone();
-            nodes[id].end = End::Skip { instruction, skipped, to: Edge::Node(to) };
+            let (skipped, count) = (skipped.body.clone(), skipped.count);
+            nodes[id].end = End::Skip { instruction, skipped, count, to: Edge::Node(to) };
         }
     }
     nodes

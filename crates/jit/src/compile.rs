@@ -4,6 +4,7 @@ use crate::listing::readable;
 use crate::lower::{self, Lowered, Mode, Origin};
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::{self, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::FunctionBuilderContext;
@@ -105,13 +106,13 @@ impl Compiler {
     /// # Errors
     /// When Cranelift refuses it, or the code would need to know where it is.
     pub fn compile(&mut self, job: &Job) -> Result<Code, Failure> {
-        let lowered = self.lower(job);
-        self.generate(lowered)
+        let origins = self.compile_into_context(job)?;
+        self.code(&origins)
     }
 
-    fn generate(&mut self, lowered: Lowered) -> Result<Code, Failure> {
-        let origins = self.compile_into_context(lowered)?;
-        let compiled = self.context.compiled_code().expect("it was just compiled");
+    /// The code that was just compiled.
+    fn code(&self, origins: &[Origin]) -> Result<Code, Failure> {
+        let compiled = self.context.compiled_code().expect("something was just compiled");
         if !compiled.buffer.relocs().is_empty() {
             return Err(Failure("the code has relocations".into()));
         }
@@ -124,25 +125,27 @@ impl Compiler {
         Ok(Code { bytes: compiled.code_buffer().to_vec(), origins })
     }
 
-    fn lower(&mut self, job: &Job) -> Lowered {
+    /// Compiles a region; gives origins by source location.
+    fn compile_into_context(&mut self, job: &Job) -> Result<Vec<Origin>, Failure> {
         let target = self.isa.frontend_config();
-        lower::lower(&job.region, &job.slots, job.mode, target, &mut self.builder)
+        let Lowered { function, origins } =
+            lower::lower(&job.region, &job.slots, job.mode, target, &mut self.builder);
+        self.compile_function(function)?;
+        Ok(origins)
     }
 
-    /// Compiles a region; gives origins by source location.
-    fn compile_into_context(&mut self, lowered: Lowered) -> Result<Vec<Origin>, Failure> {
-        let Lowered { function, origins } = lowered;
+    fn compile_function(&mut self, function: Function) -> Result<(), Failure> {
         self.context.clear();
         self.context.func = function;
-        self.context
-            .compile(&*self.isa, &mut ControlPlane::default())
-            .map_err(|error| Failure(format!("{:?}", error.inner)))?;
-        Ok(origins)
+        let result = self.context.compile(&*self.isa, &mut ControlPlane::default());
+        result.map(drop).map_err(|error| Failure(format!("{:?}", error.inner)))
     }
 
     /// The region in CLIF, before any optimisation, with guest addresses.
     pub fn clif(&mut self, job: &Job) -> String {
-        let Lowered { function, origins } = self.lower(job);
+        let target = self.isa.frontend_config();
+        let Lowered { function, origins } =
+            lower::lower(&job.region, &job.slots, job.mode, target, &mut self.builder);
         readable(&function.display().to_string(), &origins)
     }
 
@@ -151,8 +154,7 @@ impl Compiler {
     /// # Errors
     /// As [`compile`](Self::compile).
     pub fn optimised_clif(&mut self, job: &Job) -> Result<String, Failure> {
-        let lowered = self.lower(job);
-        let origins = self.compile_into_context(lowered)?;
+        let origins = self.compile_into_context(job)?;
         Ok(readable(&self.context.func.display().to_string(), &origins))
     }
 }
@@ -161,9 +163,9 @@ impl Compiler {
 mod tests {
     use super::*;
     use cranelift_codegen::cursor::{Cursor, FuncCursor};
+    use cranelift_codegen::ir::types::I64;
     use cranelift_codegen::ir::{
-        AbiParam, ExtFuncData, ExternalName, Function, InstBuilder, Signature, UserExternalName,
-        types::I64,
+        AbiParam, ExtFuncData, ExternalName, InstBuilder, Signature, UserExternalName,
     };
 
     /// A function that returns the address of another one.
@@ -173,12 +175,8 @@ mod tests {
         let signature = function.import_signature(Signature::new(convention));
         let name = function.declare_imported_user_function(UserExternalName::new(0, 0));
         let name = ExternalName::user(name);
-        let callee = function.import_function(ExtFuncData {
-            name,
-            signature,
-            colocated: false,
-            patchable: false,
-        });
+        let callee = ExtFuncData { name, signature, colocated: false, patchable: false };
+        let callee = function.import_function(callee);
         function.signature.returns.push(AbiParam::new(I64));
         let block = function.dfg.make_block();
         let mut cursor = FuncCursor::new(&mut function);
@@ -190,8 +188,9 @@ mod tests {
 
     #[test]
     fn code_that_depends_on_where_it_is_is_refused() {
-        let lowered = Lowered { function: address_of_a_function(), origins: Vec::new() };
-        let result = Compiler::new().unwrap().generate(lowered);
+        let mut compiler = Compiler::new().unwrap();
+        compiler.compile_function(address_of_a_function()).unwrap();
+        let result = compiler.code(&[]);
         assert_eq!(result.err(), Some(Failure("the code has relocations".into())));
     }
 }

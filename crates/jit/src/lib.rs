@@ -32,6 +32,7 @@ mod translator;
 mod worker;
 
 pub use compile::{Code, Compiler, Failure, Job};
+pub use effects::{Way, way};
 pub use listing::{Guest, is_lowered, listing};
 pub use lower::{Mode, Origin};
 pub use rvrun_decoder::region::Limits;

@@ -123,32 +123,31 @@ fn end(end: &End, guest: &dyn Guest) -> String {
 }
 
 /// CLIF as Cranelift writes it, with guest addresses for source locations, and with
-/// what an access to the state is about.
+/// names for the parts of the state, which `v0` points to.
 pub(crate) fn readable(clif: &str, origins: &[Origin]) -> String {
     let mut text = String::new();
     for line in clif.lines() {
+        let line = with_names(line);
         let located = line.strip_prefix('@').and_then(|rest| rest.split_once(' '));
         let _ = match located {
             Some((location, rest)) => {
                 let index = usize::from_str_radix(location, 16).unwrap_or(usize::MAX);
                 let pc = origins.get(index).map_or(0, |origin| origin.pc);
-                write!(text, "{:<36}{}", format!("{pc:#x}"), rest.trim_start())
+                writeln!(text, "{:<36}{}", format!("{pc:#x}"), rest.trim_start())
             }
-            None => write!(text, "{line}"),
+            None => writeln!(text, "{line}"),
         };
-        if let Some(field) = state_field(line) {
-            let separator = if line.contains(';') { ", " } else { "  ; " };
-            text += separator;
-            text += &field;
-        }
-        text.push('\n');
     }
     text
 }
 
-/// What part of the state `line` accesses: its address is the first parameter.
-fn state_field(line: &str) -> Option<String> {
-    let (_, place) = line.split_once(" v0+")?;
-    let digits = place.split(|c: char| !c.is_ascii_digit()).next()?;
-    offset::name(digits.parse().ok()?)
+/// `v0+80` is `v0[a0]`.
+fn with_names(line: &str) -> String {
+    let named = || {
+        let (before, place) = line.split_once(" v0+")?;
+        let digits = place.find(|c: char| !c.is_ascii_digit()).unwrap_or(place.len());
+        let (digits, behind) = place.split_at(digits);
+        Some(format!("{before} v0[{}]{behind}", offset::name(digits.parse().ok()?)?))
+    };
+    named().unwrap_or_else(|| line.to_owned())
 }

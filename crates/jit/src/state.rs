@@ -140,27 +140,28 @@ pub(crate) mod offset {
             (LEAVE, "leave"),
             (UNREAD, "unread"),
             (OPERANDS, "operands"),
-            (STACK_LIMIT, "stack limit"),
+            (STACK_LIMIT, "stack_limit"),
             (ATTENTION, "attention"),
             (SLOTS, "slots"),
-            (JUMP_CACHE, "jump cache"),
+            (JUMP_CACHE, "jump_cache"),
             (FIND, "find"),
-            (FIND_JUMP, "find jump"),
+            (FIND_JUMP, "find_jump"),
             (HELPERS, "helpers"),
             (PC, "pc"),
-            (RESERVED_ADDR, "reserved address"),
-            (RESERVED_VALUE, "reserved value"),
-            (RESERVED_SIZE, "reserved size"),
+            (RESERVED_ADDR, "reserved_addr"),
+            (RESERVED_VALUE, "reserved_value"),
+            (RESERVED_SIZE, "reserved_size"),
             (INSTRET, "instret"),
         ];
-        if let Some((_, name)) = known.iter().find(|(offset, _)| *offset == at) {
-            return Some((*name).into());
-        }
-        let register = |names: &[&str; 32], first: i32| {
-            let index = usize::try_from((at - first) / 8).ok()?;
-            let name = names.get(index).filter(|_| at >= first)?;
-            Some(if (at - first) % 8 == 0 { (*name).into() } else { format!("{name}, upper half") })
+        // Whatever is behind its beginning.
+        let within = |name: &str, first: i32, size: i32| match at - first {
+            0 => Some(name.to_owned()),
+            distance if (1..size).contains(&distance) => Some(format!("{name}+{distance}")),
+            _ => None,
         };
-        register(&X_NAMES, x(0)).or_else(|| register(&F_NAMES, f(0)))
+        let size = |name| if name == "operands" { 24 } else { 8 };
+        let registers = X_NAMES.iter().zip((0..).map(x)).chain(F_NAMES.iter().zip((0..).map(f)));
+        let named = known.iter().find_map(|(first, name)| within(name, *first, size(*name)));
+        named.or_else(|| registers.into_iter().find_map(|(name, first)| within(name, first, 8)))
     }
 }

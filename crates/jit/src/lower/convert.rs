@@ -13,7 +13,7 @@ use rvrun_isa::{Instruction, Opcode};
 const TOWARD_ZERO: u64 = 1;
 
 impl Lowering<'_> {
-    pub(super) fn convert_from_integer(&mut self, i: &Instruction) {
+    pub(super) fn integer_to_float(&mut self, i: &Instruction) {
         use Opcode::*;
         let integer = self.anchored_integer(i.rs1);
         let ty = match i.opcode {
@@ -56,7 +56,7 @@ impl Lowering<'_> {
     }
 
     /// Truncates, as C does.
-    pub(super) fn convert_to_integer(&mut self, i: &Instruction) {
+    pub(super) fn float_to_integer(&mut self, i: &Instruction) {
         use Opcode::*;
         let single = matches!(i.opcode, FcvtWS | FcvtWuS | FcvtLS | FcvtLuS);
         let a = if single { self.single(i.rs1) } else { self.double(i.rs1) };

@@ -112,10 +112,10 @@ impl Lowering<'_> {
                 self.set_raw(i.rd, value, F64);
             }
             FcvtSW | FcvtSWu | FcvtSL | FcvtSLu | FcvtDW | FcvtDWu | FcvtDL | FcvtDLu => {
-                self.convert_from_integer(i);
+                self.integer_to_float(i);
             }
             FcvtWS | FcvtWuS | FcvtLS | FcvtLuS | FcvtWD | FcvtWuD | FcvtLD | FcvtLuD => {
-                self.convert_to_integer(i);
+                self.float_to_integer(i);
             }
             FmvXH | FmvXW | FmvXD | FmvHX | FmvWX | FmvDX | FliS | FliD | FliH => self.moved(i),
             other => unreachable!("{other:?} is not lowered here"),

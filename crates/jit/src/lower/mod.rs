@@ -291,8 +291,11 @@ impl Lowering<'_> {
                 let taken_block = self.edge_block(*taken);
                 self.builder.ins().brif(condition, taken_block, &[], fall_block, &[]);
             }
-            End::Skip { instruction, skipped, to } => {
+            End::Skip { instruction, skipped, count, to } => {
                 let condition = self.condition(instruction);
+                if self.mode.counting {
+                    self.count_unless(condition, *count);
+                }
                 for instruction in skipped {
                     let before = self.x(instruction.rd);
                     self.alu(instruction, pc);
@@ -720,8 +723,20 @@ impl Lowering<'_> {
         self.store_state(after, offset::INSTRET);
     }
 
+    /// Counts instructions that are executed unless `condition` holds.
+    fn count_unless(&mut self, condition: Value, instructions: u32) {
+        let (none, all) = (self.constant(0), self.constant(instructions.into()));
+        let executed = self.builder.ins().select(condition, none, all);
+        let before = self.load_state(I64, offset::INSTRET);
+        let after = self.builder.ins().iadd(before, executed);
+        self.store_state(after, offset::INSTRET);
+    }
+
     /// Takes back what was counted of the node behind the instruction at `pc`.
     fn count_back(&mut self, pc: u64) {
+        if self.entering_region() {
+            return;
+        }
         let node = &self.region.nodes[self.node as usize];
         let mut at = node.pc;
         let mut left = 0;

@@ -1,5 +1,5 @@
 # The host's locked instructions, a branch before each for the misaligned address
-# that is a trap; load-reserved and store-conditional are interpreted.
+# that is a trap; store-conditional compares with what load-reserved has read.
     amoadd.w a0, a1, (a2)
     amoswap.d.aqrl a3, a4, (a2)
     amomaxu.w a5, a1, (a2)
