@@ -323,3 +323,20 @@ fn registers_are_exact_where_an_access_faults_in_precise_mode() {
         guest.compare(&hart, Mode::default()).unwrap();
     }
 }
+
+#[test]
+fn what_a_skip_has_computed_is_not_computed_again_by_the_interpreter() {
+    let lines = [
+        "csrrs a2, fflags, zero",
+        "beq a1, zero, .+8",
+        "addi a0, a0, 1",
+        "fadd.s fa1, fa0, fa0",
+        "addi s1, s1, -1",
+        "bne s1, zero, .-8",
+    ];
+    let guest = Guest::new(&assembled(&lines));
+    let mut hart = guest.hart();
+    (hart.x[9], hart.x[11], hart.f[10]) = (3, 1, d(1.5));
+    let (end, ..) = guest.compare(&hart, Mode::default()).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(end.hart.x[10], 1);
+}

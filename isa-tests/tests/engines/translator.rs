@@ -43,8 +43,8 @@ pub struct Counts {
 impl Counts {
     /// None yet.
     pub const fn new() -> Self {
-        const ZERO: AtomicU64 = AtomicU64::new(0);
-        Self { translated: ZERO, stepped: ZERO, left: ZERO, soft: ZERO }
+        let [translated, stepped, left, soft] = [const { AtomicU64::new(0) }; 4];
+        Self { translated, stepped, left, soft }
     }
 }
 

@@ -303,6 +303,12 @@ impl Lowering<'_> {
                     let value = self.builder.ins().select(condition, before, after);
                     self.set_x(instruction.rd, value);
                 }
+                // What the way on wants interpreted is not all this once more.
+                let next = match *to {
+                    Edge::Node(to) => self.region.nodes[to as usize].pc,
+                    Edge::Leave(next) => next,
+                };
+                self.at(next, None);
                 self.go(*to);
             }
             End::Call { link, target, return_pc, back } => {
