@@ -89,6 +89,11 @@ pub enum Outcome {
     },
 }
 
+/// A region is compiled when it has been asked for once more than it has this many
+/// instructions: compiling an instruction takes some 15 µs, and executing it in host
+/// code spares some 1 ns.
+const INSTRUCTIONS_PER_REQUEST: usize = 64;
+
 /// Targets of jumps that are remembered.
 const MAX_JUMPS: usize = 1 << 16;
 
@@ -105,6 +110,8 @@ pub struct Translator {
     compiler: Option<Compiler>,
     /// Entries that the worker has.
     pending: FxHashSet<u64>,
+    /// How often what is large has still to be asked for.
+    waiting: FxHashMap<u64, u32>,
     /// Entries that are not worth another try.
     refused: FxHashSet<u64>,
     helpers: Box<[usize]>,
@@ -138,6 +145,7 @@ impl Translator {
             worker: None,
             compiler: None,
             pending: FxHashSet::default(),
+            waiting: FxHashMap::default(),
             refused: FxHashSet::default(),
             helpers: helper::table(),
             stack_bottom: process::stack_bottom().unwrap_or(0),
@@ -228,10 +236,22 @@ impl Translator {
     }
 
     fn translate(&mut self, pc: u64, profile: &dyn Profile) {
+        if let Some(wait) = self.waiting.get_mut(&pc) {
+            *wait -= 1;
+            if *wait > 0 {
+                return;
+            }
+        }
         let Some(job) = self.job(pc, profile) else {
             self.refused.insert(pc);
             return;
         };
+        // What takes long to compile has to be asked for more often.
+        let wait = (job.region.instructions / INSTRUCTIONS_PER_REQUEST) as u32;
+        if self.waiting.remove(&pc).is_none() && wait > 0 && !self.options.synchronous {
+            self.waiting.insert(pc, wait);
+            return;
+        }
         self.stats.requested += 1;
         self.pending.insert(pc);
         let job = Box::new(job);
