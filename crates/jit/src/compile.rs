@@ -37,6 +37,8 @@ pub struct Job {
     pub mode: Mode,
     /// A hash of the guest code that it was made from.
     pub hash: u64,
+    /// How often everything had been dropped when the slots were given out.
+    pub generation: u64,
 }
 
 /// Host code and where it came from. The code can be anywhere in memory.

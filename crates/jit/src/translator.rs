@@ -110,6 +110,8 @@ pub struct Translator {
     compiler: Option<Compiler>,
     /// Entries that the worker has.
     pending: FxHashSet<u64>,
+    /// How often everything was dropped.
+    generation: u64,
     /// How often what is large has still to be asked for.
     waiting: FxHashMap<u64, u32>,
     /// Entries that are not worth another try.
@@ -145,6 +147,7 @@ impl Translator {
             worker: None,
             compiler: None,
             pending: FxHashSet::default(),
+            generation: 0,
             waiting: FxHashMap::default(),
             refused: FxHashSet::default(),
             helpers: helper::table(),
@@ -199,11 +202,23 @@ impl Translator {
         let entry = region.nodes.first()?;
         let nothing = entry.body.is_empty() && matches!(entry.end, End::Interpret);
         for target in leaves(&region) {
-            slots.insert(target, self.store.slot(target)?);
+            let Some(slot) = self.store.slot(target) else {
+                // All that there are: begin anew.
+                let gone = self.clear();
+                self.gone.extend(gone);
+                return None;
+            };
+            slots.insert(target, slot);
         }
         self.stats.find_time += start.elapsed();
         let hash = content_hash(&self.space, &region.code);
-        (!nothing).then_some(Job { region, slots, mode: self.options.mode, hash })
+        (!nothing).then_some(Job {
+            region,
+            slots,
+            mode: self.options.mode,
+            hash,
+            generation: self.generation,
+        })
     }
 
     /// Asks for a translation that is entered at `pc`; or, where jumps go to `pc`
@@ -242,8 +257,11 @@ impl Translator {
                 return;
             }
         }
+        let generation = self.generation;
         let Some(job) = self.job(pc, profile) else {
-            self.refused.insert(pc);
+            if generation == self.generation {
+                self.refused.insert(pc);
+            }
             return;
         };
         // What takes long to compile has to be asked for more often.
@@ -317,7 +335,8 @@ impl Translator {
         let region = &done.job.region;
         // A region that was given to the worker before everything was dropped has
         // slots that are no longer its own.
-        let current = self.pending.remove(&region.entry) && done.job.mode == self.options.mode;
+        let current = done.job.generation == self.generation;
+        self.pending.remove(&region.entry);
         self.stats.compile_time += done.time;
         let code = match &done.result {
             Ok(code) if current => code,
@@ -410,6 +429,7 @@ impl Translator {
 
     /// Drops everything. Gives the entries. No translation may be running.
     pub fn clear(&mut self) -> Vec<u64> {
+        self.generation += 1;
         self.pending.clear();
         self.refused.clear();
         self.store.clear()

@@ -31,9 +31,11 @@ pub struct Translation {
     /// Bytes of memory for host code, rounded up to 64 KiB; what does not fit any
     /// more replaces what is oldest.
     pub code_bytes: usize,
-    /// Guest instructions that are translated at once, at most.
+    /// Guest instructions that are translated at once, at most; [`Engine::Translator`]
+    /// takes no more than 60.
     pub region_instructions: usize,
-    /// Guest instructions that the callees of a call may have to be translated with it.
+    /// Guest instructions that the callees of a call may have to be translated with it;
+    /// [`Engine::Translator`] takes none.
     pub inline_instructions: usize,
     /// For tests: drops translations at random, from this seed.
     pub chaos: Option<u64>,
@@ -55,9 +57,14 @@ impl Default for Translation {
 impl Translation {
     pub(crate) fn options(&self, engine: Engine) -> Options {
         const GRANULE: usize = 64 << 10;
+        // Who translates everything translates much that runs once.
+        let (most, most_inlined) = match engine {
+            Engine::Translator => (60, 0),
+            _ => (usize::MAX, usize::MAX),
+        };
         let limits = Limits {
-            instructions: self.region_instructions,
-            inlined: self.inline_instructions,
+            instructions: self.region_instructions.min(most),
+            inlined: self.inline_instructions.min(most_inlined),
             ..Limits::default()
         };
         let defaults = Options::default();

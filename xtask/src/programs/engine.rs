@@ -19,11 +19,10 @@ pub enum Engine {
 impl Engine {
     /// Options for rvrun; `seed` is for chaos.
     pub fn options(self, seed: u64) -> Vec<String> {
-        // A translation takes longer than what most programs run: small ones are made sooner.
         let text = match self {
             Self::Auto => "--engine=auto".into(),
             Self::Interp => "--engine=interp".into(),
-            Self::Jit => "--engine=jit --region-limit=60 --inline-limit=0".into(),
+            Self::Jit => "--engine=jit".into(),
             Self::Chaos => format!(
                 "--hot=200 --chaos={seed} --code-memory=256 --region-limit=60 --inline-limit=20"
             ),
