@@ -9,10 +9,9 @@ use crate::arena::{Beginning, CODE_BYTES, Memory, RUNS};
 use rvrun_hart::{Hart, Trap, float};
 use rvrun_interp::{Interpreter, Stop};
 use rvrun_isa::{Extensions, Kind, csr, decode, length};
-use rvrun_jit::{Mode, Options, Outcome, Profile, State, Translator};
+use rvrun_jit::{All, Mode, Options, Outcome, State, Translator};
 use rvrun_memory::{AccessKind, Fault};
 use std::cell::RefCell;
-use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -243,19 +242,6 @@ fn is_same_access(expected: &Stop, found: &Stop) -> bool {
     };
     let canonical = expected.addr >> 47 == 0;
     expected.kind == found.kind && found.addr == u64::MAX && !canonical
-}
-
-/// Everything is worth translating.
-struct All;
-
-impl Profile for All {
-    fn reached(&self, _pc: u64) -> bool {
-        true
-    }
-
-    fn jump_targets(&self, _range: Range<u64>) -> Vec<u64> {
-        Vec::new()
-    }
 }
 
 /// Has instructions that read counters read `fflags` instead.

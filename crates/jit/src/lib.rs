@@ -38,4 +38,4 @@ pub use lower::{Mode, Origin};
 pub use rvrun_decoder::region::Limits;
 pub use state::{State, Step};
 pub use stats::Stats;
-pub use translator::{Options, Outcome, Profile, Translator, Watch, leaves};
+pub use translator::{All, Options, Outcome, Profile, Translator, Watch, leaves};

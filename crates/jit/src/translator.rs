@@ -60,6 +60,20 @@ pub trait Profile {
     fn jump_targets(&self, range: Range<u64>) -> Vec<u64>;
 }
 
+/// The profile of a program of which everything is worth translating.
+#[derive(Clone, Copy, Debug)]
+pub struct All;
+
+impl Profile for All {
+    fn reached(&self, _pc: u64) -> bool {
+        true
+    }
+
+    fn jump_targets(&self, _range: Range<u64>) -> Vec<u64> {
+        Vec::new()
+    }
+}
+
 /// Is told of each translation that is ready to run, and where its code is.
 pub type Watch = Box<dyn FnMut(&Job, &compile::Code, usize)>;
 

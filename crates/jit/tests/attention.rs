@@ -3,7 +3,7 @@
 use rvrun_hart::{Hart, float};
 use rvrun_host::fault;
 use rvrun_isa::{Extensions, assemble, encode};
-use rvrun_jit::{Limits, Options, Outcome, Profile, State, Translator};
+use rvrun_jit::{All, Limits, Options, Outcome, Profile, State, Translator};
 use rvrun_memory::{AddressSpace, access};
 use std::ops::Range;
 use std::sync::Arc;
@@ -26,19 +26,6 @@ struct Nothing;
 impl Profile for Nothing {
     fn reached(&self, _pc: u64) -> bool {
         false
-    }
-
-    fn jump_targets(&self, _range: Range<u64>) -> Vec<u64> {
-        Vec::new()
-    }
-}
-
-/// Everything has been reached.
-struct All;
-
-impl Profile for All {
-    fn reached(&self, _pc: u64) -> bool {
-        true
     }
 
     fn jump_targets(&self, _range: Range<u64>) -> Vec<u64> {

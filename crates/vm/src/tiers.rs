@@ -12,9 +12,9 @@ use rustc_hash::FxHashMap;
 use rvrun_hart::{Hart, Trap, float};
 use rvrun_interp::{Interpreter, Stop};
 use rvrun_isa::Extensions;
-use rvrun_jit::{Options, Outcome, Profile, State, Stats, Translator};
+use rvrun_jit::{All, Options, Outcome, Profile, State, Stats, Translator};
 use rvrun_memory::AddressSpace;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -30,12 +30,6 @@ pub enum Event {
     Trap(Trap),
     /// Attention is wanted; the hart's pc is the next instruction.
     Attention,
-}
-
-/// What a translation could not do itself, and how that ended.
-#[derive(Default)]
-struct Stepped {
-    stop: Option<Stop>,
 }
 
 /// Where code is hot.
@@ -124,7 +118,8 @@ pub struct Tiers {
     /// programs do not live to see.
     translator: Option<Translator>,
     state: Box<State>,
-    stepped: Rc<RefCell<Stepped>>,
+    /// How an instruction ended that translated code had interpreted.
+    stepped: Rc<Cell<Option<Stop>>>,
     engine: Engine,
     sampler: Sampler,
     /// Exits to cold code until one is sampled.
@@ -148,19 +143,6 @@ impl Profile for Interpreted<'_> {
     }
 }
 
-/// Everything is worth translating.
-struct All;
-
-impl Profile for All {
-    fn reached(&self, _pc: u64) -> bool {
-        true
-    }
-
-    fn jump_targets(&self, _range: Range<u64>) -> Vec<u64> {
-        Vec::new()
-    }
-}
-
 impl Tiers {
     /// The engines for a hart that has not run yet.
     pub fn new(
@@ -181,13 +163,13 @@ impl Tiers {
             interpreter.set_fuel(sampler.next_period());
         }
         let interpreter = Rc::new(RefCell::new(interpreter));
-        let stepped = Rc::new(RefCell::new(Stepped::default()));
+        let stepped = Rc::new(Cell::new(None));
         let step = {
             let (interpreter, stepped) = (interpreter.clone(), stepped.clone());
             move |hart: &mut Hart| {
                 let stop = interpreter.borrow_mut().step(hart);
                 let leave = stop.is_some() || float::needs_soft_float(hart.frm);
-                stepped.borrow_mut().stop = stop;
+                stepped.set(stop);
                 leave
             }
         };
@@ -324,7 +306,7 @@ impl Tiers {
             Outcome::Interpret => self.step(),
             Outcome::Attention => Some(Event::Attention),
             Outcome::Stepped => {
-                let stop = self.stepped.borrow_mut().stop.take();
+                let stop = self.stepped.take();
                 stop.and_then(|stop| self.stopped(stop))
             }
             Outcome::Fault(fault) => Some(Event::Trap(Trap::Memory(fault))),
@@ -406,15 +388,12 @@ impl Tiers {
                 new.push(pc);
             }
         }
-        let mut interpreter = self.interpreter.borrow_mut();
         for entry in new {
-            interpreter.add_gate(entry);
+            self.interpreter.borrow_mut().add_gate(entry);
         }
         // Code that had to make room leaves gates behind.
         let gone = self.translator.as_mut().map(Translator::take_gone).unwrap_or_default();
-        for entry in gone {
-            interpreter.remove_gate(entry);
-        }
+        self.drop_gates(&gone);
     }
 
     fn drop_gates(&mut self, entries: &[u64]) {

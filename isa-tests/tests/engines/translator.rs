@@ -6,10 +6,9 @@ use rvrun_interp::{Interpreter, Stop};
 use rvrun_isa::effect::{Registers, float as float_register, integer};
 use rvrun_isa::{Extensions, Instruction, Kind, Opcode, decode, encode, length};
 use rvrun_isa_tests::{AccessCause, AccessKind, Engine, Layout, State, Symbol, Trap};
-use rvrun_jit::{Mode, Options, Outcome, Profile, State as JitState, Translator, Way, way};
+use rvrun_jit::{All, Mode, Options, Outcome, State as JitState, Translator, Way, way};
 use std::cell::RefCell;
 use std::fmt;
-use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -77,19 +76,6 @@ pub struct TranslatorEngine {
     form: Form,
     counts: &'static Counts,
     problems: Vec<String>,
-}
-
-/// All code is worth translating.
-struct All;
-
-impl Profile for All {
-    fn reached(&self, _pc: u64) -> bool {
-        true
-    }
-
-    fn jump_targets(&self, _range: Range<u64>) -> Vec<u64> {
-        Vec::new()
-    }
 }
 
 /// A vector's code with what stands around it.

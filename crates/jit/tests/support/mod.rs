@@ -4,10 +4,9 @@ use rvrun_hart::{Hart, Trap, float};
 use rvrun_host::fault;
 use rvrun_interp::{Interpreter, Stop};
 use rvrun_isa::{Extensions, Instruction, assemble, encode};
-use rvrun_jit::{Mode, Options, Outcome, Profile, State, Stats, Translator};
+use rvrun_jit::{All, Mode, Options, Outcome, State, Stats, Translator};
 use rvrun_memory::{AddressSpace, access};
 use std::cell::RefCell;
-use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -36,19 +35,6 @@ pub struct Guest {
     pub data: u64,
     /// The data before the program runs.
     pub before: Vec<u8>,
-}
-
-/// All code is worth translating.
-pub struct All;
-
-impl Profile for All {
-    fn reached(&self, _pc: u64) -> bool {
-        true
-    }
-
-    fn jump_targets(&self, _range: Range<u64>) -> Vec<u64> {
-        Vec::new()
-    }
 }
 
 #[allow(dead_code, reason = "not every test is written in assembly")]
