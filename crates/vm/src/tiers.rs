@@ -88,7 +88,7 @@ impl Sampler {
 
 /// Time and instructions of an engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Share {
+pub(crate) struct Share {
     /// How long it ran, the instructions that it did for the other one not included.
     pub time: Duration,
     /// Instructions that it executed.
@@ -97,7 +97,7 @@ pub struct Share {
 
 /// What the engines have done.
 #[derive(Clone, Debug, Default)]
-pub struct Report {
+pub(crate) struct Report {
     /// The interpreter.
     pub interpreter: Share,
     /// Translated code.
@@ -199,14 +199,14 @@ impl Tiers {
     }
 
     /// Describes translations from now on.
-    pub fn dump(&mut self, mut dump: Dump) {
+    pub(crate) fn dump(&mut self, mut dump: Dump) {
         if let Some(translator) = self.translator() {
             translator.watch(Box::new(move |job, code, at| dump.translated(job, code, at)));
         }
     }
 
     /// What the engines have done, if that is counted.
-    pub fn report(&self) -> Option<Report> {
+    pub(crate) fn report(&self) -> Option<Report> {
         let mut report = self.report.clone()?;
         report.stepped = self.state.stepped;
         report.translator = self.translator.as_ref().map(|t| t.stats().clone());
@@ -214,7 +214,7 @@ impl Tiers {
     }
 
     /// Translates such that the guest's registers are exact where a memory access faults.
-    pub fn make_precise(&mut self) {
+    pub(crate) fn make_precise(&mut self) {
         self.options.mode.precise = true;
         let Some(translator) = &mut self.translator else { return };
         let gone = translator.set_mode(self.options.mode);
@@ -233,7 +233,7 @@ impl Tiers {
     }
 
     /// In the child of a fork.
-    pub fn forked(&mut self) {
+    pub(crate) fn forked(&mut self) {
         if let Some(translator) = &mut self.translator {
             translator.forked();
         }
