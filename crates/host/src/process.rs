@@ -63,7 +63,7 @@ pub fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
         };
         before
     };
-    let before = set_mask(u64::MAX & !signals::FAULTS);
+    let before = set_mask(!signals::FAULTS);
     let result = start();
     set_mask(before);
     result

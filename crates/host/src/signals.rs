@@ -66,8 +66,9 @@ struct Slot {
 }
 
 impl Slot {
-    const EMPTY: Self =
-        Self { full: AtomicBool::new(false), signal: Cell::new(0), info: Cell::new([0; 16]) };
+    const fn new() -> Self {
+        Self { full: AtomicBool::new(false), signal: Cell::new(0), info: Cell::new([0; 16]) }
+    }
 
     fn is_full(&self) -> bool {
         self.full.load(Ordering::SeqCst)
@@ -99,8 +100,8 @@ static RECEIVER: AtomicI32 = AtomicI32::new(0);
 
 thread_local! {
     static ATTENTION: Cell<*const AtomicU32> = const { Cell::new(&raw const NOBODY) };
-    static SLOT: Slot = const { Slot::EMPTY };
-    static HELD_SLOTS: [Slot; HELD.len()] = const { [Slot::EMPTY; HELD.len()] };
+    static SLOT: Slot = const { Slot::new() };
+    static HELD_SLOTS: [Slot; HELD.len()] = const { [const { Slot::new() }; HELD.len()] };
 }
 
 fn listens() -> bool {

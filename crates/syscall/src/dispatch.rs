@@ -5,7 +5,7 @@ use crate::signals::Cause;
 use crate::strace::{self, Pending};
 use crate::table::SYSCALLS;
 use crate::task::Task;
-use crate::{Errno, raw};
+use crate::{Errno, host_signals, raw};
 use rvrun_hart::Hart;
 
 /// Register numbers.
@@ -100,6 +100,9 @@ fn carry_out(task: &mut Task, hart: &mut Hart, row: Option<&'static Row>, args: 
     }
 }
 
+/// Calls that send a signal, be it to the caller itself; the index of its number.
+const SENDERS: [(u16, usize); 6] = [(129, 1), (130, 1), (131, 2), (138, 1), (240, 2), (424, 1)];
+
 /// As [`carry_out`], with a line for the call.
 #[cold]
 fn traced(
@@ -109,7 +112,19 @@ fn traced(
     number: u64,
     args: Args,
 ) -> Flow {
-    task.pending = Some(Box::new(Pending::new(row, number, args)));
+    let sender = SENDERS.iter().find(|(sender, _)| u64::from(*sender) == number);
+    // What the call sends to its own process waits until the line is written.
+    if sender.is_some() && host_signals::change_mask(u64::MAX).is_err() {
+        return Flow::Restart;
+    }
+    let pending = Pending::new(row, number, args);
+    if let Some((_, signal)) = sender
+        && args[*signal] as i32 == libc::SIGKILL
+        && args[0] as u32 == std::process::id()
+    {
+        strace::emit(task, &pending.endless("?"));
+    }
+    task.pending = Some(Box::new(pending));
     let flow = carry_out(task, hart, row, args);
     if let Some(pending) = task.pending.take() {
         match flow {
@@ -117,6 +132,9 @@ fn traced(
             Flow::Restart => strace::emit(task, &pending.endless("? (to be restarted)")),
             Flow::Stop(_) => {}
         }
+    }
+    if sender.is_some() {
+        task.set_host_mask();
     }
     flow
 }

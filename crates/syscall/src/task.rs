@@ -73,11 +73,9 @@ impl Task {
             image,
         };
         process.note_directory();
-        let blocked = host_signals::mask();
-        host_signals::set_mask(blocked);
         Self {
             process: Arc::new(process),
-            blocked,
+            blocked: host_signals::mask(),
             waited_with: None,
             attention: Arc::default(),
             signal_stack: SignalStack::default(),

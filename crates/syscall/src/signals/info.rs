@@ -53,7 +53,7 @@ pub(crate) fn code(info: &Info) -> i32 {
 /// Fields of the union, as 32-bit halves from its beginning.
 pub(crate) fn half(info: &Info, index: usize) -> u32 {
     let word = info[2 + index / 2];
-    if index % 2 == 0 { word as u32 } else { (word >> 32) as u32 }
+    if index.is_multiple_of(2) { word as u32 } else { (word >> 32) as u32 }
 }
 
 /// As the guest reads it.

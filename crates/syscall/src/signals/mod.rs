@@ -44,7 +44,10 @@ impl Task {
     #[must_use]
     pub fn listen(&mut self, attention: Arc<AtomicU32>) -> Listening {
         self.attention = attention.clone();
-        host::listen(attention)
+        let listening = host::listen(attention);
+        // Not earlier: what was pending comes now.
+        host_signals::set_mask(self.blocked);
+        listening
     }
 
     /// Whether something came that [`deliver`](Self::deliver) should see to.
