@@ -17,9 +17,10 @@
 //! alternate stack, since the guest can exhaust any other.
 //!
 //! SIGSEGV and SIGBUS stay unblocked on the host whatever the guest's mask is;
-//! a blocked synchronous fault would kill the process.
+//! a blocked synchronous fault would kill the process. Those that somebody sends
+//! are the guest's ([`signals`]).
 
-use crate::code;
+use crate::{code, signals};
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::io;
@@ -128,15 +129,7 @@ pub fn install_thread() -> io::Result<()> {
 }
 
 fn install_handler(signal: c_int) -> io::Result<()> {
-    // SAFETY: an all-zero sigaction is a valid one to fill in.
-    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    action.sa_sigaction = handle as *const () as usize;
-    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-    // SAFETY: the handler keeps to what the module's documentation says.
-    match unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+    signals::install(signal, handle, libc::SA_RESTART as u64).map_err(io::Error::from_raw_os_error)
 }
 
 fn sorted_table() -> Box<[(usize, usize)]> {
@@ -159,7 +152,7 @@ fn landing(ip: usize) -> Option<usize> {
     table.get(index).map(|(_, landing)| *landing)
 }
 
-extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+pub(crate) extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel gives SA_SIGINFO handlers valid pointers to both.
     let (info, context) = unsafe { (&*info, &mut *context.cast::<libc::ucontext_t>()) };
     let registers = &mut context.uc_mcontext.gregs;
@@ -181,23 +174,20 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
                 registers[libc::REG_RSP as usize] = stack as i64;
             }
         }
+        _ if !raised_by_cpu && signals::arrived(signal, info, context) => {}
         _ => give_up(signal, raised_by_cpu),
     }
 }
 
-/// Lets the signal take its default action: for a fault when the instruction
-/// is tried again, for one that was sent when it is sent again.
-fn give_up(signal: c_int, raised_by_cpu: bool) {
-    const MESSAGE: &[u8] =
-        b"rvrun: internal error: a memory fault in the VM itself; please report it\n";
+/// Ends the process by the signal's default action, once the handler returns.
+pub(crate) fn give_up(signal: c_int, raised_by_cpu: bool) {
+    const MESSAGE: &[u8] = b"rvrun: internal error: a fault in the VM itself; please report it\n";
     // SAFETY: these calls are async-signal-safe, and the message outlives them.
     unsafe {
         if raised_by_cpu {
             libc::write(libc::STDERR_FILENO, MESSAGE.as_ptr().cast(), MESSAGE.len());
         }
         libc::signal(signal, libc::SIG_DFL);
-        if !raised_by_cpu {
-            libc::raise(signal);
-        }
+        libc::raise(signal);
     }
 }

@@ -2,9 +2,12 @@
 //!
 //! All raw calls to the operating system that do not map guest memory and are
 //! not a guest's system call are here. [`fault`] turns memory faults of guest
-//! accesses into errors, [`code`] holds and calls translated code.
+//! accesses into errors, [`code`] holds and calls translated code, [`signals`] takes
+//! the guest's signals and [`guarded`] makes system calls that they interrupt.
 
 pub mod code;
 pub mod fault;
+pub mod guarded;
 pub mod process;
+pub mod signals;
 pub mod time;

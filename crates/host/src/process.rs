@@ -1,5 +1,6 @@
 //! What the VM asks the host about its own process, and how it ends.
 
+use crate::signals;
 use std::ffi::c_ulong;
 use std::io;
 
@@ -45,18 +46,27 @@ pub fn stack_bottom() -> Option<usize> {
     }
 }
 
-/// Runs `start`, whose new threads get no signals but those that the CPU raises in them.
+/// Runs `start`, whose new threads get no signals but those that the CPU raises in them:
+/// neither those that the C library leaves out of its sets.
 pub fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
-    // SAFETY: the sets are valid places, and the mask from before comes back.
-    unsafe {
-        let mut all: libc::sigset_t = std::mem::zeroed();
-        let mut before: libc::sigset_t = std::mem::zeroed();
-        libc::sigfillset(&mut all);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
-        let result = start();
-        libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
-        result
-    }
+    let set_mask = |mask: u64| {
+        let mut before = 0u64;
+        // SAFETY: both sets have the size that the kernel is told.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigprocmask,
+                libc::SIG_SETMASK,
+                &raw const mask,
+                &raw mut before,
+                size_of::<u64>(),
+            )
+        };
+        before
+    };
+    let before = set_mask(!signals::FAULTS);
+    let result = start();
+    set_mask(before);
+    result
 }
 
 /// Whether address space randomisation is off for this process (personality(2)).

@@ -68,4 +68,6 @@ pub struct ProcessImage {
     pub auxv: Vec<u8>,
     /// First address of the heap; the start of `brk`.
     pub brk_start: u64,
+    /// Where handlers of signals return to: code that calls `rt_sigreturn`.
+    pub sigreturn: u64,
 }

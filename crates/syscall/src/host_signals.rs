@@ -1,43 +1,42 @@
 //! The host process's own signal state, where it stands for the guest's.
 //!
-//! `SIGSEGV` and `SIGBUS` belong to the VM's fault handler: their disposition
-//! and mask are only recorded for the guest, never set. `SIGILL`, `SIGTRAP` and
-//! `SIGFPE` are never blocked on the host, since a fault in the VM has to end it.
+//! What the guest ignores or leaves to its default action is the host's to ignore or
+//! to act on; what it handles is caught ([`rvrun_host::signals`]). `SIGSEGV` and
+//! `SIGBUS` are always caught and never blocked, since the VM's own faults come as them.
 #![allow(unsafe_code)]
 
-use crate::abi::sigaction::{self, Action};
-use crate::raw;
-use std::sync::atomic::{AtomicBool, Ordering};
+use crate::abi::sigaction::Action;
+use crate::task::Process;
+use crate::{Errno, raw};
+use rvrun_host::signals::{self, FAULTS, bit};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes in a signal set.
 const SET_SIZE: u64 = 8;
 /// The longest name of a thread, without its NUL.
 const NAME_MAX: usize = 15;
 
-/// The bit of a signal in a set.
-pub(crate) const fn bit(signal: i32) -> u64 {
-    1 << (signal - 1)
-}
+/// Signals that were ignored when the process was started. Rust's runtime ignores
+/// `SIGPIPE` before `main`, and the VM's handlers replace two; so it is looked up earlier.
+static IGNORED_AT_START: AtomicU64 = AtomicU64::new(0);
 
-/// Signals whose disposition is the VM's own.
-const VM_OWNS: u64 = bit(libc::SIGSEGV) | bit(libc::SIGBUS);
-/// Signals that stay unblocked on the host.
-const NEVER_BLOCKED: u64 = VM_OWNS | bit(libc::SIGILL) | bit(libc::SIGTRAP) | bit(libc::SIGFPE);
+/// What is looked up early.
+const EARLY: u64 = FAULTS | bit(libc::SIGPIPE);
 
-/// Whether `SIGPIPE` was ignored when the VM was started. Rust's runtime
-/// ignores it before `main`, so it has to be looked up earlier.
-static PIPE_IGNORED: AtomicBool = AtomicBool::new(false);
-
-extern "C" fn record_pipe() {
-    PIPE_IGNORED.store(host_action(libc::SIGPIPE)[0] == libc::SIG_IGN as u64, Ordering::Relaxed);
+extern "C" fn record_ignored() {
+    let ignored = (1..=64)
+        .filter(|signal| EARLY & bit(*signal) != 0)
+        .filter(|signal| host_action(*signal)[0] == libc::SIG_IGN as u64)
+        .fold(0, |set, signal| set | bit(signal));
+    IGNORED_AT_START.store(ignored, Ordering::Relaxed);
 }
 
 /// Runs before `main` (System V ABI, "Initialization and Termination Functions").
 #[used]
 // SAFETY: the section holds pointers to functions that the loader calls once; this one only
-// makes a system call and stores a flag.
+// makes system calls and stores a number.
 #[unsafe(link_section = ".init_array")]
-static RECORD_PIPE: extern "C" fn() = record_pipe;
+static RECORD_IGNORED: extern "C" fn() = record_ignored;
 
 /// The host kernel's `struct sigaction` of a signal.
 fn host_action(signal: i32) -> [u64; 4] {
@@ -47,31 +46,79 @@ fn host_action(signal: i32) -> [u64; 4] {
     action
 }
 
-/// Sets a signal to `SIG_DFL` or `SIG_IGN` on the host, unless the VM owns it.
-pub(crate) fn set_action(signal: i32, handler: u64, flags: u64) {
-    if VM_OWNS & bit(signal) == 0 {
-        let action = sigaction::host(handler, flags);
-        let args = [signal as u64, (&raw const action) as u64, 0, SET_SIZE, 0, 0];
-        raw::syscall(libc::SYS_rt_sigaction, args);
+/// Has the host do with a signal what the guest wants done.
+pub(crate) fn set_action(signal: i32, action: &Action) {
+    const KEPT: i32 = libc::SA_NOCLDSTOP | libc::SA_NOCLDWAIT;
+    if action.is_handled() {
+        signals::catch(signal, action.flags);
+    } else if FAULTS & bit(signal) != 0 {
+        // What is done about one that was sent is decided when it has come.
+        signals::catch(signal, libc::SA_RESTART as u64);
+    } else {
+        set_plain(signal, action.handler, action.flags & KEPT as u64);
     }
+}
+
+/// Sets a signal to `SIG_DFL` or `SIG_IGN`. Nobody returns from those, so they need no restorer.
+fn set_plain(signal: i32, handler: u64, flags: u64) {
+    let action = [handler, flags, 0, 0];
+    let args = [signal as u64, (&raw const action) as u64, 0, SET_SIZE, 0, 0];
+    raw::syscall(libc::SYS_rt_sigaction, args);
 }
 
 /// The guest's first dispositions: ignored signals stay ignored across `execve`,
 /// others have their default (`execve(2)`).
 pub(crate) fn inherited_actions() -> [Action; 64] {
     // Keeps the linker from dropping the section.
-    let _ = std::hint::black_box(RECORD_PIPE);
+    let _ = std::hint::black_box(RECORD_IGNORED);
+    let early = IGNORED_AT_START.load(Ordering::Relaxed);
     let mut actions = [Action::default(); 64];
     for (signal, action) in (1..).zip(actions.iter_mut()) {
-        if host_action(signal)[0] == libc::SIG_IGN as u64 {
+        let ignored = host_action(signal)[0] == libc::SIG_IGN as u64;
+        if if EARLY & bit(signal) != 0 { early & bit(signal) != 0 } else { ignored } {
             action.handler = libc::SIG_IGN as u64;
         }
-    }
-    if !PIPE_IGNORED.load(Ordering::Relaxed) {
-        actions[libc::SIGPIPE as usize - 1] = Action::default();
-        set_action(libc::SIGPIPE, libc::SIG_DFL as u64, 0);
+        if EARLY & bit(signal) != 0 {
+            set_action(signal, action);
+        }
     }
     actions
+}
+
+/// While the program is about to be replaced: the host's whole mask is the guest's, and
+/// what it ignores is ignored. Dropped when `execve` has failed.
+pub(crate) struct Inherited<'a> {
+    process: &'a Process,
+}
+
+impl<'a> Inherited<'a> {
+    /// Prepares what the next program inherits.
+    ///
+    /// # Errors
+    /// If a signal has come, which has to be delivered first.
+    pub(crate) fn new(process: &'a Process, blocked: u64) -> Result<Self, Errno> {
+        guarded_mask(blocked)?;
+        let inherited = Self { process };
+        let held = std::iter::from_fn(|| signals::take_held(blocked));
+        held.for_each(|arrived| signals::send_again(&arrived));
+        inherited.each_fault(|signal, action| {
+            if action.handler == libc::SIG_IGN as u64 {
+                set_plain(signal, action.handler, 0);
+            }
+        });
+        Ok(inherited)
+    }
+
+    fn each_fault(&self, act: impl Fn(i32, &Action)) {
+        let faults = (1..=64).filter(|signal| FAULTS & bit(*signal) != 0);
+        faults.for_each(|signal| act(signal, &self.process.action(signal)));
+    }
+}
+
+impl Drop for Inherited<'_> {
+    fn drop(&mut self) {
+        self.each_fault(set_action);
+    }
 }
 
 /// The thread's signal mask.
@@ -82,15 +129,24 @@ pub(crate) fn mask() -> u64 {
     mask
 }
 
-/// Blocks what the guest blocks, but for what the VM needs.
+/// Blocks what the guest blocks, but for what the VM needs. No signal may be waiting.
 pub(crate) fn set_mask(guest: u64) {
-    set_whole_mask(guest & !NEVER_BLOCKED);
-}
-
-/// Blocks all that the guest blocks: what the next program inherits.
-pub(crate) fn set_whole_mask(mask: u64) {
+    let mask = guest & !FAULTS;
     let args = [libc::SIG_SETMASK as u64, (&raw const mask) as u64, 0, SET_SIZE, 0, 0];
     raw::syscall(libc::SYS_rt_sigprocmask, args);
+}
+
+/// As [`set_mask`], unless a signal has come.
+///
+/// # Errors
+/// If one has, which has to be delivered first.
+pub(crate) fn change_mask(guest: u64) -> Result<(), Errno> {
+    guarded_mask(guest & !FAULTS)
+}
+
+fn guarded_mask(mask: u64) -> Result<(), Errno> {
+    let args = [libc::SIG_SETMASK as u64, (&raw const mask) as u64, 0, SET_SIZE, 0, 0];
+    raw::check(raw::guarded(libc::SYS_rt_sigprocmask, args)).map(drop)
 }
 
 /// Names the calling thread, as far as the name fits.

@@ -57,6 +57,17 @@ pub(crate) fn syscall(number: c_long, args: [u64; 6]) -> u64 {
     result
 }
 
+/// As [`syscall`], for calls that may wait: gives [`RESTART`] if a signal came first,
+/// or interrupted a call that is to be made again after it.
+#[inline]
+pub(crate) fn guarded(number: c_long, args: [u64; 6]) -> u64 {
+    rvrun_host::guarded::syscall(number, args)
+}
+
+/// The error that stands for [`rvrun_host::guarded::RESTART`]: what a handler passes
+/// on untouched, having changed nothing.
+pub(crate) const RESTART: Errno = Errno(-(rvrun_host::guarded::RESTART as i64) as i32);
+
 /// As [`syscall`], with the error told apart from the value.
 pub(crate) fn call(number: c_long, args: &[u64]) -> Result<u64, Errno> {
     let mut registers = [0; 6];

@@ -65,7 +65,9 @@ pub enum Handler {
 pub enum Flow {
     /// Set `a0` and go on.
     Return(u64),
-    /// Leave the registers alone and stop.
+    /// Make the call again, once the signal that came first has been delivered.
+    Restart,
+    /// Leave the registers alone and stop, if that is what the outcome wants.
     Stop(Outcome),
 }
 

@@ -3,6 +3,7 @@
 use crate::abi::sigaction::Action;
 use crate::config::{Config, ProcessImage};
 use crate::path::Sysroot;
+use crate::signals::stack::SignalStack;
 use crate::strace::Pending;
 use crate::{host_signals, raw};
 use parking_lot::Mutex;
@@ -10,7 +11,7 @@ use rvrun_memory::AddressSpace;
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// The Linux thread that owns a hart.
 pub struct Task {
@@ -19,8 +20,12 @@ pub struct Task {
     /// The signals that the guest has blocked; the host's mask is the same but
     /// for those that the VM itself needs.
     pub(crate) blocked: u64,
+    /// What was blocked instead while a call waited that a signal has ended.
+    pub(crate) waited_with: Option<u64>,
     /// The stack for signal handlers.
     pub(crate) signal_stack: SignalStack,
+    /// The hart's flag that makes engines stop.
+    pub(crate) attention: Arc<AtomicU32>,
     /// Where the thread's number is cleared at its end (`set_tid_address`); 0 for nowhere.
     pub(crate) clear_child_tid: u64,
     /// Whether this task was made by a fork since somebody asked.
@@ -29,15 +34,6 @@ pub struct Task {
     pub(crate) catches_faults: bool,
     /// The call that is being carried out, when calls are reported.
     pub(crate) pending: Option<Box<Pending>>,
-}
-
-/// `sigaltstack`'s stack.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SignalStack {
-    pub(crate) base: u64,
-    pub(crate) size: u64,
-    /// `SS_AUTODISARM` or nothing.
-    pub(crate) flags: u32,
 }
 
 /// What the threads of a guest process share.
@@ -77,11 +73,11 @@ impl Task {
             image,
         };
         process.note_directory();
-        let blocked = host_signals::mask();
-        host_signals::set_mask(blocked);
         Self {
             process: Arc::new(process),
-            blocked,
+            blocked: host_signals::mask(),
+            waited_with: None,
+            attention: Arc::default(),
             signal_stack: SignalStack::default(),
             clear_child_tid: 0,
             forked: false,
@@ -102,6 +98,19 @@ impl Task {
         std::mem::take(&mut self.catches_faults)
     }
 
+    /// Blocks other signals than before, as far as the guest is concerned.
+    pub(crate) fn set_blocked(&mut self, blocked: u64) {
+        self.blocked = blocked;
+        if rvrun_host::signals::held() & !blocked != 0 {
+            self.want_attention();
+        }
+    }
+
+    /// Raises the attention flag.
+    pub(crate) fn want_attention(&self) {
+        self.attention.store(1, Ordering::SeqCst);
+    }
+
     /// The guest's threads that end clear a word and wake who waits for it (`set_tid_address(2)`).
     pub(crate) fn announce_end(&self) {
         if self.clear_child_tid != 0 && crate::guest::write(self.clear_child_tid, &[0; 4]).is_ok() {
@@ -112,6 +121,23 @@ impl Task {
 }
 
 impl Process {
+    /// What the guest wants done with a signal.
+    pub(crate) fn action(&self, signal: i32) -> Action {
+        self.actions.lock()[signal as usize - 1]
+    }
+
+    /// The same, to do it: an action that is for one time only is the default one then.
+    pub(crate) fn use_action(&self, signal: i32) -> Action {
+        let mut actions = self.actions.lock();
+        let action = &mut actions[signal as usize - 1];
+        let used = *action;
+        if used.is_handled() && used.flags & libc::SA_RESETHAND as u32 as u64 != 0 {
+            action.handler = libc::SIG_DFL as u64;
+            host_signals::set_action(signal, action);
+        }
+        used
+    }
+
     /// Whether other processes of this guest may print lines, too.
     pub(crate) fn has_relatives(&self) -> bool {
         self.relatives.load(Ordering::Relaxed)

@@ -112,7 +112,7 @@ impl Task {
                 args[usize::from(arg.path)] = path.as_ptr() as u64;
             }
         }
-        raw::check(raw::syscall(number, args))
+        raw::check(raw::guarded(number, args))
     }
 }
 

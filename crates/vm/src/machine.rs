@@ -11,7 +11,7 @@ use crate::{cpu, loader, report, stats};
 use rvrun_hart::Hart;
 use rvrun_host::{fault, process};
 use rvrun_memory::AddressSpace;
-use rvrun_syscall::{Config, Outcome, ProcessImage, Strace, Task, dispatch};
+use rvrun_syscall::{Cause, Config, Outcome, ProcessImage, Strace, Task, dispatch};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -39,6 +39,9 @@ const MIN_STACK: u64 = 128 << 10;
 const MAX_STACK: u64 = 1 << 30;
 
 /// Loads `program` and runs it to its end.
+///
+/// The guest's signals are the calling process's and thread's: what the guest blocked or
+/// ignored at its end stays so, and what it handled is caught and dropped from then on.
 ///
 /// # Errors
 /// When the program cannot be started; see [`Error`].
@@ -81,21 +84,28 @@ impl Machine {
     }
 
     fn run_to_end(&mut self) -> Exit {
+        let _listening = self.task.listen(self.tiers.attention());
         loop {
-            match self.tiers.run() {
-                Event::Syscall => match dispatch(&mut self.task, self.tiers.hart()) {
-                    Outcome::Continue => self.follow_task(),
-                    Outcome::Exit(status) => return Exit::Status(status),
-                    other => {
-                        unreachable!("the system call layer asked for {other:?}")
-                    }
-                },
-                Event::Attention => {}
-                Event::Trap(trap) => {
-                    let hart = self.tiers.hart();
-                    let report = report::describe(&trap, hart, &self.space, self.extensions);
-                    return Exit::Signal { signal: report::signal(&trap), report };
+            let event = self.tiers.run();
+            let hart = self.tiers.hart();
+            let outcome = match &event {
+                Event::Syscall => dispatch(&mut self.task, hart),
+                Event::Attention => self.task.deliver(hart),
+                Event::Trap(trap) => self.task.trap(hart, trap),
+            };
+            match outcome {
+                Outcome::Continue => self.follow_task(),
+                Outcome::Exit(status) => return Exit::Status(status),
+                Outcome::Killed { signal, cause } => {
+                    let report = match &event {
+                        Event::Trap(trap) if cause == Cause::Trap => {
+                            report::describe(trap, hart, &self.space, self.extensions)
+                        }
+                        _ => report::describe_signal(signal, cause, hart, &self.space),
+                    };
+                    return Exit::Signal { signal, report };
                 }
+                other => unreachable!("the system call layer asked for {other:?}"),
             }
         }
     }
@@ -173,7 +183,8 @@ fn load(
     let mut hart = Hart::new();
     hart.pc = linker.map_or(loaded.entry, |l| l.entry);
     hart.x[2] = pointer;
-    let image = ProcessImage { program: path, execfn, args, auxv, brk_start: heap };
+    let sigreturn = loader::map_trampoline(space)?;
+    let image = ProcessImage { program: path, execfn, args, auxv, brk_start: heap, sigreturn };
     let config = Config {
         sysroot: program.sysroot,
         strace: program.strace.map(|sink| Strace { sink, show_pid: program.strace_pid }),

@@ -6,27 +6,12 @@ use rvrun_decoder::symbols::Symbol;
 use rvrun_hart::{Hart, Trap};
 use rvrun_isa::{Extensions, decode};
 use rvrun_memory::{AccessKind, AddressSpace, FaultCause};
+use rvrun_syscall::Cause;
 use std::fmt::Write;
 use std::sync::Arc;
 
-/// Signal numbers of `signal(7)`, equal on both architectures.
-mod number {
-    pub const SIGILL: i32 = 4;
-    pub const SIGTRAP: i32 = 5;
-    pub const SIGBUS: i32 = 7;
-    pub const SIGSEGV: i32 = 11;
-}
-
-/// The signal that Linux sends for a trap (kernel: `arch/riscv/kernel/traps.c`).
-pub fn signal(trap: &Trap) -> i32 {
-    match trap {
-        Trap::IllegalInstruction { .. } => number::SIGILL,
-        Trap::Breakpoint => number::SIGTRAP,
-        Trap::InstructionMisaligned { .. } | Trap::AmoMisaligned { .. } => number::SIGBUS,
-        Trap::Memory(fault) if fault.cause == FaultCause::BusError => number::SIGBUS,
-        Trap::Memory(_) => number::SIGSEGV,
-    }
-}
+/// Register number.
+const SP: usize = 2;
 
 /// Describes `trap` at the hart's pc.
 pub fn describe(
@@ -63,6 +48,29 @@ pub fn describe(
             };
             format!("cannot {what} address {:#x} at {place}: {why}", fault.addr)
         }
+    }
+}
+
+/// Describes a signal that kills without a trap of the hart's.
+pub fn describe_signal(
+    signal: i32,
+    cause: Cause,
+    hart: &Hart,
+    space: &Arc<AddressSpace>,
+) -> String {
+    let place = place(space, hart.pc);
+    match cause {
+        Cause::Sent(process) => format!("signal {signal}, which process {process} sent"),
+        Cause::NoFrame(handled) => format!(
+            "no room on the stack at {:#x} for the handler of signal {handled}, at {place}",
+            hart.x[SP]
+        ),
+        Cause::BadFrame => format!(
+            "a signal's handler returned with a stack pointer, {:#x}, where its frame is not; \
+             at {place}",
+            hart.x[SP]
+        ),
+        _ => format!("signal {signal} at {place}"),
     }
 }
 

@@ -18,7 +18,7 @@ use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// Why the engines returned.
@@ -198,6 +198,11 @@ impl Tiers {
         &mut self.state.hart
     }
 
+    /// The flag that makes [`run`](Self::run) return soon, in whatever loop the guest is.
+    pub fn attention(&self) -> Arc<AtomicU32> {
+        self.state.attention().clone()
+    }
+
     /// Describes translations from now on.
     pub(crate) fn dump(&mut self, mut dump: Dump) {
         if let Some(translator) = self.translator() {
@@ -244,6 +249,10 @@ impl Tiers {
         self.follow_code_changes();
         float::host::enter(self.state.hart.frm);
         let event = loop {
+            // Turns may be as short as an instruction each.
+            if self.state.attention().load(Ordering::Relaxed) != 0 {
+                break Event::Attention;
+            }
             if let Some(event) = self.turn() {
                 break event;
             }

@@ -38,6 +38,11 @@ impl Action {
         Self { handler: word(0), flags: word(8) & FLAGS, mask: word(16) & !UNBLOCKABLE }
     }
 
+    /// Whether the guest has a handler.
+    pub(crate) fn is_handled(&self) -> bool {
+        !matches!(self.handler as usize, libc::SIG_DFL | libc::SIG_IGN)
+    }
+
     /// Lays it out as the guest reads it.
     pub(crate) fn to_guest(self) -> [u8; SIZE] {
         let mut bytes = [0; SIZE];
@@ -46,12 +51,6 @@ impl Action {
         }
         bytes
     }
-}
-
-/// The host's structure with the same handler, flags and mask and without a restorer:
-/// good for `SIG_DFL` and `SIG_IGN`, from which nobody returns.
-pub(crate) fn host(handler: u64, flags: u64) -> [u64; 4] {
-    [handler, flags, 0, 0]
 }
 
 #[cfg(test)]

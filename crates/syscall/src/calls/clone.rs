@@ -46,7 +46,7 @@ pub(crate) fn clone(task: &mut Task, hart: &mut Hart, args: Args) -> Result<Flow
     // On x86-64 the last two are the other way round.
     let host = [flags & !NOT_THE_HOSTS, 0, parent_tid, child_tid, 0, 0];
     task.process.note_relatives();
-    let pid = raw::check(raw::syscall(libc::SYS_clone, host))?;
+    let pid = raw::check(raw::guarded(libc::SYS_clone, host))?;
     Ok(begin(task, hart, pid, &Child { flags, stack, tls, child_tid }))
 }
 
@@ -88,7 +88,10 @@ pub(crate) fn clone3(task: &mut Task, hart: &mut Hart, args: Args) -> Result<Flo
     words[field::STACK_SIZE] = 0;
     words[field::TLS] = 0;
     task.process.note_relatives();
-    let pid = raw::call(libc::SYS_clone3, &[words.as_ptr() as u64, size as u64])?;
+    let pid = raw::check(raw::guarded(
+        libc::SYS_clone3,
+        [words.as_ptr() as u64, size as u64, 0, 0, 0, 0],
+    ))?;
     Ok(begin(task, hart, pid, &child))
 }
 
@@ -132,6 +135,7 @@ fn check(flags: u64) -> Result<(), Errno> {
 fn begin(task: &mut Task, hart: &mut Hart, pid: u64, child: &Child) -> Flow {
     if pid == 0 {
         task.forked = true;
+        rvrun_host::signals::drop_held();
         let has = |flag: u64| child.flags & flag != 0;
         if child.stack != 0 {
             hart.x[SP] = child.stack;
@@ -152,9 +156,9 @@ fn begin(task: &mut Task, hart: &mut Hart, pid: u64, child: &Child) -> Flow {
 /// Gives the caught signals their default action; ignored ones stay ignored.
 fn clear_handlers(task: &Task) {
     for (signal, action) in (1..).zip(task.process.actions.lock().iter_mut()) {
-        if action.handler != libc::SIG_IGN as u64 && action.handler != libc::SIG_DFL as u64 {
+        if action.is_handled() {
             *action = Default::default();
-            host_signals::set_action(signal, libc::SIG_DFL as u64, 0);
+            host_signals::set_action(signal, action);
         }
     }
 }

@@ -6,13 +6,13 @@
 //! The strings of `argv` and `envp` stay where they are: the host's kernel
 //! reads them from the guest's memory, with its own limits and its own `EFAULT`.
 
-use super::signals::HandlersReset;
+use crate::host_signals::Inherited;
 use crate::path::Intent;
 use crate::program::{self, HEAD, Kind};
 use crate::row::{Args, SysResult};
 use crate::task::Task;
 use crate::translate::read_link;
-use crate::{Errno, guest, host_signals, raw, strace};
+use crate::{Errno, guest, raw, strace};
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 
@@ -289,10 +289,10 @@ fn enter(task: &mut Task, path: u64, argv: &mut Vec<u64>, envp: u64) -> SysResul
     if let Some(pending) = &task.pending {
         strace::emit(task, &pending.endless("0"));
     }
-    let reset = HandlersReset::new(task);
-    host_signals::set_whole_mask(task.blocked);
-    let result = raw::call(libc::SYS_execve, &[path, argv.as_ptr() as u64, envp]);
-    drop(reset);
-    host_signals::set_mask(task.blocked);
+    let inherited = Inherited::new(&task.process, task.blocked)?;
+    let execve = [path, argv.as_ptr() as u64, envp, 0, 0, 0];
+    let result = raw::check(raw::guarded(libc::SYS_execve, execve));
+    drop(inherited);
+    task.set_host_mask();
     result
 }

@@ -43,7 +43,7 @@ fn open(task: &Task, number: i64, mut args: Args, flags: u64) -> SysResult {
     if let Some(path) = &path {
         args[1] = path.as_ptr() as u64;
     }
-    raw::check(raw::syscall(number, args))
+    raw::check(raw::guarded(number, args))
 }
 
 /// The bytes of a file of `/proc` that this crate makes.

@@ -1,5 +1,6 @@
 //! epoll, whose events are packed on the host.
 
+use super::signals::wait_with;
 use crate::abi::epoll::{self, GUEST_SIZE, HOST_SIZE};
 use crate::row::{Args, SysResult};
 use crate::task::Task;
@@ -26,16 +27,16 @@ pub(crate) fn epoll_ctl(_: &mut Task, args: Args) -> SysResult {
 }
 
 /// `epoll_pwait(epfd, events, maxevents, timeout, mask, masksize)`.
-pub(crate) fn epoll_pwait(_: &mut Task, args: Args) -> SysResult {
-    wait(libc::SYS_epoll_pwait, args)
+pub(crate) fn epoll_pwait(task: &mut Task, args: Args) -> SysResult {
+    wait(task, libc::SYS_epoll_pwait, args)
 }
 
 /// `epoll_pwait2(epfd, events, maxevents, timeout, mask, masksize)`.
-pub(crate) fn epoll_pwait2(_: &mut Task, args: Args) -> SysResult {
-    wait(libc::SYS_epoll_pwait2, args)
+pub(crate) fn epoll_pwait2(task: &mut Task, args: Args) -> SysResult {
+    wait(task, libc::SYS_epoll_pwait2, args)
 }
 
-fn wait(number: i64, mut args: Args) -> SysResult {
+fn wait(task: &mut Task, number: i64, mut args: Args) -> SysResult {
     let (events, max) = (args[1], args[2] as i32);
     let mut host = [[0u8; HOST_SIZE]; EVENTS];
     // The host looks at the time and the mask before it refuses the other two; what
@@ -44,7 +45,8 @@ fn wait(number: i64, mut args: Args) -> SysResult {
     let bytes = max.max(0) as u64 * GUEST_SIZE as u64;
     let inside = events.checked_add(bytes).is_some_and(|end| end <= USER_END);
     args[1] = if inside { host.as_mut_ptr() as u64 } else { u64::MAX };
-    let count = raw::check(raw::syscall(number, args))?;
+    let mask = args[4];
+    let count = wait_with(task, number, args, mask)?;
     for (index, event) in host.iter().take(count as usize).enumerate() {
         let at = events.wrapping_add((index * GUEST_SIZE) as u64);
         match guest::write(at, &epoll::to_guest(event)) {

@@ -1,26 +1,28 @@
-//! What the guest wants done with signals.
+//! What the guest wants done with signals, and waiting for them.
 //!
-//! Sending, waiting and timers need nothing here: the host's process is the
-//! guest's process. Dispositions and masks are recorded and set on the host
-//! where they do not take from the VM what it needs.
+//! Sending and timers need nothing here: the host's process is the guest's process.
+//! SIGSEGV and SIGBUS that were sent may be held back in the VM while the guest blocks
+//! them; the calls that look at pending signals look there, too.
 
 use crate::abi::sigaction::{self, Action};
-use crate::host_signals::{self, bit};
+use crate::host_signals;
 use crate::row::{Args, Flow, SysResult};
-use crate::task::{SignalStack, Task};
-use crate::{Errno, guest};
+use crate::signals::stack::SignalStack;
+use crate::signals::{Cause, frame, info};
+use crate::task::Task;
+use crate::{Errno, guest, raw};
 use rvrun_hart::Hart;
+use rvrun_host::signals::{self as host, FAULTS, bit};
 
 const EINVAL: Errno = Errno(libc::EINVAL);
+const EINTR: Errno = Errno(libc::EINTR);
 /// Bytes in a signal set; every call names it.
 const SET_SIZE: u64 = 8;
 /// Signals that cannot be caught, blocked or ignored.
 const UNBLOCKABLE: u64 = bit(libc::SIGKILL) | bit(libc::SIGSTOP);
-/// The smallest stack for handlers.
-const MIN_STACK: u64 = libc::MINSIGSTKSZ as u64;
-const SS_AUTODISARM: u32 = 1 << 31;
 /// Register numbers.
 const SP: usize = 2;
+const A0: usize = 10;
 
 /// `rt_sigaction(sig, new, old, masksize)`.
 pub(crate) fn rt_sigaction(task: &mut Task, args: Args) -> SysResult {
@@ -42,55 +44,22 @@ pub(crate) fn rt_sigaction(task: &mut Task, args: Args) -> SysResult {
         let previous = actions[index];
         if let Some(action) = wanted {
             actions[index] = action;
-            set_on_host(signal, action);
-            let fault = signal == libc::SIGSEGV || signal == libc::SIGBUS;
-            task.catches_faults |= fault && is_handled(&action);
+            host_signals::set_action(signal, &action);
         }
         previous
     };
+    if let Some(action) = wanted {
+        let fault = FAULTS & bit(signal) != 0;
+        task.catches_faults |= fault && action.is_handled();
+        if action.handler == libc::SIG_IGN as u64 {
+            // What is ignored does not stay pending.
+            host::take_held(bit(signal));
+        }
+    }
     if old != 0 {
         guest::write(old, &previous.to_guest())?;
     }
     Ok(0)
-}
-
-/// Sets what stands for an action on the host. A handler of the guest cannot
-/// run yet. The default action of its signal is what a program without the
-/// handler would get; but `SIGPIPE` is ignored, since the write that caused it
-/// then reports `EPIPE`.
-fn set_on_host(signal: i32, action: Action) {
-    const KEPT: i32 = libc::SA_NOCLDSTOP | libc::SA_NOCLDWAIT;
-    let handler = match action.handler as usize {
-        libc::SIG_IGN => libc::SIG_IGN,
-        libc::SIG_DFL => libc::SIG_DFL,
-        _ if signal == libc::SIGPIPE => libc::SIG_IGN,
-        _ => libc::SIG_DFL,
-    };
-    host_signals::set_action(signal, handler as u64, action.flags & KEPT as u64);
-}
-
-/// Gives signals that have a handler their default action, as `execve` does,
-/// and brings the stand-ins back when the value is dropped: `execve` has failed.
-pub(crate) struct HandlersReset<'a>(&'a Task);
-
-impl<'a> HandlersReset<'a> {
-    /// Resets them.
-    pub(crate) fn new(task: &'a Task) -> Self {
-        if is_handled(&task.process.actions.lock()[libc::SIGPIPE as usize - 1]) {
-            host_signals::set_action(libc::SIGPIPE, libc::SIG_DFL as u64, 0);
-        }
-        Self(task)
-    }
-}
-
-impl Drop for HandlersReset<'_> {
-    fn drop(&mut self) {
-        set_on_host(libc::SIGPIPE, self.0.process.actions.lock()[libc::SIGPIPE as usize - 1]);
-    }
-}
-
-fn is_handled(action: &Action) -> bool {
-    !matches!(action.handler as usize, libc::SIG_DFL | libc::SIG_IGN)
 }
 
 /// `rt_sigprocmask(how, new, old, masksize)`.
@@ -102,13 +71,14 @@ pub(crate) fn rt_sigprocmask(task: &mut Task, args: Args) -> SysResult {
     let previous = task.blocked;
     if new != 0 {
         let set = guest::read_u64(new)? & !UNBLOCKABLE;
-        task.blocked = match how as i32 {
+        let blocked = match how as i32 {
             libc::SIG_BLOCK => previous | set,
             libc::SIG_UNBLOCK => previous & !set,
             libc::SIG_SETMASK => set,
             _ => return Err(EINVAL),
         };
-        host_signals::set_mask(task.blocked);
+        host_signals::change_mask(blocked)?;
+        task.set_blocked(blocked);
     }
     if old != 0 {
         guest::write(old, &previous.to_le_bytes())?;
@@ -120,45 +90,105 @@ pub(crate) fn rt_sigprocmask(task: &mut Task, args: Args) -> SysResult {
 pub(crate) fn sigaltstack(task: &mut Task, hart: &mut Hart, args: Args) -> Result<Flow, Errno> {
     let [new, old, ..] = args;
     let previous = task.signal_stack;
-    let inside = previous.size != 0
-        && previous.flags & SS_AUTODISARM == 0
-        && hart.x[SP].wrapping_sub(previous.base).wrapping_sub(1) < previous.size;
     if new != 0 {
-        let wanted = read_stack(new)?;
-        if inside {
-            return Err(Errno(libc::EPERM));
-        }
-        task.signal_stack = check_stack(wanted)?;
+        task.signal_stack.set(SignalStack::read(new)?, hart.x[SP])?;
     }
     if old != 0 {
-        let state = match (previous.size, inside) {
-            (0, _) => libc::SS_DISABLE as u32,
-            (_, true) => libc::SS_ONSTACK as u32,
-            _ => 0,
-        };
-        let mut bytes = [0; 24];
-        bytes[..8].copy_from_slice(&previous.base.to_le_bytes());
-        bytes[8..12].copy_from_slice(&(previous.flags | state).to_le_bytes());
-        bytes[16..].copy_from_slice(&previous.size.to_le_bytes());
-        guest::write(old, &bytes)?;
+        guest::write(old, &previous.report(hart.x[SP]))?;
     }
     Ok(Flow::Return(0))
 }
 
-/// Reads the guest's `stack_t`: base, flags, four bytes of padding, size.
-fn read_stack(addr: u64) -> Result<SignalStack, Errno> {
-    let [base, flags, size] = [0, 8, 16].map(|offset| guest::read_u64(addr.wrapping_add(offset)));
-    Ok(SignalStack { base: base?, flags: flags? as u32, size: size? })
+/// `rt_sigreturn()`.
+pub(crate) fn rt_sigreturn(task: &mut Task, hart: &mut Hart, _: Args) -> Result<Flow, Errno> {
+    let Ok((mask, stack)) = frame::leave(hart) else { return Ok(bad_frame(task, hart)) };
+    task.set_blocked(mask & !UNBLOCKABLE);
+    task.set_host_mask();
+    let Some(stack) = stack else { return Ok(bad_frame(task, hart)) };
+    // A stack that cannot be set stays what it is, says the kernel.
+    let _ = task.signal_stack.set(stack, hart.x[SP]);
+    Ok(Flow::Return(hart.x[A0]))
 }
 
-/// The kernel's `do_sigaltstack`.
-fn check_stack(wanted: SignalStack) -> Result<SignalStack, Errno> {
-    match (wanted.flags & !SS_AUTODISARM) as i32 {
-        libc::SS_DISABLE => {
-            Ok(SignalStack { base: 0, size: 0, flags: wanted.flags & SS_AUTODISARM })
-        }
-        0 | libc::SS_ONSTACK if wanted.size < MIN_STACK => Err(Errno(libc::ENOMEM)),
-        0 | libc::SS_ONSTACK => Ok(SignalStack { flags: wanted.flags & SS_AUTODISARM, ..wanted }),
-        _ => Err(EINVAL),
+fn bad_frame(task: &mut Task, hart: &mut Hart) -> Flow {
+    hart.x[A0] = 0;
+    let outcome = task.force_segv(hart, Cause::BadFrame);
+    task.set_host_mask();
+    Flow::Stop(outcome)
+}
+
+/// `rt_sigpending(set, masksize)`.
+pub(crate) fn rt_sigpending(task: &mut Task, args: Args) -> SysResult {
+    let mut set = 0u64;
+    if args[1] > SET_SIZE {
+        return Err(EINVAL);
     }
+    raw::check(raw::guarded(
+        libc::SYS_rt_sigpending,
+        [(&raw mut set) as u64, SET_SIZE, 0, 0, 0, 0],
+    ))?;
+    set |= host::held() & task.blocked;
+    guest::write(args[0], &set.to_le_bytes()[..args[1] as usize])?;
+    Ok(0)
+}
+
+/// `rt_sigtimedwait(set, info, timeout, masksize)`.
+pub(crate) fn rt_sigtimedwait(_: &mut Task, args: Args) -> SysResult {
+    let [set, place, _, size, ..] = args;
+    if size == SET_SIZE
+        && host::held() != 0
+        && let Ok(set) = guest::read_u64(set)
+        && let Some(arrived) = host::take_held(set)
+    {
+        if place != 0 {
+            guest::write(place, &info::to_guest(&arrived.info))?;
+        }
+        return Ok(arrived.signal as u64);
+    }
+    raw::check(raw::guarded(libc::SYS_rt_sigtimedwait, args))
+}
+
+/// `rt_sigsuspend(mask, masksize)`.
+pub(crate) fn rt_sigsuspend(task: &mut Task, args: Args) -> SysResult {
+    wait_with(task, libc::SYS_rt_sigsuspend, args, args[0])
+}
+
+/// `ppoll(fds, count, timeout, mask, masksize)`.
+pub(crate) fn ppoll(task: &mut Task, args: Args) -> SysResult {
+    wait_with(task, libc::SYS_ppoll, args, args[3])
+}
+
+/// `pselect6(nfds, read, write, except, timeout, mask)`.
+pub(crate) fn pselect6(task: &mut Task, args: Args) -> SysResult {
+    wait_with(task, libc::SYS_pselect6, args, pointer_at(args[5]))
+}
+
+/// `io_pgetevents(context, min, max, events, timeout, mask)`.
+pub(crate) fn io_pgetevents(task: &mut Task, args: Args) -> SysResult {
+    wait_with(task, raw::young::SYS_IO_PGETEVENTS, args, pointer_at(args[5]))
+}
+
+/// The first word of the pair of mask and size that these two calls take.
+fn pointer_at(pair: u64) -> u64 {
+    if pair == 0 { 0 } else { guest::read_u64(pair).unwrap_or(0) }
+}
+
+/// Makes a call of the host that waits with the mask at `mask`, if that is not 0. A
+/// handler that ends it runs with this mask, and returns to the guest's own.
+pub(crate) fn wait_with(task: &mut Task, number: i64, args: Args, mask: u64) -> SysResult {
+    // A wild address is for the kernel to refuse.
+    let mask = if mask == 0 { None } else { guest::read_u64(mask).ok() };
+    let mask = mask.map(|mask| mask & !UNBLOCKABLE);
+    if let Some(mask) = mask
+        && host::held() & !mask != 0
+    {
+        task.want_attention();
+        task.waited_with = Some(mask);
+        return Err(EINTR);
+    }
+    let result = raw::check(raw::guarded(number, args));
+    if result == Err(EINTR) {
+        task.waited_with = mask;
+    }
+    result
 }

@@ -34,7 +34,7 @@ fn with_address(task: &Task, number: i64, mut args: Args, intent: Intent) -> Sys
         args[1] = host.as_ptr() as u64;
         args[2] = (FAMILY + path.len()) as u64;
     }
-    raw::check(raw::syscall(number, args))
+    raw::check(raw::guarded(number, args))
 }
 
 /// The absolute path of a Unix socket's address, where there is a sysroot to look below.

@@ -5,10 +5,13 @@
 //! Without a sink in the configuration nothing here runs.
 
 pub mod names;
+mod signal;
 mod value;
 
 use crate::row::{Args, Kind, Row, Support};
 use crate::task::Task;
+
+pub(crate) use signal::signal;
 
 /// Bytes of a string that are shown.
 const SHOWN: usize = 64;
