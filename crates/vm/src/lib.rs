@@ -41,7 +41,7 @@ mod tiers;
 pub use cpu::isa_listing;
 pub use dump::{DumpSink, Translated};
 pub use error::Error;
-pub use machine::{Exit, run};
+pub use machine::{Exit, end, run};
 pub use program::{Engine, Program, StatsSink, StraceSink, Translation, default_sysroots};
 pub use rvrun_host::process::{die_of_signal, keep_heap_high};
 pub use rvrun_isa::Extensions;

@@ -15,7 +15,7 @@ use rvrun_isa::Extensions;
 use rvrun_jit::{All, Options, Outcome, Profile, State, Stats, Translator};
 use rvrun_memory::AddressSpace;
 use std::cell::{Cell, RefCell};
-use std::ops::Range;
+use std::ops::{AddAssign, Range};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -106,6 +106,24 @@ pub(crate) struct Report {
     pub stepped: u64,
     /// The translator, if there is one.
     pub translator: Option<Stats>,
+}
+
+impl AddAssign for Share {
+    fn add_assign(&mut self, other: Self) {
+        self.time += other.time;
+        self.instructions += other.instructions;
+    }
+}
+
+impl AddAssign for Report {
+    fn add_assign(&mut self, other: Self) {
+        self.interpreter += other.interpreter;
+        self.translated += other.translated;
+        self.stepped += other.stepped;
+        if let Some(stats) = other.translator {
+            *self.translator.get_or_insert_default() += stats;
+        }
+    }
 }
 
 /// See the module's documentation.
