@@ -1,6 +1,6 @@
 //! The engines that are compared.
 
-use rvrun::{Engine as Which, Extensions, Tiers, Translation};
+use rvrun::{Engine as Which, Engines, Extensions, Tiers, Translation};
 use rvrun_hart::Hart;
 use rvrun_memory::AddressSpace;
 use std::sync::Arc;
@@ -23,6 +23,7 @@ impl Engine {
     pub(crate) fn start(&self, space: Arc<AddressSpace>, hart: Hart) -> Tiers {
         // Measurements are short: what they are about is code that is hot.
         let translation = Translation { threshold: 500, ..Translation::default() };
-        Tiers::new(space, Extensions::ALL, hart, self.which, &translation, false)
+        let engines = Engines::new(space, Extensions::ALL, self.which, &translation, false);
+        Tiers::new(engines, hart)
     }
 }

@@ -123,6 +123,60 @@ impl Drop for CodeArena {
     }
 }
 
+/// Words that translated code reads while others write them; 0 at first. Memory is
+/// taken page by page when one of its words is written.
+#[derive(Debug)]
+pub struct Slots {
+    start: *mut AtomicUsize,
+    count: usize,
+}
+
+// SAFETY: the mapping belongs to no thread, and its words are atomic.
+unsafe impl Send for Slots {}
+
+impl Slots {
+    /// So many words.
+    ///
+    /// # Errors
+    /// The host's, when it has no memory.
+    pub fn new(count: usize) -> io::Result<Self> {
+        // SAFETY: a fresh anonymous mapping touches nothing that exists.
+        let start = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                count * size_of::<AtomicUsize>(),
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+                -1,
+                0,
+            )
+        };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Self { start: start.cast(), count })
+    }
+
+    /// The word at `index`.
+    pub fn get(&self, index: usize) -> Option<&AtomicUsize> {
+        // SAFETY: the mapping has so many words, and zeroes are words.
+        (index < self.count).then(|| unsafe { &*self.start.add(index) })
+    }
+
+    /// The address of the first word.
+    pub fn as_ptr(&self) -> *const usize {
+        self.start.cast()
+    }
+}
+
+impl Drop for Slots {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is this value's own; what translated code knows of it is
+        // not used once nothing can be entered.
+        unsafe { libc::munmap(self.start.cast(), self.count * size_of::<AtomicUsize>()) };
+    }
+}
+
 fn in_an_arena(ip: usize) -> bool {
     ARENAS.iter().any(|(start, len)| {
         let (start, len) = (start.load(Ordering::Acquire), len.load(Ordering::Acquire));

@@ -19,8 +19,10 @@ extern crate self as rvrun_jit;
 
 mod analysis;
 mod compile;
+mod core;
 mod effects;
 mod helper;
+mod known;
 mod listing;
 mod lower;
 mod state;
@@ -32,10 +34,12 @@ mod translator;
 mod worker;
 
 pub use compile::{Code, Compiler, Failure, Job};
+pub use core::{Changes, Watch};
 pub use effects::{Way, way};
+pub use known::{All, Profile, leaves};
 pub use listing::{Guest, is_lowered, listing};
 pub use lower::{Mode, Origin};
 pub use rvrun_decoder::region::Limits;
 pub use state::{State, Step};
 pub use stats::Stats;
-pub use translator::{All, Options, Outcome, Profile, Translator, Watch, leaves};
+pub use translator::{Options, Outcome, Translations, Translator};

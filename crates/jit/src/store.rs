@@ -4,18 +4,19 @@
 //! The arena is filled segment by segment, around and around; what a segment holds
 //! is dropped before it is filled again. Dropping a translation only unlinks it:
 //! its slot leads to a stub that returns to the dispatcher. So dropping is safe
-//! while the translation runs, and reusing its memory is not: a segment may be
-//! reused only while no translation is on any stack.
+//! while the translation runs, and reusing its memory is not: a segment is reused only
+//! when everybody has left translated code since what it held was dropped.
 
 use crate::compile::Code;
 use crate::lower::Origin;
-use crate::state::{EMPTY_ENTRY, JUMP_CACHE_ENTRIES, JumpCacheEntry};
 use rustc_hash::{FxHashMap, FxHashSet};
 use rvrun_decoder::region::near;
-use rvrun_host::code::CodeArena;
+use rvrun_host::code::{CodeArena, Slots};
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Segments of the arena.
 const SEGMENTS: usize = 8;
@@ -34,8 +35,24 @@ pub struct Translation {
     /// Where the code is in the arena.
     place: Range<usize>,
     segment: usize,
-    origins: Vec<(u32, Origin)>,
     made: Made,
+}
+
+/// Host code that may be running, be it dropped or not.
+struct Placed {
+    origins: Vec<(u32, Origin)>,
+    precise: bool,
+}
+
+/// Whether a translation was put into the arena.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inserted {
+    /// It was.
+    Yes,
+    /// Its place may be in use.
+    NotYet,
+    /// There is no place for so much.
+    Never,
 }
 
 /// What a translation was made from.
@@ -48,6 +65,8 @@ pub struct Made {
     pub jumps: Vec<(u64, usize)>,
     /// Instructions.
     pub instructions: usize,
+    /// Whether registers are exact for faults.
+    pub precise: bool,
 }
 
 /// See the module's documentation.
@@ -56,14 +75,16 @@ pub struct Store {
     /// The segment that is being filled, and how far.
     segment: usize,
     used: usize,
-    slots: Box<[usize]>,
+    /// How many translations had been dropped when the next segment had become empty.
+    emptied: Option<u64>,
+    removals: Arc<AtomicU64>,
+    slots: Slots,
     slot_of: FxHashMap<u64, u32>,
     by_entry: FxHashMap<u64, Translation>,
-    /// Entries by where their code begins in the arena, to find what faulted.
-    by_place: BTreeMap<usize, u64>,
+    /// By where code begins in the arena, to find what faulted.
+    by_place: BTreeMap<usize, Placed>,
     /// Entries by the pages of guest code that they were made from.
     by_page: FxHashMap<u64, FxHashSet<u64>>,
-    jump_cache: Box<[JumpCacheEntry]>,
 }
 
 impl Store {
@@ -78,12 +99,13 @@ impl Store {
             arena,
             segment: 0,
             used: FIRST,
-            slots: vec![0; MAX_SLOTS].into(),
+            emptied: None,
+            removals: Arc::default(),
+            slots: Slots::new(MAX_SLOTS)?,
             slot_of: FxHashMap::default(),
             by_entry: FxHashMap::default(),
             by_place: BTreeMap::new(),
             by_page: FxHashMap::default(),
-            jump_cache: vec![EMPTY_ENTRY; JUMP_CACHE_ENTRIES].into(),
         })
     }
 
@@ -93,10 +115,8 @@ impl Store {
             return Some(*slot);
         }
         let slot = self.slot_of.len();
-        *self.slots.get_mut(slot)? = match self.by_entry.get(&pc) {
-            Some(translation) => self.arena.address(translation.place.start),
-            None => self.stub(),
-        };
+        let code = self.address(pc).unwrap_or(self.stub());
+        self.slots.get(slot)?.store(code, Ordering::Release);
         self.slot_of.insert(pc, slot as u32);
         Some(slot as u32)
     }
@@ -112,26 +132,19 @@ impl Store {
         self.slots.as_ptr()
     }
 
-    /// The address of the jump cache.
-    pub fn jump_cache(&mut self) -> *mut JumpCacheEntry {
-        self.jump_cache.as_mut_ptr()
+    /// How many translations were dropped.
+    pub fn removals(&self) -> u64 {
+        self.removals.load(Ordering::SeqCst)
+    }
+
+    /// The same, for others to look at.
+    pub fn removal_counter(&self) -> Arc<AtomicU64> {
+        self.removals.clone()
     }
 
     /// The code that returns to the dispatcher.
     pub fn stub(&self) -> usize {
         self.arena.address(0)
-    }
-
-    /// The translation entered at `pc`, if there is one.
-    #[inline]
-    pub fn code_at(&mut self, pc: u64) -> Option<usize> {
-        let index = (pc >> 1) as usize & (JUMP_CACHE_ENTRIES - 1);
-        if self.jump_cache[index].pc == pc {
-            return Some(self.jump_cache[index].code);
-        }
-        let code = self.address(pc)?;
-        self.jump_cache[index] = JumpCacheEntry { pc, code };
-        Some(code)
     }
 
     /// Where the translation entered at `pc` is, if there is one.
@@ -149,44 +162,56 @@ impl Store {
         self.by_entry.keys().copied().collect()
     }
 
-    /// Puts a translation of the region at `entry` there. Gives the entries of the
-    /// translations that had to go; gives nothing if the code fits no segment.
+    /// Puts a translation of the region at `entry` there. Also gives the entries of the
+    /// translations that had to go.
     ///
-    /// No translation may be on any stack.
-    pub fn insert(&mut self, entry: u64, code: &Code, made: Made) -> Option<Vec<u64>> {
+    /// `is_quiet` says whether everybody who is in translated code has entered it after
+    /// so many translations had been dropped.
+    pub fn insert(
+        &mut self,
+        entry: u64,
+        code: &Code,
+        made: Made,
+        is_quiet: impl Fn(u64) -> bool,
+    ) -> (Inserted, Vec<u64>) {
         let segment_bytes = self.arena.len() / SEGMENTS;
         let len = code.bytes.len();
         if len > segment_bytes - FIRST {
-            return None;
+            return (Inserted::Never, Vec::new());
         }
         let mut gone = Vec::new();
         let mut start = self.used.next_multiple_of(32);
         if start + len > (self.segment + 1) * segment_bytes {
-            self.segment = (self.segment + 1) % SEGMENTS;
-            gone = self.in_segment(self.segment);
-            for entry in &gone {
-                self.remove(*entry);
+            let next = (self.segment + 1) % SEGMENTS;
+            if self.emptied.is_none() {
+                gone = self.in_segment(next);
+                for entry in &gone {
+                    self.remove(*entry);
+                }
+                self.emptied = Some(self.removals());
             }
-            start = self.segment * segment_bytes + if self.segment == 0 { FIRST } else { 0 };
+            if !self.emptied.is_some_and(is_quiet) {
+                return (Inserted::NotYet, gone);
+            }
+            self.emptied = None;
+            self.segment = next;
+            start = next * segment_bytes + if next == 0 { FIRST } else { 0 };
+            let places = next * segment_bytes..(next + 1) * segment_bytes;
+            self.by_place.retain(|place, _| !places.contains(place));
         }
         self.remove(entry);
         self.arena.write(start, &code.bytes);
         self.used = start + len;
-        self.by_place.insert(start, entry);
+        let placed = Placed { origins: code.origins.clone(), precise: made.precise };
+        self.by_place.insert(start, placed);
         for page in pages(&made.guest) {
             self.by_page.entry(page).or_default().insert(entry);
         }
-        let translation = Translation {
-            place: start..start + len,
-            segment: self.segment,
-            origins: code.origins.clone(),
-            made,
-        };
+        let place = start..start + len;
+        let translation = Translation { place, segment: self.segment, made };
         self.by_entry.insert(entry, translation);
-        if let Some(slot) = self.slot_of.get(&entry) {
-            self.slots[*slot as usize] = self.arena.address(start);
-        }
-        Some(gone)
+        self.lead(entry, self.arena.address(start));
+        (Inserted::Yes, gone)
     }
 
     fn in_segment(&self, segment: usize) -> Vec<u64> {
@@ -197,7 +222,6 @@ impl Store {
     /// Unlinks and forgets the translation at `entry`; says whether there was one.
     pub fn remove(&mut self, entry: u64) -> bool {
         let Some(translation) = self.by_entry.remove(&entry) else { return false };
-        self.by_place.remove(&translation.place.start);
         for page in pages(&translation.made.guest) {
             if let Some(entries) = self.by_page.get_mut(&page) {
                 entries.remove(&entry);
@@ -206,24 +230,17 @@ impl Store {
                 }
             }
         }
-        if let Some(slot) = self.slot_of.get(&entry) {
-            self.slots[*slot as usize] = self.stub();
-        }
-        let index = (entry >> 1) as usize & (JUMP_CACHE_ENTRIES - 1);
-        if self.jump_cache[index].pc == entry {
-            self.jump_cache[index] = EMPTY_ENTRY;
-        }
+        self.lead(entry, self.stub());
+        self.removals.fetch_add(1, Ordering::SeqCst);
         true
     }
 
-    /// Removes everything.
-    pub fn clear(&mut self) -> Vec<u64> {
-        let entries = self.entries();
-        for entry in &entries {
-            self.remove(*entry);
+    /// Has the slot of `pc`, if there is one, lead to `code`.
+    fn lead(&self, pc: u64, code: usize) {
+        if let Some(slot) = self.slot_of.get(&pc) {
+            let slot = self.slots.get(*slot as usize).expect("it was given out");
+            slot.store(code, Ordering::Release);
         }
-        self.clear_slots();
-        entries
     }
 
     /// The entries of the translations that were made from code within `range`.
@@ -260,14 +277,14 @@ impl Store {
         self.by_entry.get(&entry).map(|translation| &translation.made)
     }
 
-    /// Where the host instruction at `ip` came from.
-    pub fn origin(&self, ip: usize) -> Option<Origin> {
+    /// Where the host instruction at `ip` came from, and whether registers are exact
+    /// for its faults.
+    pub fn origin(&self, ip: usize) -> Option<(Origin, bool)> {
         let offset = ip.checked_sub(self.arena.address(0))?;
-        let (start, entry) = self.by_place.range(..=offset).next_back()?;
-        let origins = &self.by_entry.get(entry)?.origins;
+        let (start, placed) = self.by_place.range(..=offset).next_back()?;
         let offset = (offset - start) as u32;
-        let index = origins.partition_point(|(end, _)| *end <= offset);
-        origins.get(index).map(|(_, origin)| *origin)
+        let index = placed.origins.partition_point(|(end, _)| *end <= offset);
+        placed.origins.get(index).map(|(_, origin)| (*origin, placed.precise))
     }
 }
 

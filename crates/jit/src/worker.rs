@@ -89,11 +89,6 @@ impl Worker {
         Ok(())
     }
 
-    /// Whether a job is being worked on or waits.
-    pub fn is_busy(&self) -> bool {
-        self.open > 0
-    }
-
     /// The next job that is done, if the thread's side can be looked at right now.
     pub fn take(&mut self) -> Option<Done> {
         if self.open == 0 {

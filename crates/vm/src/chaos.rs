@@ -20,17 +20,18 @@ impl Chaos {
         self.random
     }
 
-    /// Drops one translation, or all of them, or mostly none. Gives their entries.
-    pub fn choose(&mut self, translator: &mut Translator) -> Vec<u64> {
+    /// Drops one translation, or all of them, or mostly none.
+    pub fn stir(&mut self, translator: &mut Translator) {
         match self.next() % 256 {
             0 => translator.clear(),
             1..8 => {
                 let entries = translator.entries();
                 let index = self.next() as usize % entries.len().max(1);
-                let chosen = entries.get(index).copied();
-                chosen.into_iter().inspect(|entry| translator.evict(*entry)).collect()
+                if let Some(entry) = entries.get(index) {
+                    translator.evict(*entry);
+                }
             }
-            _ => Vec::new(),
+            _ => {}
         }
     }
 }

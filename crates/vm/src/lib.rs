@@ -46,7 +46,7 @@ pub use program::{Engine, Program, StatsSink, StraceSink, Translation, default_s
 pub use rvrun_host::process::{die_of_signal, keep_heap_high};
 pub use rvrun_isa::Extensions;
 pub use rvrun_syscall::ExecConfig;
-pub use tiers::{Event, Tiers};
+pub use tiers::{Engines, Event, Tiers};
 
 /// Whether binfmt_misc started this process and put the guest's `argv[0]`
 /// behind the program's path (bit 0 of the kernel's `AT_FLAGS`).

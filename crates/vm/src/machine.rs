@@ -1,12 +1,12 @@
 //! The dispatcher: loads a program, then goes back and forth between the engine
 //! and the Linux ABI until the guest ends.
 
-use crate::dump::{Dump, DumpSink, Translated};
+use crate::dump::Dump;
 use crate::error::Error;
 use crate::file::ProgramFile;
-use crate::program::{Engine, Program, StatsSink, Translation};
+use crate::program::{Program, StatsSink};
 use crate::stack::{self, Contents, Stack, key};
-use crate::tiers::{Event, Report, Tiers};
+use crate::tiers::{Engines, Event, Report, Tiers};
 use crate::{cpu, loader, report, stats};
 use parking_lot::Mutex;
 use rvrun_hart::Hart;
@@ -60,15 +60,14 @@ pub fn run(program: Program) -> Result<Exit, Error> {
     })?;
     let space = Arc::new(AddressSpace::new());
     let mut program = program;
-    let setup = Arc::new(Setup {
-        space: space.clone(),
-        extensions: program.extensions,
-        engine: program.engine,
-        translation: program.translation.clone(),
-        counting: program.stats.is_some(),
-        stats: Mutex::new((program.stats.take(), Report::default())),
-        dump: program.dump.take().map(|(wanted, sink)| (wanted, Arc::new(Mutex::new(sink)))),
-    });
+    let extensions = program.extensions;
+    let (translation, counting) = (&program.translation, program.stats.is_some());
+    let engines = Engines::new(space.clone(), extensions, program.engine, translation, counting);
+    if let Some((wanted, sink)) = program.dump.take() {
+        engines.dump(Dump::new(space.clone(), extensions, wanted, sink));
+    }
+    let stats = Mutex::new((program.stats.take(), Report::default()));
+    let setup = Arc::new(Setup { space: space.clone(), extensions, engines, stats });
     let (hart, config, image) = load(program, &space)?;
     let task = Task::new(Arc::new(config), space, image);
     let mut machine = Machine::new(setup, task, hart);
@@ -98,12 +97,9 @@ pub fn end(exit: &Exit) -> ! {
 struct Setup {
     space: Arc<AddressSpace>,
     extensions: rvrun_isa::Extensions,
-    engine: Engine,
-    translation: Translation,
-    counting: bool,
+    engines: Arc<Engines>,
     /// Where the figures go, and those of threads that have ended.
     stats: Mutex<(Option<StatsSink>, Report)>,
-    dump: Option<(Vec<Translated>, Arc<Mutex<DumpSink>>)>,
 }
 
 /// What ends when a thread stops running.
@@ -125,14 +121,7 @@ struct Machine {
 
 impl Machine {
     fn new(setup: Arc<Setup>, task: Task, hart: Hart) -> Self {
-        let Setup { space, extensions, engine, translation, counting, dump, .. } = &*setup;
-        let mut tiers =
-            Tiers::new(space.clone(), *extensions, hart, *engine, translation, *counting);
-        if let Some((wanted, sink)) = dump {
-            let sink = sink.clone();
-            let sink = Box::new(move |text: &str| sink.lock()(text));
-            tiers.dump(Dump::new(space.clone(), *extensions, wanted.clone(), sink));
-        }
+        let tiers = Tiers::new(setup.engines.clone(), hart);
         Self { setup, tiers, task, precise: false }
     }
 
@@ -145,6 +134,9 @@ impl Machine {
             if let End::Process(_) = end
                 && let Some(sink) = stats.0.take()
             {
+                if let Some(shared) = self.setup.engines.stats() {
+                    *stats.1.translator.get_or_insert_default() += shared;
+                }
                 sink(&stats::text(&stats.1));
             }
         }

@@ -8,17 +8,20 @@
 use crate::chaos::Chaos;
 use crate::dump::Dump;
 use crate::program::{Engine, Translation};
+use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use rvrun_hart::{Hart, Trap, float};
 use rvrun_interp::{Interpreter, Stop};
 use rvrun_isa::Extensions;
-use rvrun_jit::{All, Options, Outcome, Profile, State, Stats, Translator};
+use rvrun_jit::{
+    All, Changes, Mode, Options, Outcome, Profile, State, Stats, Translations, Translator,
+};
 use rvrun_memory::AddressSpace;
 use std::cell::{Cell, RefCell};
 use std::ops::{AddAssign, Range};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// Why the engines returned.
@@ -126,14 +129,80 @@ impl AddAssign for Report {
     }
 }
 
-/// See the module's documentation.
-pub struct Tiers {
+/// How the threads of a program are executed, and what their engines share.
+pub struct Engines {
     space: Arc<AddressSpace>,
     extensions: Extensions,
+    engine: Engine,
     options: Options,
-    interpreter: Rc<RefCell<Interpreter>>,
+    threshold: u32,
+    chaos: Option<u64>,
+    counting: bool,
+    precise: AtomicBool,
     /// Made when something is to be translated for the first time, which most short
     /// programs do not live to see.
+    translations: Mutex<Option<Arc<Translations>>>,
+    /// Whether there are any.
+    translates: AtomicBool,
+}
+
+impl Engines {
+    /// For a program in `space`, on harts with these extensions.
+    pub fn new(
+        space: Arc<AddressSpace>,
+        extensions: Extensions,
+        engine: Engine,
+        translation: &Translation,
+        stats: bool,
+    ) -> Arc<Self> {
+        let mut options = translation.options(engine);
+        options.mode.counting = stats;
+        Arc::new(Self {
+            space,
+            extensions,
+            engine,
+            options,
+            threshold: translation.threshold,
+            chaos: translation.chaos,
+            counting: stats,
+            precise: AtomicBool::new(false),
+            translations: Mutex::new(None),
+            translates: AtomicBool::new(false),
+        })
+    }
+
+    /// The translations; none if the host has no memory for code.
+    fn translations(&self) -> Option<Arc<Translations>> {
+        let mut translations = self.translations.lock();
+        if translations.is_none() {
+            let mut options = self.options;
+            options.mode.precise = self.precise.load(Ordering::SeqCst);
+            *translations = Translations::new(self.space.clone(), self.extensions, options).ok();
+            self.translates.store(translations.is_some(), Ordering::Release);
+        }
+        translations.clone()
+    }
+
+    /// Describes translations from now on.
+    pub(crate) fn dump(&self, mut dump: Dump) {
+        if self.engine != Engine::Interpreter
+            && let Some(translations) = self.translations()
+        {
+            translations.watch(Box::new(move |job, code, at| dump.translated(job, code, at)));
+        }
+    }
+
+    /// What was translated, for all threads.
+    pub(crate) fn stats(&self) -> Option<Stats> {
+        let translations = self.translations.lock();
+        translations.as_ref().map(|translations| translations.stats())
+    }
+}
+
+/// The two engines of a thread; see the module's documentation.
+pub struct Tiers {
+    engines: Arc<Engines>,
+    interpreter: Rc<RefCell<Interpreter>>,
     translator: Option<Translator>,
     state: Box<State>,
     /// How an instruction ended that translated code had interpreted.
@@ -162,22 +231,12 @@ impl Profile for Interpreted<'_> {
 }
 
 impl Tiers {
-    /// The engines for a hart that has not run yet.
-    pub fn new(
-        space: Arc<AddressSpace>,
-        extensions: Extensions,
-        hart: Hart,
-        engine: Engine,
-        translation: &Translation,
-        stats: bool,
-    ) -> Self {
-        let mut interpreter = Interpreter::new(space.clone(), extensions);
+    /// The engines for a hart that has not run yet. To be made on the thread that runs it.
+    pub fn new(engines: Arc<Engines>, hart: Hart) -> Self {
+        let mut interpreter = Interpreter::new(engines.space.clone(), engines.extensions);
         let attention = interpreter.attention();
-        let chaos = translation.chaos.map(Chaos::new);
-        let mut options = translation.options(engine);
-        options.mode.counting = stats;
-        let mut sampler = Sampler::new(translation.threshold);
-        if engine == Engine::Auto {
+        let mut sampler = Sampler::new(engines.threshold);
+        if engines.engine == Engine::Auto {
             interpreter.set_fuel(sampler.next_period());
         }
         let interpreter = Rc::new(RefCell::new(interpreter));
@@ -193,21 +252,18 @@ impl Tiers {
         };
         let state = State::new(hart, attention, Box::new(step));
         let cold_fuel = sampler.next_cold_period();
-        let report = stats.then(Report::default);
         Self {
-            space,
-            extensions,
-            options,
             interpreter,
             translator: None,
             state,
             stepped,
-            engine,
+            engine: engines.engine,
             sampler,
             cold_fuel,
             fences: 0,
-            chaos,
-            report,
+            chaos: engines.chaos.map(Chaos::new),
+            report: engines.counting.then(Report::default),
+            engines,
         }
     }
 
@@ -221,35 +277,28 @@ impl Tiers {
         self.state.attention().clone()
     }
 
-    /// Describes translations from now on.
-    pub(crate) fn dump(&mut self, mut dump: Dump) {
-        if let Some(translator) = self.translator() {
-            translator.watch(Box::new(move |job, code, at| dump.translated(job, code, at)));
-        }
-    }
-
     /// What the engines have done, if that is counted.
     pub(crate) fn report(&self) -> Option<Report> {
         let mut report = self.report.clone()?;
         report.stepped = self.state.stepped;
-        report.translator = self.translator.as_ref().map(|t| t.stats().clone());
+        report.translator = self.translator.as_ref().map(|t| t.own_stats().clone());
         Some(report)
     }
 
     /// Translates such that the guest's registers are exact where a memory access faults.
     pub(crate) fn make_precise(&mut self) {
-        self.options.mode.precise = true;
-        let Some(translator) = &mut self.translator else { return };
-        let gone = translator.set_mode(self.options.mode);
-        self.drop_gates(&gone);
+        self.engines.precise.store(true, Ordering::SeqCst);
+        if let Some(translator) = &mut self.translator {
+            translator.set_mode(Mode { precise: true, ..self.engines.options.mode });
+        }
     }
 
     /// The translator, if the program is to be translated and the host has memory for code.
     fn translator(&mut self) -> Option<&mut Translator> {
         if self.translator.is_none() && self.engine != Engine::Interpreter {
-            match Translator::new(self.space.clone(), self.extensions, self.options) {
-                Ok(translator) => self.translator = Some(translator),
-                Err(_) => self.engine = Engine::Interpreter,
+            match self.engines.translations() {
+                Some(translations) => self.translator = Some(translations.translator()),
+                None => self.engine = Engine::Interpreter,
             }
         }
         self.translator.as_mut()
@@ -257,13 +306,28 @@ impl Tiers {
 
     /// In the child of a fork.
     pub(crate) fn forked(&mut self) {
-        if let Some(translator) = &mut self.translator {
+        let Some(mut translator) = self.translator.take() else { return };
+        let Some(mut translations) = self.engines.translations.try_lock() else {
+            // Another thread of the parent's was about to use it.
+            std::mem::forget(translator);
+            self.engine = Engine::Interpreter;
+            return;
+        };
+        if translations.as_ref().is_some_and(|translations| translations.is_whole()) {
             translator.forked();
+            self.translator = Some(translator);
+            return;
         }
+        std::mem::forget((translator, translations.take()));
+        self.engines.translates.store(false, Ordering::Release);
+        self.interpreter.borrow_mut().clear_gates();
     }
 
     /// Runs the hart from its pc until something has to be done that engines do not know of.
     pub fn run(&mut self) -> Event {
+        if self.translator.is_none() && self.engines.translates.load(Ordering::Acquire) {
+            self.translator();
+        }
         self.follow_code_changes();
         float::host::enter(self.state.hart.frm);
         let event = loop {
@@ -404,36 +468,44 @@ impl Tiers {
 
     /// The program was seen at `pc`.
     fn sample(&mut self, pc: u64) {
-        let mut new = self.translator.as_mut().map(Translator::collect).unwrap_or_default();
+        if let Some(translator) = &mut self.translator {
+            translator.collect();
+        }
         if self.sampler.count(pc)
             && self.translator().is_some()
             && let Some(translator) = &mut self.translator
         {
             let interpreter = self.interpreter.borrow();
             translator.request(pc, &Interpreted(&interpreter));
-            if translator.is_translated(pc) {
-                new.push(pc);
-            }
         }
-        for entry in new {
-            self.interpreter.borrow_mut().add_gate(entry);
-        }
-        // Code that had to make room leaves gates behind.
-        let gone = self.translator.as_mut().map(Translator::take_gone).unwrap_or_default();
-        self.drop_gates(&gone);
+        self.set_gates();
     }
 
-    fn drop_gates(&mut self, entries: &[u64]) {
+    /// Sets gates where there are translations now, be they this thread's doing or not.
+    fn set_gates(&mut self) {
+        let Some(changes) = self.translator.as_mut().and_then(Translator::changes) else { return };
         let mut interpreter = self.interpreter.borrow_mut();
-        for entry in entries {
-            interpreter.remove_gate(*entry);
+        match changes {
+            Changes::Some(changes) => {
+                for (entry, is_there) in changes {
+                    if is_there {
+                        interpreter.add_gate(entry);
+                    } else {
+                        interpreter.remove_gate(entry);
+                    }
+                }
+            }
+            Changes::All(entries) => {
+                interpreter.clear_gates();
+                entries.into_iter().for_each(|entry| interpreter.add_gate(entry));
+            }
         }
     }
 
     fn follow_code_changes(&mut self) {
         let Some(translator) = &mut self.translator else { return };
-        let gone = translator.follow_code_changes();
-        self.drop_gates(&gone);
+        translator.follow_code_changes();
+        self.set_gates();
     }
 
     fn follow_fences(&mut self) {
@@ -441,8 +513,8 @@ impl Tiers {
         if fences != self.fences {
             self.fences = fences;
             if let Some(translator) = &mut self.translator {
-                let gone = translator.revalidate();
-                self.drop_gates(&gone);
+                translator.revalidate();
+                self.set_gates();
             }
         }
     }
@@ -452,7 +524,7 @@ impl Tiers {
         let (Some(chaos), Some(translator)) = (&mut self.chaos, &mut self.translator) else {
             return;
         };
-        let gone = chaos.choose(translator);
-        self.drop_gates(&gone);
+        chaos.stir(translator);
+        self.set_gates();
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::compile::Code;
 use crate::lower::Origin;
-use crate::store::{Made, Store};
+use crate::store::{Inserted, Made, Store};
 use std::ops::Range;
 
 const ARENA: usize = 64 << 10;
@@ -22,7 +22,13 @@ impl Filled {
     }
 
     fn put(&mut self, entry: u64, bytes: usize) -> Option<Vec<u64>> {
-        self.0.insert(entry, &code(bytes), made(one(entry..entry + 4)))
+        self.put_if(entry, bytes, true).0
+    }
+
+    fn put_if(&mut self, entry: u64, bytes: usize, quiet: bool) -> (Option<Vec<u64>>, Inserted) {
+        let (inserted, gone) =
+            self.0.insert(entry, &code(bytes), made(one(entry..entry + 4)), |_| quiet);
+        ((inserted != Inserted::Never).then_some(gone), inserted)
     }
 
     fn slot_leads_to(&mut self, pc: u64) -> usize {
@@ -33,7 +39,7 @@ impl Filled {
 }
 
 fn made(guest: Vec<Range<u64>>) -> Made {
-    Made { guest, hash: 0, jumps: Vec::new(), instructions: 1 }
+    Made { guest, hash: 0, jumps: Vec::new(), instructions: 1, precise: false }
 }
 
 fn one(range: Range<u64>) -> Vec<Range<u64>> {
@@ -48,11 +54,11 @@ fn a_slot_leads_to_the_translation_or_back() {
     store.put(0x1000, 16);
     let code = store.0.address(0x1000).unwrap();
     assert_eq!(store.slot_leads_to(0x1000), code);
-    assert_eq!(store.0.code_at(0x1000), Some(code));
+    assert_eq!(store.0.address(0x1000), Some(code));
     assert!(store.0.remove(0x1000));
     assert!(!store.0.remove(0x1000));
     assert_eq!(store.slot_leads_to(0x1000), stub);
-    assert_eq!(store.0.code_at(0x1000), None);
+    assert_eq!(store.0.address(0x1000), None);
 }
 
 #[test]
@@ -69,11 +75,11 @@ fn a_new_translation_takes_the_place_of_the_old_one() {
     let mut store = Filled::new();
     store.put(0x1000, 16);
     let old = store.0.address(0x1000).unwrap();
-    assert_eq!(store.0.code_at(0x1000), Some(old));
+    assert_eq!(store.0.address(0x1000), Some(old));
     assert_eq!(store.put(0x1000, 16), Some(Vec::new()));
     let new = store.0.address(0x1000).unwrap();
     assert_ne!(old, new);
-    assert_eq!(store.0.code_at(0x1000), Some(new));
+    assert_eq!(store.0.address(0x1000), Some(new));
     assert_eq!(store.slot_leads_to(0x1000), new);
 }
 
@@ -94,6 +100,24 @@ fn what_the_oldest_segment_holds_makes_room() {
 }
 
 #[test]
+fn what_may_be_running_keeps_its_place_and_its_origins() {
+    let mut store = Filled::new();
+    let origin = Origin { pc: 0x1000, access_pc: 0x1000, is_load: true, run_pc: 0x1000 };
+    let first = Code { bytes: vec![0xc3; SEGMENT / 2], origins: vec![(4, origin)] };
+    store.0.insert(0x1000, &first, made(one(0x1000..0x1004)), |_| true);
+    let running = store.0.address(0x1000).unwrap();
+    for n in 1..8 {
+        store.put(0x1000 * (n + 1), SEGMENT / 2 + 64);
+    }
+    let large = SEGMENT - 64;
+    assert_eq!(store.put_if(0x9000, large, false), (Some(vec![0x1000]), Inserted::NotYet));
+    assert_eq!(store.put_if(0x9000, large, false), (Some(Vec::new()), Inserted::NotYet));
+    assert_eq!(store.0.origin(running), Some((origin, false)));
+    assert_eq!(store.put_if(0x9000, large, true), (Some(Vec::new()), Inserted::Yes));
+    assert_eq!(store.0.origin(running), None);
+}
+
+#[test]
 fn code_that_fits_no_segment_is_refused() {
     let mut store = Filled::new();
     assert_eq!(store.put(0x1000, SEGMENT), None);
@@ -105,7 +129,7 @@ fn code_that_fits_no_segment_is_refused() {
 fn translations_are_found_by_the_code_that_they_were_made_from() {
     let mut store = Store::new(ARENA).unwrap();
     let mut put = |entry, guest| {
-        store.insert(entry, &code(8), made(guest)).unwrap();
+        store.insert(entry, &code(8), made(guest), |_| true);
     };
     put(0x1000, one(0x1000..0x1010));
     put(0x1ff0, vec![0x1ff0..0x2008, 0x9000..0x9004]);
@@ -129,13 +153,13 @@ fn a_host_address_is_known_by_its_origin() {
         origins: vec![(4, origin(first)), (16, origin(second))],
     };
     for entry in [0x1000, 0x2000] {
-        store.insert(entry, &code(entry, entry + 4), made(one(entry..entry + 8))).unwrap();
+        store.insert(entry, &code(entry, entry + 4), made(one(entry..entry + 8)), |_| true);
     }
     for entry in [0x1000, 0x2000] {
         let address = store.address(entry).unwrap();
-        assert_eq!(store.origin(address), Some(origin(entry)));
-        assert_eq!(store.origin(address + 3), Some(origin(entry)));
-        assert_eq!(store.origin(address + 4), Some(origin(entry + 4)));
+        assert_eq!(store.origin(address), Some((origin(entry), false)));
+        assert_eq!(store.origin(address + 3), Some((origin(entry), false)));
+        assert_eq!(store.origin(address + 4), Some((origin(entry + 4), false)));
         assert_eq!(store.origin(address + 16), None);
     }
     assert_eq!(store.origin(store.stub() - 1), None);
@@ -146,8 +170,8 @@ fn clearing_forgets_slots_as_well() {
     let mut store = Filled::new();
     store.put(0x1000, 16);
     let first = store.0.slot(0x1000);
-    assert_eq!(store.0.clear(), [0x1000]);
-    assert!(store.0.entries().is_empty());
+    assert!(store.0.remove(0x1000));
+    store.0.clear_slots();
     assert_eq!(store.0.slot(0x5000), first);
     let stub = store.0.stub();
     assert_eq!(store.slot_leads_to(0x5000), stub);
@@ -158,7 +182,7 @@ fn the_jump_that_knows_most_targets_is_found_from_nearby() {
     let mut store = Store::new(ARENA).unwrap();
     let mut put = |entry, jumps| {
         let made = Made { jumps, ..made(one(entry..entry + 4)) };
-        store.insert(entry, &code(8), made).unwrap();
+        store.insert(entry, &code(8), made, |_| true);
     };
     put(0x10_0000, vec![(0x10_0010, 3)]);
     put(0x10_1000, vec![(0x10_1010, 5), (0x10_1020, 1)]);

@@ -29,11 +29,9 @@ fn wait(worker: &mut Worker) -> Done {
 #[test]
 fn a_job_comes_back_with_what_the_compiler_makes_of_it() {
     let mut worker = worker();
-    assert!(!worker.is_busy() && worker.take().is_none());
+    assert!(worker.take().is_none());
     assert!(worker.give(job()).is_ok());
-    assert!(worker.is_busy());
     let done = wait(&mut worker);
-    assert!(!worker.is_busy());
     let expected = Compiler::for_common_host().unwrap().compile(&job()).unwrap();
     assert_eq!(done.job.region, job().region);
     assert_eq!(done.result.as_ref().unwrap().bytes, expected.bytes);
@@ -66,7 +64,6 @@ fn a_job_too_many_is_given_back() {
         let done = wait(&mut worker);
         worker.give_back(done.result);
     }
-    assert!(!worker.is_busy());
     assert!(worker.give(job()).is_ok());
 }
 

@@ -1,0 +1,446 @@
+//! What is translated and what is about to be: shared by the harts of a program.
+//!
+//! A hart that is inside of translated code may execute what was dropped since it
+//! entered. So each has a [`Member`] that says when that was, and what it may still need
+//! is kept until it has left: memory of code ([`Store`]), and the numbers of slots.
+
+use crate::compile::{self, Compiler, Failure, Job};
+use crate::known::{Known, Profile, content_hash, jump_sites, leaves};
+use crate::lower::Mode;
+use crate::stats::Stats;
+use crate::store::{Inserted, Made, Store};
+use crate::translator::Options;
+use crate::worker::{Done, Worker};
+use rustc_hash::{FxHashMap, FxHashSet};
+use rvrun_decoder::region::{End, near, region};
+use rvrun_hart::float;
+use rvrun_isa::Extensions;
+use rvrun_memory::AddressSpace;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+/// Is told of each translation that is ready to run, and where its code is.
+pub type Watch = Box<dyn FnMut(&Job, &compile::Code, usize) + Send>;
+
+/// A region is compiled when it has been asked for once more than it has this many
+/// instructions: compiling an instruction takes some 15 µs, and executing it in host
+/// code spares some 1 ns.
+const INSTRUCTIONS_PER_REQUEST: usize = 64;
+
+/// Targets of jumps that are remembered.
+const MAX_JUMPS: usize = 1 << 16;
+
+/// Entries that came and went of which is remembered in which order.
+const MAX_CHANGES: usize = 1 << 12;
+
+/// A hart as the others see it.
+#[derive(Default)]
+pub(crate) struct Member {
+    /// How many translations had been dropped when it entered translated code;
+    /// [`OUTSIDE`] if it is not there.
+    pub inside: AtomicU64,
+    /// What makes it leave.
+    pub attention: OnceLock<Arc<AtomicU32>>,
+}
+
+/// See [`Member::inside`].
+pub(crate) const OUTSIDE: u64 = u64::MAX;
+
+/// Entries that came or went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Changes {
+    /// In this order: the entry, and whether there is a translation now.
+    Some(Vec<(u64, bool)>),
+    /// Too many to tell: these are all that there are.
+    All(Vec<u64>),
+}
+
+/// See the module's documentation.
+pub(crate) struct Core {
+    space: Arc<AddressSpace>,
+    extensions: Extensions,
+    pub options: Options,
+    pub store: Store,
+    worker: Option<Worker>,
+    compiler: Option<Compiler>,
+    /// Entries that the worker has.
+    pending: FxHashSet<u64>,
+    /// How often everything was dropped.
+    generation: u64,
+    /// How often what is large has still to be asked for.
+    waiting: FxHashMap<u64, u32>,
+    /// Entries that are not worth another try.
+    refused: FxHashSet<u64>,
+    epoch: u64,
+    /// The last entries that came or went, and how many there have been before.
+    changes: VecDeque<(u64, bool)>,
+    forgotten: u64,
+    /// Targets that jumps through registers in translated code had and that were
+    /// not known when it was translated.
+    jumps: BTreeSet<u64>,
+    pub stats: Stats,
+    pub watch: Option<Watch>,
+    members: Vec<Arc<Member>>,
+}
+
+impl Core {
+    /// Nothing, for a program in `space` on harts with these extensions.
+    ///
+    /// # Errors
+    /// The host's, when it has no memory for code.
+    pub fn new(
+        space: Arc<AddressSpace>,
+        extensions: Extensions,
+        options: Options,
+    ) -> io::Result<Self> {
+        let epoch = space.code_epoch();
+        Ok(Self {
+            space,
+            extensions,
+            options,
+            store: Store::new(options.code_bytes)?,
+            worker: None,
+            compiler: None,
+            pending: FxHashSet::default(),
+            generation: 0,
+            waiting: FxHashMap::default(),
+            refused: FxHashSet::default(),
+            epoch,
+            changes: VecDeque::new(),
+            forgotten: 0,
+            jumps: BTreeSet::new(),
+            stats: Stats::default(),
+            watch: None,
+            members: Vec::new(),
+        })
+    }
+
+    /// A new hart.
+    pub fn join(&mut self) -> Arc<Member> {
+        let member = Arc::new(Member { inside: AtomicU64::new(OUTSIDE), ..Member::default() });
+        self.members.push(member.clone());
+        member
+    }
+
+    /// A hart is no more.
+    pub fn leave(&mut self, member: &Arc<Member>) {
+        self.members.retain(|other| !Arc::ptr_eq(other, member));
+    }
+
+    /// Makes those leave translated code who entered before so many translations had
+    /// been dropped; says whether there are none.
+    fn is_quiet(members: &[Arc<Member>], removals: u64) -> bool {
+        let mut quiet = true;
+        for member in members.iter().filter(|m| m.inside.load(Ordering::SeqCst) < removals) {
+            quiet = false;
+            if let Some(attention) = member.attention.get() {
+                attention.store(1, Ordering::SeqCst);
+            }
+        }
+        quiet
+    }
+
+    fn note(&mut self, entry: u64, is_there: bool) {
+        if self.changes.len() == MAX_CHANGES {
+            self.changes.pop_front();
+            self.forgotten += 1;
+        }
+        self.changes.push_back((entry, is_there));
+    }
+
+    /// How many entries came or went.
+    pub fn change_count(&self) -> u64 {
+        self.forgotten + self.changes.len() as u64
+    }
+
+    /// What came and went since there had been `count` changes.
+    pub fn changes_since(&self, count: u64) -> Changes {
+        match count.checked_sub(self.forgotten) {
+            Some(skip) => Changes::Some(self.changes.iter().skip(skip as usize).copied().collect()),
+            None => Changes::All(self.store.entries()),
+        }
+    }
+
+    /// Remembers where a jump through a register went.
+    pub fn note_jump(&mut self, pc: u64) {
+        if self.jumps.len() < MAX_JUMPS {
+            self.jumps.insert(pc);
+        }
+    }
+
+    /// Whether a translation that is entered at `pc` would be new.
+    pub fn wants(&self, pc: u64) -> bool {
+        !self.store.contains(pc) && !self.pending.contains(&pc) && !self.refused.contains(&pc)
+    }
+
+    /// The region at `pc` as it would be compiled; none if it has nothing to compile.
+    pub fn job(&mut self, pc: u64, profile: &dyn Profile) -> Option<Job> {
+        let start = Instant::now();
+        let code = Known {
+            space: &self.space,
+            extensions: self.extensions,
+            profile,
+            store: &self.store,
+            entry: pc,
+            jumps: &self.jumps,
+            mapping: RefCell::new(0..0),
+        };
+        let region = region(pc, self.options.limits, &code);
+        let mut slots = FxHashMap::default();
+        let entry = region.nodes.first()?;
+        let nothing = entry.body.is_empty() && matches!(entry.end, End::Interpret);
+        for target in leaves(&region) {
+            let Some(slot) = self.store.slot(target) else {
+                // All that there are: begin anew.
+                self.clear();
+                return None;
+            };
+            slots.insert(target, slot);
+        }
+        self.stats.find_time += start.elapsed();
+        let hash = content_hash(&self.space, &region.code);
+        (!nothing).then_some(Job {
+            region,
+            slots,
+            mode: self.options.mode,
+            hash,
+            generation: self.generation,
+        })
+    }
+
+    /// Asks for a translation that is entered at `pc`; or, where jumps go to `pc`
+    /// of which it did not know, for a new one of the region that makes them.
+    pub fn request(&mut self, pc: u64, profile: &dyn Profile) {
+        if !self.wants(pc) {
+            return;
+        }
+        match self.jumper(pc, profile) {
+            Some(entry) if !self.pending.contains(&entry) => self.translate(entry, profile),
+            Some(_) => {}
+            None => self.translate(pc, profile),
+        }
+    }
+
+    /// The translation that should have `pc` as target of a jump, if it is worth
+    /// to make it anew.
+    fn jumper(&self, pc: u64, profile: &dyn Profile) -> Option<u64> {
+        if !self.jumps.contains(&pc) {
+            return None;
+        }
+        let (entry, known) = self.store.jumper(pc)?;
+        let mut now = profile.jump_targets(near(pc));
+        now.extend(self.jumps.range(near(pc)));
+        now.sort_unstable();
+        now.dedup();
+        let region = self.store.translation(entry)?;
+        let room = region.instructions < self.options.limits.instructions / 2;
+        (room && now.len() > known + known / 2).then_some(entry)
+    }
+
+    fn translate(&mut self, pc: u64, profile: &dyn Profile) {
+        if let Some(wait) = self.waiting.get_mut(&pc) {
+            *wait -= 1;
+            if *wait > 0 {
+                return;
+            }
+        }
+        let generation = self.generation;
+        let Some(job) = self.job(pc, profile) else {
+            if generation == self.generation {
+                self.refused.insert(pc);
+            }
+            return;
+        };
+        // What takes long to compile has to be asked for more often.
+        let wait = (job.region.instructions / INSTRUCTIONS_PER_REQUEST) as u32;
+        if self.waiting.remove(&pc).is_none() && wait > 0 && !self.options.synchronous {
+            self.waiting.insert(pc, wait);
+            return;
+        }
+        self.stats.requested += 1;
+        self.pending.insert(pc);
+        let job = Box::new(job);
+        if self.options.synchronous {
+            self.compile_now(job);
+            return;
+        }
+        let Some(worker) = self.worker() else {
+            self.compile_now(job);
+            return;
+        };
+        if worker.give(job).is_err() {
+            self.pending.remove(&pc);
+        }
+    }
+
+    /// The worker, started if there is none yet. None if the host has no more threads.
+    fn worker(&mut self) -> Option<&mut Worker> {
+        if self.worker.is_none() {
+            self.worker = Worker::new(Compiler::new().ok()?).ok();
+        }
+        self.worker.as_mut()
+    }
+
+    fn compile_now(&mut self, job: Box<Job>) {
+        let start = Instant::now();
+        let compiler = match self.compiler.take() {
+            Some(compiler) => Ok(compiler),
+            None => Compiler::new(),
+        };
+        let result = compiler.and_then(|mut compiler| {
+            // The compiler computes with floating-point numbers, too.
+            let result = float::host::aside(|| compiler.compile(&job));
+            self.compiler = Some(compiler);
+            result
+        });
+        let done = Done { job, result, time: start.elapsed() };
+        self.install(&done);
+    }
+
+    /// Takes in what the worker has done.
+    pub fn collect(&mut self) {
+        while let Some(done) = self.worker.as_mut().and_then(Worker::take) {
+            self.install(&done);
+            if let Some(worker) = &mut self.worker {
+                worker.give_back(done.result);
+            }
+        }
+    }
+
+    fn install(&mut self, done: &Done) {
+        let start = Instant::now();
+        let region = &done.job.region;
+        // A region that was given to the worker before everything was dropped has
+        // slots that are no longer its own.
+        let current = done.job.generation == self.generation;
+        self.pending.remove(&region.entry);
+        self.stats.compile_time += done.time;
+        let code = match &done.result {
+            Ok(code) if current => code,
+            Ok(_) => {
+                self.stats.outdated += 1;
+                return;
+            }
+            Err(Failure(_)) => {
+                self.stats.refused += 1;
+                self.refused.insert(region.entry);
+                return;
+            }
+        };
+        let hash = done.job.hash;
+        if content_hash(&self.space, &region.code) != hash {
+            self.stats.outdated += 1;
+            return;
+        }
+        let made = Made {
+            guest: region.code.clone(),
+            hash,
+            jumps: jump_sites(region),
+            instructions: region.instructions,
+            precise: done.job.mode.precise,
+        };
+        let members = &self.members;
+        let quiet = |removals| Self::is_quiet(members, removals);
+        let (inserted, gone) = self.store.insert(region.entry, code, made, quiet);
+        self.stats.evicted += gone.len() as u64;
+        for entry in gone {
+            self.note(entry, false);
+        }
+        match inserted {
+            Inserted::Yes => self.note(region.entry, true),
+            // Whoever wants it asks again.
+            Inserted::NotYet => return,
+            Inserted::Never => {
+                self.refused.insert(region.entry);
+                return;
+            }
+        }
+        self.stats.translated += 1;
+        self.stats.instructions += region.instructions as u64;
+        self.stats.code_bytes += code.bytes.len() as u64;
+        let time = start.elapsed();
+        self.stats.install_time += time;
+        self.stats.longest_install = self.stats.longest_install.max(time);
+        if let Some(watch) = &mut self.watch
+            && let Some(address) = self.store.address(region.entry)
+        {
+            float::host::aside(|| watch(&done.job, code, address));
+        }
+    }
+
+    /// Drops translations of code that the guest has unmapped, mapped over, made
+    /// not executable, or said to have changed.
+    pub fn follow_code_changes(&mut self) {
+        let epoch = self.space.code_epoch();
+        if epoch == self.epoch {
+            return;
+        }
+        let changes = self.space.code_changes_since(self.epoch);
+        self.epoch = epoch;
+        self.refused.clear();
+        let candidates = match changes {
+            None => self.store.entries(),
+            Some(ranges) => ranges.iter().flat_map(|range| self.store.made_from(range)).collect(),
+        };
+        self.drop_changed(candidates);
+    }
+
+    /// After a fence.i: drops translations of code that has changed.
+    pub fn revalidate(&mut self) {
+        self.refused.clear();
+        self.drop_changed(self.store.entries());
+    }
+
+    fn drop_changed(&mut self, candidates: Vec<u64>) {
+        for entry in candidates {
+            let Some(translation) = self.store.translation(entry) else { continue };
+            if content_hash(&self.space, &translation.guest) != translation.hash {
+                self.store.remove(entry);
+                self.note(entry, false);
+                self.stats.invalidated += 1;
+            }
+        }
+    }
+
+    /// Drops everything, and the slots if nobody can be using their numbers.
+    pub fn clear(&mut self) {
+        self.generation += 1;
+        self.pending.clear();
+        self.refused.clear();
+        for entry in self.store.entries() {
+            self.store.remove(entry);
+            self.note(entry, false);
+        }
+        if Self::is_quiet(&self.members, self.store.removals()) {
+            self.store.clear_slots();
+        }
+    }
+
+    /// Drops the translation that is entered at `pc`.
+    pub fn evict(&mut self, pc: u64) {
+        if self.store.remove(pc) {
+            self.note(pc, false);
+            self.stats.evicted += 1;
+        }
+    }
+
+    /// Translates in another mode from now on; what there is goes.
+    pub fn set_mode(&mut self, mode: Mode) {
+        if mode != self.options.mode {
+            self.options.mode = mode;
+            self.clear();
+        }
+    }
+
+    /// In the child of a fork: the worker is not there any more, nor are other harts.
+    pub fn forked(&mut self, member: &Arc<Member>) {
+        // What it had locked stays locked.
+        std::mem::forget(self.worker.take());
+        self.pending.clear();
+        self.members.retain(|other| Arc::ptr_eq(other, member));
+    }
+}

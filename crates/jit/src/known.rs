@@ -1,0 +1,151 @@
+//! The program as regions are found in it, and what they are made from.
+
+use crate::store::Store;
+use rustc_hash::FxHasher;
+use rvrun_decoder::region::{Code, Edge, End, Node, Region};
+use rvrun_decoder::{Block, lift};
+use rvrun_isa::{Extensions, length};
+use rvrun_memory::{AddressSpace, access};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::hash::Hasher;
+use std::ops::Range;
+
+/// What the one who asks for a translation knows of the program.
+pub trait Profile {
+    /// Whether the code at `pc` is worth translating: whether it has run.
+    fn reached(&self, pc: u64) -> bool;
+    /// Addresses in `range` where jumps through a register have gone to, in ascending order.
+    fn jump_targets(&self, range: Range<u64>) -> Vec<u64>;
+}
+
+/// The profile of a program of which everything is worth translating.
+#[derive(Clone, Copy, Debug)]
+pub struct All;
+
+impl Profile for All {
+    fn reached(&self, _pc: u64) -> bool {
+        true
+    }
+
+    fn jump_targets(&self, _range: Range<u64>) -> Vec<u64> {
+        Vec::new()
+    }
+}
+
+/// The jumps through registers that a region makes, and how many targets each knows.
+pub(crate) fn jump_sites(region: &Region) -> Vec<(u64, usize)> {
+    let site = |node: &Node| match &node.end {
+        End::Jump { link: None, targets, others, .. } => {
+            Some((node.end_pc, targets.len() + others))
+        }
+        _ => None,
+    };
+    region.nodes.iter().filter_map(site).collect()
+}
+
+/// The addresses to which a region is left, as far as they are known.
+pub fn leaves(region: &Region) -> Vec<u64> {
+    let mut leaves = Vec::new();
+    let mut add = |edge: &Edge| {
+        if let Edge::Leave(pc) = *edge {
+            leaves.push(pc);
+        }
+    };
+    for node in &region.nodes {
+        match &node.end {
+            End::Goto(edge) | End::Inline { target: edge, .. } | End::Skip { to: edge, .. } => {
+                add(edge)
+            }
+            End::InlineReturn { back, .. } | End::CallIndirect { back, .. } => add(back),
+            End::Branch { taken, fall, .. } => {
+                add(taken);
+                add(fall);
+            }
+            End::Call { target, back, .. } => {
+                add(back);
+                add(&Edge::Leave(*target));
+            }
+            End::Return { .. } | End::Jump { .. } | End::Syscall(_) | End::Interpret => {}
+        }
+    }
+    leaves
+}
+
+/// A hash of the code in these ranges as it is now.
+pub(crate) fn content_hash(space: &AddressSpace, code: &[Range<u64>]) -> u64 {
+    let mut hasher = FxHasher::default();
+    let mut buffer = Vec::new();
+    for part in code {
+        buffer.resize((part.end - part.start) as usize, 0);
+        let mut from = 0;
+        while let Ok(n @ 1..) = space.fetch(part.start + from as u64, &mut buffer[from..]) {
+            from += n;
+            if from == buffer.len() {
+                break;
+            }
+        }
+        hasher.write(&buffer[..from]);
+        hasher.write_usize(from);
+    }
+    hasher.finish()
+}
+
+/// The program as the walk for a region sees it.
+pub(crate) struct Known<'a> {
+    pub(crate) space: &'a AddressSpace,
+    pub(crate) extensions: Extensions,
+    pub(crate) profile: &'a dyn Profile,
+    pub(crate) store: &'a Store,
+    /// Where the region is to begin.
+    pub(crate) entry: u64,
+    /// Targets of jumps that translated code has made.
+    pub(crate) jumps: &'a BTreeSet<u64>,
+    /// The executable mapping that was last read from.
+    pub(crate) mapping: RefCell<Range<u64>>,
+}
+
+impl Known<'_> {
+    /// The instruction at `pc`, if it can be fetched as a whole.
+    fn bits(&self, pc: u64) -> Option<u32> {
+        let mut mapping = self.mapping.borrow_mut();
+        if !mapping.contains(&pc) {
+            *mapping = self.space.code_region(pc)?.range;
+        }
+        let mut bits = 0;
+        if mapping.end - pc >= 4 && access::load_u32(pc, &mut bits).is_ok() {
+            return Some(bits as u32);
+        }
+        let mut bytes = [0; 4];
+        let n = self.space.fetch(pc, &mut bytes).unwrap_or(0);
+        let bits = u32::from_le_bytes(bytes);
+        (n >= 2 && n >= usize::from(length(bits as u16))).then_some(bits)
+    }
+}
+
+impl Code for Known<'_> {
+    fn block(&self, pc: u64) -> Block {
+        lift(pc, self.extensions, Vec::new(), |at| self.bits(at))
+    }
+
+    fn reached(&self, pc: u64) -> bool {
+        self.profile.reached(pc) || self.jumps.contains(&pc)
+    }
+
+    fn is_entry(&self, pc: u64) -> bool {
+        // What a jump through a register goes to belongs to whoever jumps.
+        pc != self.entry && self.store.contains(pc) && !self.jumps.contains(&pc)
+    }
+
+    fn is_fragment(&self, pc: u64) -> bool {
+        self.jumps.contains(&pc) && self.store.jumper(pc).is_some_and(|(entry, _)| entry != pc)
+    }
+
+    fn jump_targets(&self, range: Range<u64>) -> Vec<u64> {
+        let mut targets = self.profile.jump_targets(range.clone());
+        targets.extend(self.jumps.range(range));
+        targets.sort_unstable();
+        targets.dedup();
+        targets
+    }
+}
