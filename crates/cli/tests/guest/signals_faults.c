@@ -227,6 +227,7 @@ void overflowed(int signal, siginfo_t *info, struct ucontext *context) {
 long deep(long n) {
     volatile char frame[4000];
     for (size_t i = 0; i < sizeof frame; i += 500) frame[i] = (char)n;
+    if (n < 0) return 0;
     return deep(n + 1) + frame[n & 3];
 }
 
