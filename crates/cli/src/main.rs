@@ -52,7 +52,9 @@ fn run() -> u8 {
     match rvrun::run(program) {
         Ok(Exit::Status(status)) => status as u8,
         Ok(Exit::Signal { signal, report }) => {
-            complain(&report);
+            if !report.is_empty() {
+                complain(&report);
+            }
             rvrun::die_of_signal(signal)
         }
         Ok(other) => {

@@ -23,11 +23,12 @@ use std::sync::Arc;
 pub enum Exit {
     /// It exited with this status, 0 to 255.
     Status(i32),
-    /// An exception killed it. The embedder decides what to do with its own process.
+    /// An exception killed it, or a signal that the VM keeps to itself on the host. The
+    /// embedder decides what to do with its own process.
     Signal {
         /// The signal's number, equal on both architectures.
         signal: i32,
-        /// What happened and what would help, in a line or a few.
+        /// What happened and what would help, in a line or a few; empty if the signal was sent.
         report: String,
     },
 }
