@@ -1,27 +1,28 @@
 //! The engines that are compared.
 
+use rvrun::{Engine as Which, Extensions, Tiers, Translation};
 use rvrun_hart::Hart;
-use rvrun_interp::{Interpreter, Stop};
-use rvrun_isa::Extensions;
 use rvrun_memory::AddressSpace;
 use std::sync::Arc;
 
 /// All engines, the interpreter first. To compare another, add an entry.
-pub const ENGINES: &[Engine] = &[Engine {
-    name: "interp",
-    start: |space| {
-        let mut engine = Interpreter::new(space, Extensions::ALL);
-        Box::new(move |hart| engine.run(hart))
-    },
-}];
+pub const ENGINES: &[Engine] = &[
+    Engine { which: Which::Interpreter, name: "interp" },
+    Engine { which: Which::Auto, name: "auto" },
+];
 
 /// A way to execute guest code.
 pub struct Engine {
+    which: Which,
     /// As `rvrun --engine` has it.
     pub name: &'static str,
-    /// Makes a hart's engine, which has translated nothing yet.
-    pub(crate) start: fn(Arc<AddressSpace>) -> Started,
 }
 
-/// Runs a hart until it stops.
-pub(crate) type Started = Box<dyn FnMut(&mut Hart) -> Stop>;
+impl Engine {
+    /// Makes a hart's engine, which has translated nothing yet.
+    pub(crate) fn start(&self, space: Arc<AddressSpace>, hart: Hart) -> Tiers {
+        // Measurements are short: what they are about is code that is hot.
+        let translation = Translation { threshold: 500, ..Translation::default() };
+        Tiers::new(space, Extensions::ALL, hart, self.which, &translation, false)
+    }
+}

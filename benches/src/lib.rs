@@ -7,10 +7,10 @@ mod engine;
 
 pub use engine::{ENGINES, Engine};
 
+use rvrun::Event;
 use rvrun_decoder::elf::Image;
 use rvrun_hart::Hart;
 use rvrun_host::fault;
-use rvrun_interp::Stop;
 use rvrun_memory::{AddressSpace, access};
 use std::io;
 use std::path::Path;
@@ -43,7 +43,7 @@ pub struct Outcome {
     pub output: Vec<u8>,
     /// Its exit status.
     pub status: u64,
-    /// Instructions that it retired.
+    /// Instructions that it retired; the interpreter alone counts them.
     pub instructions: u64,
 }
 
@@ -109,30 +109,31 @@ impl Guest {
     }
 
     fn run(mut self, engine: &Engine) -> Outcome {
-        let mut run = (engine.start)(self.space.clone());
+        let mut engines = engine.start(self.space.clone(), self.hart.clone());
         let mut output = Vec::new();
         loop {
-            let stop = run(&mut self.hart);
-            assert_eq!(stop, Stop::Syscall, "at {:#x}", self.hart.pc);
-            let [a0, a1, a2] = [10, 11, 12].map(|r| self.hart.x[r]);
-            match self.hart.x[17] {
+            let event = engines.run();
+            let hart = engines.hart();
+            assert_eq!(event, Event::Syscall, "at {:#x}", hart.pc);
+            let [a0, a1, a2] = [10, 11, 12].map(|r| hart.x[r]);
+            match hart.x[17] {
                 WRITE => {
                     let mut written = vec![0; a2 as usize];
                     access::copy_in(a1, &mut written).expect("memory of the guest");
                     output.extend(written);
-                    self.hart.x[10] = a2;
+                    hart.x[10] = a2;
                 }
                 EXIT => {
-                    return Outcome { output, status: a0, instructions: self.hart.instret };
+                    return Outcome { output, status: a0, instructions: hart.instret };
                 }
                 MMAP => {
-                    let [protection, flags] = [a2, self.hart.x[13]].map(|argument| argument as i32);
+                    let [protection, flags] = [a2, hart.x[13]].map(|argument| argument as i32);
                     assert_eq!((a0, flags), (0, PRIVATE_ANONYMOUS), "what kernels ask for");
-                    self.hart.x[10] = self.map(a0, a1, protection, 0);
+                    hart.x[10] = self.map(a0, a1, protection, 0);
                 }
                 RISCV_FLUSH_ICACHE => {
                     self.space.invalidate_code(a0, a1);
-                    self.hart.x[10] = 0;
+                    hart.x[10] = 0;
                 }
                 other => panic!("kernels do not make system call {other}"),
             }

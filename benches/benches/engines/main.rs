@@ -1,7 +1,9 @@
 //! Time of each engine for each guest instruction, as the interpreter counts them.
 //!
 //! A measurement includes loading the kernel and translating its blocks, which
-//! the number of rounds makes small, but for `code_writer`.
+//! the number of rounds makes small, but for `code_writer`. It also includes the time
+//! until what is hot is translated, which is beside the kernel where the host has a
+//! processor to spare.
 
 #![forbid(unsafe_code)]
 

@@ -51,16 +51,7 @@ fn run() -> u8 {
     };
     match rvrun::run(program) {
         Ok(Exit::Status(status)) => status as u8,
-        Ok(Exit::Signal { signal, report }) => {
-            if !report.is_empty() {
-                complain(&report);
-            }
-            rvrun::die_of_signal(signal)
-        }
-        Ok(other) => {
-            complain(&format!("the guest ended in an unknown way: {other:?}"));
-            VM_FAILURE
-        }
+        Ok(exit) => rvrun::end(&exit),
         Err(error) => {
             complain(&error.to_string());
             error.exit_status()

@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// What [`enter`] returns after a fault; no translation returns it.
 pub const FAULTED: u64 = 1;
 
-/// How many arenas there can be at once: one for each program that a process runs.
-const MAX_ARENAS: usize = 64;
+/// How many arenas there can be at once: one for each thread of a program.
+const MAX_ARENAS: usize = 1024;
 
 /// Where the arenas are, for the fault handler: first address and length, 0 if
 /// the place is free.
@@ -54,7 +54,7 @@ impl CodeArena {
     ///
     /// # Errors
     /// The host's, when it has no memory or forbids memory that is both
-    /// writable and executable; `ENOMEM` when there are 64 arenas already.
+    /// writable and executable; `ENOMEM` when there are 1,024 arenas already.
     pub fn new(len: usize) -> io::Result<Self> {
         // SAFETY: a fresh anonymous mapping touches nothing that exists.
         let start = unsafe {

@@ -93,7 +93,9 @@ pub fn install() -> io::Result<()> {
     static DONE: OnceLock<Result<(), i32>> = OnceLock::new();
     TABLE.get_or_init(sorted_table);
     DONE.get_or_init(|| {
+        // The first thread's lives as long as the process.
         install_thread()
+            .map(std::mem::forget)
             .and_then(|()| install_handler(libc::SIGSEGV))
             .and_then(|()| install_handler(libc::SIGBUS))
             .map_err(|error| error.raw_os_error().unwrap_or(libc::EINVAL))
@@ -101,11 +103,28 @@ pub fn install() -> io::Result<()> {
     .map_err(io::Error::from_raw_os_error)
 }
 
+/// A thread's alternate stack, for as long as the thread lives.
+#[derive(Debug)]
+pub struct ThreadStack(*mut c_void);
+
+impl Drop for ThreadStack {
+    fn drop(&mut self) {
+        let none =
+            libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+        // SAFETY: the value is neither sent nor dropped by another thread than its own,
+        // which uses the stack no more once it is disabled.
+        unsafe {
+            libc::sigaltstack(&none, std::ptr::null_mut());
+            libc::munmap(self.0, STACK_BYTES);
+        }
+    }
+}
+
 /// Gives the calling thread an alternate stack for the handler.
 ///
 /// # Errors
 /// The host's, when there is no memory for it.
-pub fn install_thread() -> io::Result<()> {
+pub fn install_thread() -> io::Result<ThreadStack> {
     // SAFETY: a fresh anonymous mapping touches nothing that exists.
     let stack = unsafe {
         libc::mmap(
@@ -123,7 +142,7 @@ pub fn install_thread() -> io::Result<()> {
     let stack = libc::stack_t { ss_sp: stack, ss_flags: 0, ss_size: STACK_BYTES };
     // SAFETY: the stack is mapped for good and used by nothing else.
     match unsafe { libc::sigaltstack(&stack, std::ptr::null_mut()) } {
-        0 => Ok(()),
+        0 => Ok(ThreadStack(stack.ss_sp)),
         _ => Err(io::Error::last_os_error()),
     }
 }

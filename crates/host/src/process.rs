@@ -111,6 +111,21 @@ pub fn keep_heap_high() {
     }
 }
 
+/// Ends the process at once, all threads of it (exit_group(2)).
+pub fn exit_now(status: i32) -> ! {
+    // SAFETY: nothing of the process runs afterwards.
+    unsafe { libc::_exit(status) }
+}
+
+/// Ends the process's first thread, while others go on (exit(2)).
+pub fn exit_first_thread(status: i32) -> ! {
+    // SAFETY: the thread's memory stays as it is until the process ends.
+    unsafe {
+        libc::syscall(libc::SYS_exit, status);
+    }
+    unreachable!("exit does not return")
+}
+
 /// Ends the process by a signal's default action, so that its parent sees that signal.
 ///
 /// For signals whose default action is not to end the process, or that the

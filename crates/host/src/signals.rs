@@ -263,6 +263,14 @@ fn pass_on(signal: i32, info: &Info) -> bool {
     receiver != 0 && receiver != thread_number() && send(receiver, signal, info)
 }
 
+/// At a thread's end, with everything blocked: gives the signal in its slot to the
+/// process, since it may have been meant for any thread.
+pub fn pass_to_process() {
+    let Some(Arrived { signal, info }) = take() else { return };
+    // SAFETY: the kernel reads the structure, which has its size.
+    unsafe { libc::syscall(libc::SYS_rt_sigqueueinfo, std::process::id(), signal, info.as_ptr()) };
+}
+
 /// Sends the calling thread a signal once more (rt_tgsigqueueinfo(2)).
 pub fn send_again(arrived: &Arrived) {
     send(thread_number(), arrived.signal, &arrived.info);

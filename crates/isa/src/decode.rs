@@ -19,10 +19,15 @@ pub fn decode(word: u32, enabled: Extensions) -> Option<Instruction> {
     let word = if length(word as u16) == 2 { word & 0xffff } else { word };
     let bucket = bucket(word);
     let range = usize::from(INDEX.starts[bucket])..usize::from(INDEX.starts[bucket + 1]);
-    INDEX.keys[range]
-        .iter()
-        .filter(|key| word & key.mask == key.value && key.extensions.intersects(enabled))
-        .find_map(|key| operands_of(key.opcode, word))
+    for key in &INDEX.keys[range] {
+        if word & key.mask == key.value && key.extensions.intersects(enabled) {
+            let decoded = operands_of(key.opcode, word);
+            if decoded.is_some() {
+                return decoded;
+            }
+        }
+    }
+    None
 }
 
 macro_rules! operands_by_row {

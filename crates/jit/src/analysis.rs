@@ -72,8 +72,14 @@ pub struct NodePlan {
     pub loop_head: bool,
     /// Registers that the loop writes.
     pub loop_writes: Registers,
+    /// Registers that every round of the loop that begins here writes; where none
+    /// does, nothing.
+    pub rewritten: Registers,
     /// Floating-point registers whose next use is in single precision.
     pub single_next: Registers,
+    /// Floating-point registers of which a NaN stands for the canonical one: the
+    /// ways here see to it that it does, or that there is none.
+    pub raw: Registers,
     /// The head of the innermost loop that it is in.
     pub innermost: Option<NodeId>,
     /// Registers that are read by the loop that begins here, or on every way on.
@@ -154,9 +160,11 @@ pub fn analyse(region: &Region, precise: bool) -> Plan {
     let facts: Vec<Facts> = region.nodes.iter().map(|node| Facts::new(node, precise)).collect();
     let predecessors = predecessors(&ways, &plan.order);
     find_loops(&mut plan, &facts, &predecessors);
+    find_rewritten(&mut plan, &facts, &predecessors);
     find_wanted(&mut plan, &facts, &ways, &predecessors);
     find_dirty(&mut plan, &facts, &ways);
     find_available(&mut plan, &region.nodes, &ways, precise);
+    find_raw(&mut plan, &region.nodes, &ways, &predecessors, precise);
     plan
 }
 
@@ -168,6 +176,9 @@ struct Facts {
     single: Registers,
     /// Written, anywhere in the node.
     writes: Registers,
+    /// Written in single precision; floating-point registers written otherwise.
+    writes_single: Registers,
+    writes_double: Registers,
     /// Whether all values are forgotten at the end.
     forgets: bool,
     /// Written and not yet in memory at the end.
@@ -178,8 +189,16 @@ struct Facts {
 
 impl Facts {
     fn new(node: &Node, precise: bool) -> Self {
-        let mut facts =
-            Self { reads: 0, single: 0, writes: 0, forgets: false, dirty: 0, cleans: false };
+        let mut facts = Self {
+            reads: 0,
+            single: 0,
+            writes: 0,
+            writes_single: 0,
+            writes_double: 0,
+            forgets: false,
+            dirty: 0,
+            cleans: false,
+        };
         let starts = if precise { run_starts(&node.body) } else { Vec::new() };
         for (index, instruction) in node.body.iter().enumerate() {
             if effects::way(instruction) == Way::Stepped {
@@ -193,7 +212,10 @@ impl Facts {
                 facts.dirty = 0;
             }
             facts.read(instruction.reads(), effects::reads_single(instruction));
+            let single = effects::writes_single(instruction);
             facts.writes |= instruction.writes();
+            facts.writes_single |= single;
+            facts.writes_double |= instruction.writes() & FLOATS & !single;
             facts.dirty |= instruction.writes();
         }
         facts.read(end_reads(&node.end), 0);
@@ -299,6 +321,26 @@ fn find_loops(plan: &mut Plan, facts: &[Facts], predecessors: &[Vec<NodeId>]) {
     }
 }
 
+/// Finds what loops certainly write.
+fn find_rewritten(plan: &mut Plan, facts: &[Facts], predecessors: &[Vec<NodeId>]) {
+    // Written on every way here from the beginning of a loop.
+    let mut before: Vec<Registers> = vec![0; facts.len()];
+    for id in &plan.order {
+        let index = *id as usize;
+        if *id != 0 && !plan.nodes[index].loop_head {
+            let behind = |from: &NodeId| before[*from as usize] | facts[*from as usize].writes;
+            before[index] = predecessors[index].iter().fold(!0, |set, from| set & behind(from));
+        }
+    }
+    for (index, node) in plan.nodes.iter_mut().enumerate().filter(|(_, node)| node.loop_head) {
+        let rounds = predecessors[index]
+            .iter()
+            .filter(|from| plan.back_edges.contains(&(**from, index as NodeId)));
+        let behind = |from: &NodeId| before[*from as usize] | facts[*from as usize].writes;
+        node.rewritten = rounds.fold(!0, |set, from| set & behind(from));
+    }
+}
+
 /// Finds which registers are to be held at the beginning of each node.
 fn find_wanted(
     plan: &mut Plan,
@@ -307,6 +349,9 @@ fn find_wanted(
     predecessors: &[Vec<NodeId>],
 ) {
     let count = facts.len();
+    let in_single = facts.iter().fold(0, |set, facts| set | facts.writes_single);
+    let otherwise = facts.iter().fold(0, |set, facts| set | facts.writes_double);
+    let single_only = in_single & !otherwise;
     // Read on some way on; read on every way on; read next as single precision.
     let mut some: Vec<Registers> = vec![0; count];
     let mut every: Vec<Registers> = vec![!0; count];
@@ -342,7 +387,8 @@ fn find_wanted(
     for (index, node) in plan.nodes.iter_mut().enumerate() {
         let in_loop = if node.loop_head { node.wanted } else { 0 };
         node.wanted = some[index] & (in_loop | every[index]);
-        node.single_next = single[index];
+        // What nobody reads is best held as it is written, if it soon is.
+        node.single_next = single[index] | single_only & node.rewritten & !some[index];
     }
 }
 
@@ -415,6 +461,79 @@ fn find_available(plan: &mut Plan, nodes: &[Node], ways: &[Vec<Successor>], prec
             }
         }
     }
+}
+
+/// Finds which floating-point registers need not be made canonical before each node:
+/// what is raw on every way there or, where a loop begins, behind one round of it.
+/// A change of precision makes them canonical anyway.
+fn find_raw(
+    plan: &mut Plan,
+    nodes: &[Node],
+    ways: &[Vec<Successor>],
+    predecessors: &[Vec<NodeId>],
+    precise: bool,
+) {
+    let computes = |node: &Node| node.body.iter().any(effects::makes_raw);
+    if !nodes.iter().any(computes) {
+        return;
+    }
+    let mut behind = vec![Raw::default(); nodes.len()];
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for id in &plan.order {
+            let index = *id as usize;
+            if !ways[index].iter().any(|way| way.through_call) {
+                behind[index] = raw_behind(&nodes[index], &plan.nodes[index], precise);
+            }
+        }
+        for id in &plan.order {
+            let index = *id as usize;
+            let node = &mut plan.nodes[index];
+            let (mut every, mut round) = (if *id == 0 { 0 } else { !0 }, 0);
+            for from in &predecessors[index] {
+                let Raw { single, double } = behind[*from as usize];
+                let raw = single & node.held.single | double & !node.held.single;
+                every &= raw;
+                if plan.back_edges.contains(&(*from, *id)) {
+                    round |= raw;
+                }
+            }
+            // A NaN that is there when the loop begins is the interpreter's, for one round.
+            let raw = (every | round & node.rewritten) & node.held.available & FLOATS;
+            changed |= raw & !node.raw != 0;
+            node.raw |= raw;
+        }
+    }
+}
+
+/// Floating-point registers that are raw, by precision.
+#[derive(Clone, Copy, Default)]
+struct Raw {
+    single: Registers,
+    double: Registers,
+}
+
+/// Registers that may be raw at the end of `node`, and are tied to their places.
+fn raw_behind(node: &Node, plan: &NodePlan, precise: bool) -> Raw {
+    let starts = if precise { run_starts(&node.body) } else { Vec::new() };
+    let mut raw = Raw { single: plan.raw & plan.held.single, double: plan.raw & !plan.held.single };
+    let mut unused = 0;
+    for (index, instruction) in node.body.iter().enumerate() {
+        if effects::way(instruction) == Way::Stepped || starts.get(index) == Some(&true) {
+            (raw, unused) = (Raw::default(), 0);
+        }
+        let settled = effects::shows(instruction) | instruction.writes();
+        raw = Raw { single: raw.single & !settled, double: raw.double & !settled };
+        unused &= !instruction.reads() & !instruction.writes();
+        if effects::makes_raw(instruction) {
+            let single = effects::writes_single(instruction);
+            raw.single |= single;
+            raw.double |= instruction.writes() & !single;
+            unused |= instruction.writes();
+        }
+    }
+    Raw { single: raw.single & !unused, double: raw.double & !unused }
 }
 
 /// What is held at the end of `node`.

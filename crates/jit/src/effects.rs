@@ -107,5 +107,43 @@ pub fn writes_single(instruction: &Instruction) -> Registers {
     }
 }
 
+/// Whether a NaN that the instruction computes may be another one than the canonical one.
+pub fn makes_raw(instruction: &Instruction) -> bool {
+    use Opcode::*;
+    let computes = matches!(
+        instruction.opcode,
+        FaddS
+            | FsubS
+            | FmulS
+            | FdivS
+            | FsqrtS
+            | FaddD
+            | FsubD
+            | FmulD
+            | FdivD
+            | FsqrtD
+            | FcvtSD
+            | FcvtDS
+            | FcvtSW
+            | FcvtSWu
+            | FcvtSL
+            | FcvtSLu
+            | FcvtDL
+            | FcvtDLu
+    );
+    computes && !is_helped(instruction)
+}
+
+/// The floating-point registers whose bits the instruction shows to somebody, or copies.
+pub fn shows(instruction: &Instruction) -> Registers {
+    use Opcode::*;
+    let moves = matches!(
+        instruction.opcode,
+        FsgnjS | FsgnjnS | FsgnjxS | FsgnjD | FsgnjnD | FsgnjxD | FmvXH | FmvXW | FmvXD
+    );
+    let stores = instruction.row().kind == Kind::Store;
+    if moves || stores || is_helped(instruction) { instruction.reads() & FLOATS } else { 0 }
+}
+
 /// All floating-point registers.
 pub const FLOATS: Registers = !0 << 32;

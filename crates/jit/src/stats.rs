@@ -1,5 +1,6 @@
 //! What the translator has done, in figures.
 
+use std::ops::AddAssign;
 use std::time::Duration;
 
 /// See the module's documentation.
@@ -43,4 +44,28 @@ pub struct Stats {
     pub attention: u64,
     /// How often a memory access faulted.
     pub faults: u64,
+}
+
+impl AddAssign for Stats {
+    fn add_assign(&mut self, other: Self) {
+        self.requested += other.requested;
+        self.translated += other.translated;
+        self.refused += other.refused;
+        self.outdated += other.outdated;
+        self.invalidated += other.invalidated;
+        self.evicted += other.evicted;
+        self.instructions += other.instructions;
+        self.code_bytes += other.code_bytes;
+        self.compile_time += other.compile_time;
+        self.find_time += other.find_time;
+        self.install_time += other.install_time;
+        self.entries += other.entries;
+        self.cold += other.cold;
+        self.syscalls += other.syscalls;
+        self.interpreted += other.interpreted;
+        self.jump_misses += other.jump_misses;
+        self.attention += other.attention;
+        self.faults += other.faults;
+        self.longest_install = self.longest_install.max(other.longest_install);
+    }
 }

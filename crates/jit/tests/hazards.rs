@@ -144,6 +144,42 @@ fn what_a_loop_skips_is_not_done_before_it() {
     }
 }
 
+/// A product that is not tested within the loop, of which `fa1` then holds the last one.
+const UNTESTED: [&str; 7] = [
+    "beq a0, zero, .+20",
+    "fmul.d fa1, fa2, fa3",
+    "fadd.d fa4, fa4, fa1",
+    "addi a0, a0, -1",
+    "jal zero, .-16",
+    "addi a1, zero, 1",
+    "fmv.x.d a2, fa1",
+];
+
+#[test]
+fn a_nan_from_before_a_loop_keeps_its_payload() {
+    let payload = 0x7ff8_0000_0000_0123;
+    for (rounds, left) in [(0, payload), (1, d(6.0)), (100, d(6.0))] {
+        let guest = Guest::new(&assembled(&UNTESTED));
+        let mut hart = guest.hart();
+        hart.f[FA..FA + 5].copy_from_slice(&[0, payload, d(2.0), d(3.0), payload]);
+        hart.x[A] = rounds;
+        let (end, stats, _) =
+            guest.compare(&hart, Mode::default()).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(end.hart.f[FA + 1], left, "{rounds} rounds");
+        // One round is the interpreter's, all others are translated.
+        assert!(stats.interpreted <= 8, "{rounds} rounds: {stats:?}");
+    }
+}
+
+#[test]
+fn an_untested_nan_is_canonical_behind_the_loop() {
+    let nan = 0xfff8_0000_0000_0001;
+    let floats = [0, d(0.0), d(0.0), nan, d(1.0)];
+    let end = run(&UNTESTED, &floats, &[3], 0);
+    assert_eq!(end.hart.f[FA + 1], 0x7ff8_0000_0000_0000);
+    assert_eq!(end.hart.x[A + 2], 0x7ff8_0000_0000_0000);
+}
+
 #[test]
 fn constants_are_computed_with_when_the_program_runs() {
     for lines in [

@@ -381,6 +381,11 @@ impl AddressSpace {
         self.state.read().code.since(epoch)
     }
 
+    /// Keeps the address space as it is until the value is dropped.
+    pub fn hold(&self) -> impl Sized + '_ {
+        self.state.write()
+    }
+
     fn note_code(&self, state: &mut State, range: Range<GuestAddr>) {
         let epoch = state.code.push(range);
         self.code_epoch.store(epoch, Ordering::Release);

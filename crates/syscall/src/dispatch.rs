@@ -22,6 +22,11 @@ pub enum Outcome {
     Continue,
     /// The guest process ends with this exit status, 0 to 255.
     Exit(i32),
+    /// The thread ends, and others go on. Its last act is [`Task::end`].
+    ThreadEnds(i32),
+    /// The thread [`Task::take_newborn`] is to be started; [`Task::spawned`] then says
+    /// what became of it.
+    Spawn,
     /// A signal ends it, other than by the host's own doing.
     Killed {
         /// The signal's number.

@@ -121,6 +121,20 @@ impl Drop for Inherited<'_> {
     }
 }
 
+/// fork(3), which sees to what other threads do in the C library.
+///
+/// # Errors
+/// As fork(2).
+pub(crate) fn fork() -> Result<u64, Errno> {
+    // SAFETY: the child goes on with this thread alone. Callers hold this crate's locks;
+    // what others had locked beside those and the C library's own is not used again.
+    match unsafe { libc::fork() } {
+        // SAFETY: the C library's own variable.
+        -1 => Err(Errno(unsafe { *libc::__errno_location() })),
+        pid => Ok(pid as u64),
+    }
+}
+
 /// The thread's signal mask.
 pub(crate) fn mask() -> u64 {
     let mut mask = 0u64;

@@ -124,7 +124,7 @@ rows! {
     91 capset(header: Ptr, data: Ptr) => host(SYS_capset), Full;
     92 personality(persona: Hex) => host(SYS_personality), partial("flags about addresses act on the VM that the next execve starts");
     93 exit(status: Int) => control(exit::exit), Full;
-    94 exit_group(status: Int) => control(exit::exit), Full;
+    94 exit_group(status: Int) => control(exit::exit_group), Full;
     95 waitid(which: Names(&WAITID), id: Int, info: Ptr, options: Names(&WAIT), usage: Ptr) => host(SYS_waitid), Full;
     96 set_tid_address(address: Ptr) => call(exit::set_tid_address), Full;
     97 unshare(flags: Names(&CLONE)) => host(SYS_unshare), Full;

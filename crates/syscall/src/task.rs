@@ -5,6 +5,7 @@ use crate::config::{Config, ProcessImage};
 use crate::path::Sysroot;
 use crate::signals::stack::SignalStack;
 use crate::strace::Pending;
+use crate::threads::{Membership, Newborn, Threads};
 use crate::{host_signals, raw};
 use parking_lot::Mutex;
 use rvrun_memory::AddressSpace;
@@ -30,8 +31,14 @@ pub struct Task {
     pub(crate) clear_child_tid: u64,
     /// Whether this task was made by a fork since somebody asked.
     pub(crate) forked: bool,
-    /// Whether the guest has given SIGSEGV or SIGBUS a handler since somebody asked.
-    pub(crate) catches_faults: bool,
+    /// What the other threads know of it.
+    pub(crate) membership: Option<Membership>,
+    /// The code epoch of which the other threads know.
+    pub(crate) published: u64,
+    /// Whether it is the process's first thread.
+    pub(crate) is_first: bool,
+    /// The thread that the call that is being carried out makes.
+    pub(crate) newborn: Option<Box<Newborn>>,
     /// The call that is being carried out, when calls are reported.
     pub(crate) pending: Option<Box<Pending>>,
 }
@@ -50,6 +57,7 @@ pub(crate) struct Process {
     pub(crate) inside_sysroot: AtomicBool,
     /// Whether this process was made by fork or has made another.
     relatives: AtomicBool,
+    pub(crate) threads: Threads,
 }
 
 impl Task {
@@ -68,6 +76,7 @@ impl Task {
             attached: Mutex::default(),
             inside_sysroot: AtomicBool::new(false),
             relatives: AtomicBool::new(false),
+            threads: Threads::new(),
             config,
             space,
             image,
@@ -81,7 +90,28 @@ impl Task {
             signal_stack: SignalStack::default(),
             clear_child_tid: 0,
             forked: false,
-            catches_faults: false,
+            membership: None,
+            published: 0,
+            is_first: true,
+            newborn: None,
+            pending: None,
+        }
+    }
+
+    /// A new thread of the same process, with the same signals blocked.
+    pub(crate) fn sibling(&self, clear_child_tid: u64) -> Self {
+        Self {
+            process: self.process.clone(),
+            blocked: self.blocked,
+            waited_with: None,
+            attention: Arc::default(),
+            signal_stack: SignalStack::default(),
+            clear_child_tid,
+            forked: false,
+            membership: None,
+            published: self.published,
+            is_first: false,
+            newborn: None,
             pending: None,
         }
     }
@@ -90,12 +120,6 @@ impl Task {
     /// threads only the one that runs this task is there.
     pub fn take_forked(&mut self) -> bool {
         std::mem::take(&mut self.forked)
-    }
-
-    /// Whether the guest has said since the last call that it wants to handle memory
-    /// faults, and so may look at all registers as of a faulting instruction.
-    pub fn take_catches_faults(&mut self) -> bool {
-        std::mem::take(&mut self.catches_faults)
     }
 
     /// Blocks other signals than before, as far as the guest is concerned.

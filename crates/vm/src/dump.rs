@@ -22,7 +22,7 @@ pub enum Translated {
 }
 
 /// Takes the description of one translation, in lines of text.
-pub type DumpSink = Box<dyn FnMut(&str)>;
+pub type DumpSink = Box<dyn FnMut(&str) + Send>;
 
 /// Describes translations as they get ready.
 pub struct Dump {

@@ -41,11 +41,12 @@ mod tiers;
 pub use cpu::isa_listing;
 pub use dump::{DumpSink, Translated};
 pub use error::Error;
-pub use machine::{Exit, run};
+pub use machine::{Exit, end, run};
 pub use program::{Engine, Program, StatsSink, StraceSink, Translation, default_sysroots};
 pub use rvrun_host::process::{die_of_signal, keep_heap_high};
 pub use rvrun_isa::Extensions;
 pub use rvrun_syscall::ExecConfig;
+pub use tiers::{Event, Tiers};
 
 /// Whether binfmt_misc started this process and put the guest's `argv[0]`
 /// behind the program's path (bit 0 of the kernel's `AT_FLAGS`).

@@ -1,21 +1,24 @@
 //! The dispatcher: loads a program, then goes back and forth between the engine
 //! and the Linux ABI until the guest ends.
 
-use crate::dump::Dump;
+use crate::dump::{Dump, DumpSink, Translated};
 use crate::error::Error;
 use crate::file::ProgramFile;
-use crate::program::{Program, StatsSink};
+use crate::program::{Engine, Program, StatsSink, Translation};
 use crate::stack::{self, Contents, Stack, key};
-use crate::tiers::{Event, Tiers};
+use crate::tiers::{Event, Report, Tiers};
 use crate::{cpu, loader, report, stats};
+use parking_lot::Mutex;
 use rvrun_hart::Hart;
 use rvrun_host::{fault, process};
 use rvrun_memory::AddressSpace;
-use rvrun_syscall::{Cause, Config, Outcome, ProcessImage, Strace, Task, dispatch};
+use rvrun_syscall::{Cause, Config, Errno, Newborn, Outcome, ProcessImage, Strace, Task, dispatch};
 use std::ffi::{OsStr, OsString};
+use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 /// How a guest process ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,11 +41,16 @@ const CLOCK_TICKS: u64 = 100;
 const DEFAULT_STACK: u64 = 8 << 20;
 const MIN_STACK: u64 = 128 << 10;
 const MAX_STACK: u64 = 1 << 30;
+/// Bytes of the host's stack for each thread but the first.
+const THREAD_STACK: usize = 4 << 20;
 
 /// Loads `program` and runs it to its end.
 ///
 /// The guest's signals are the calling process's and thread's: what the guest blocked or
 /// ignored at its end stays so, and what it handled is caught and dropped from then on.
+///
+/// A guest that has several threads when it ends takes the calling process with it: see
+/// [`end`].
 ///
 /// # Errors
 /// When the program cannot be started; see [`Error`].
@@ -52,42 +60,146 @@ pub fn run(program: Program) -> Result<Exit, Error> {
         source,
     })?;
     let space = Arc::new(AddressSpace::new());
-    let extensions = program.extensions;
-    let (engine, translation) = (program.engine, program.translation.clone());
     let mut program = program;
-    let stats = program.stats.take();
-    let dump = program.dump.take();
+    let setup = Arc::new(Setup {
+        space: space.clone(),
+        extensions: program.extensions,
+        engine: program.engine,
+        translation: program.translation.clone(),
+        counting: program.stats.is_some(),
+        stats: Mutex::new((program.stats.take(), Report::default())),
+        dump: program.dump.take().map(|(wanted, sink)| (wanted, Arc::new(Mutex::new(sink)))),
+    });
     let (hart, config, image) = load(program, &space)?;
-    let mut tiers =
-        Tiers::new(space.clone(), extensions, hart, engine, &translation, stats.is_some());
-    if let Some((wanted, sink)) = dump {
-        tiers.dump(Dump::new(space.clone(), extensions, wanted, sink));
+    let task = Task::new(Arc::new(config), space, image);
+    let mut machine = Machine::new(setup, task, hart);
+    match machine.run() {
+        End::Process(exit) if machine.task.has_company() => end(&exit),
+        End::Process(exit) => Ok(exit),
+        End::Thread(status) => {
+            machine.task.end();
+            process::exit_first_thread(status)
+        }
     }
-    let task = Task::new(Arc::new(config), space.clone(), image);
-    Ok(Machine { space, tiers, task, extensions, stats }.run())
 }
 
-struct Machine {
+/// Ends the calling process as the guest's has ended, with its report on standard error.
+pub fn end(exit: &Exit) -> ! {
+    match exit {
+        Exit::Status(status) => process::exit_now(*status),
+        Exit::Signal { signal, report } => {
+            if !report.is_empty() {
+                // There is nobody to tell if that fails.
+                let _ = writeln!(std::io::stderr(), "rvrun: {report}");
+            }
+            process::die_of_signal(*signal)
+        }
+    }
+}
+
+/// What all threads of a program have in common.
+struct Setup {
     space: Arc<AddressSpace>,
+    extensions: rvrun_isa::Extensions,
+    engine: Engine,
+    translation: Translation,
+    counting: bool,
+    /// Where the figures go, and those of threads that have ended.
+    stats: Mutex<(Option<StatsSink>, Report)>,
+    dump: Option<(Vec<Translated>, Arc<Mutex<DumpSink>>)>,
+}
+
+/// What ends when a thread stops running.
+enum End {
+    /// The guest.
+    Process(Exit),
+    /// The thread alone, with this status.
+    Thread(i32),
+}
+
+/// A thread of the guest.
+struct Machine {
+    setup: Arc<Setup>,
     tiers: Tiers,
     task: Task,
-    extensions: rvrun_isa::Extensions,
-    stats: Option<StatsSink>,
+    /// Whether the engines keep registers exact for memory faults.
+    precise: bool,
 }
 
 impl Machine {
-    fn run(mut self) -> Exit {
-        let exit = self.run_to_end();
-        if let (Some(sink), Some(report)) = (self.stats.take(), self.tiers.report()) {
-            sink(&stats::text(&report));
+    fn new(setup: Arc<Setup>, task: Task, hart: Hart) -> Self {
+        let Setup { space, extensions, engine, translation, counting, dump, .. } = &*setup;
+        let mut tiers =
+            Tiers::new(space.clone(), *extensions, hart, *engine, translation, *counting);
+        if let Some((wanted, sink)) = dump {
+            let sink = sink.clone();
+            let sink = Box::new(move |text: &str| sink.lock()(text));
+            tiers.dump(Dump::new(space.clone(), *extensions, wanted.clone(), sink));
         }
-        exit
+        Self { setup, tiers, task, precise: false }
     }
 
-    fn run_to_end(&mut self) -> Exit {
+    /// Runs the thread to its end.
+    fn run(&mut self) -> End {
+        let end = self.run_to_end();
+        if let Some(report) = self.tiers.report() {
+            let mut stats = self.setup.stats.lock();
+            stats.1 += report;
+            if let End::Process(_) = end
+                && let Some(sink) = stats.0.take()
+            {
+                sink(&stats::text(&stats.1));
+            }
+        }
+        end
+    }
+
+    /// On a thread of its own: runs a thread that another one has made.
+    fn run_newborn(setup: Arc<Setup>, newborn: Newborn, started: &SyncSender<i32>) {
+        let stack = fault::install_thread();
+        let (number, task, hart) = newborn.begin();
+        // The one that waits for it does so until it comes.
+        let _ = started.send(number);
+        if stack.is_err() {
+            let report = "no memory for a thread's stack of signal handlers".into();
+            end(&Exit::Signal { signal: libc::SIGKILL, report });
+        }
+        let mut machine = Self::new(setup, task, hart);
+        match machine.run() {
+            End::Process(exit) => end(&exit),
+            End::Thread(_) => {
+                let Self { mut task, tiers, .. } = machine;
+                drop((tiers, stack));
+                task.end();
+            }
+        }
+    }
+
+    /// Starts the thread that the guest has asked for.
+    fn spawn(&mut self) {
+        let Some(newborn) = self.task.take_newborn() else { return };
+        let (sender, receiver) = sync_channel(1);
+        let setup = self.setup.clone();
+        let thread = process::with_signals_blocked(|| {
+            std::thread::Builder::new()
+                .stack_size(THREAD_STACK)
+                .spawn(move || Self::run_newborn(setup, *newborn, &sender))
+        });
+        let number = thread.and_then(|_| receiver.recv().map_err(std::io::Error::other));
+        let result = number.map_err(|_| Errno(libc::EAGAIN));
+        self.task.spawned(self.tiers.hart(), result);
+    }
+
+    fn run_to_end(&mut self) -> End {
         let _listening = self.task.listen(self.tiers.attention());
         loop {
+            if !self.precise && self.task.catches_faults() {
+                self.precise = true;
+                self.tiers.make_precise();
+            }
+            self.task.enter_guest();
             let event = self.tiers.run();
+            self.task.leave_guest();
             let hart = self.tiers.hart();
             let outcome = match &event {
                 Event::Syscall => dispatch(&mut self.task, hart),
@@ -96,15 +208,17 @@ impl Machine {
             };
             match outcome {
                 Outcome::Continue => self.follow_task(),
-                Outcome::Exit(status) => return Exit::Status(status),
+                Outcome::Spawn => self.spawn(),
+                Outcome::ThreadEnds(status) => return End::Thread(status),
+                Outcome::Exit(status) => return End::Process(Exit::Status(status)),
                 Outcome::Killed { signal, cause } => {
                     let report = match &event {
                         Event::Trap(trap) if cause == Cause::Trap => {
-                            report::describe(trap, hart, &self.space, self.extensions)
+                            report::describe(trap, hart, &self.setup.space, self.setup.extensions)
                         }
-                        _ => report::describe_signal(signal, cause, hart, &self.space),
+                        _ => report::describe_signal(signal, cause, hart, &self.setup.space),
                     };
-                    return Exit::Signal { signal, report };
+                    return End::Process(Exit::Signal { signal, report });
                 }
                 other => unreachable!("the system call layer asked for {other:?}"),
             }
@@ -116,9 +230,7 @@ impl Machine {
         if self.task.take_forked() {
             self.tiers.forked();
         }
-        if self.task.take_catches_faults() {
-            self.tiers.make_precise();
-        }
+        self.task.publish();
     }
 }
 

@@ -99,7 +99,7 @@ pub struct Program {
 }
 
 /// Takes the figures of a program's run at its end, in lines of text.
-pub type StatsSink = Box<dyn FnOnce(&str)>;
+pub type StatsSink = Box<dyn FnOnce(&str) + Send>;
 
 impl Program {
     /// The program in the host's file `path`, with an empty environment.

@@ -15,7 +15,7 @@ use rvrun_isa::Extensions;
 use rvrun_jit::{All, Options, Outcome, Profile, State, Stats, Translator};
 use rvrun_memory::AddressSpace;
 use std::cell::{Cell, RefCell};
-use std::ops::Range;
+use std::ops::{AddAssign, Range};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -88,7 +88,7 @@ impl Sampler {
 
 /// Time and instructions of an engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Share {
+pub(crate) struct Share {
     /// How long it ran, the instructions that it did for the other one not included.
     pub time: Duration,
     /// Instructions that it executed.
@@ -97,7 +97,7 @@ pub struct Share {
 
 /// What the engines have done.
 #[derive(Clone, Debug, Default)]
-pub struct Report {
+pub(crate) struct Report {
     /// The interpreter.
     pub interpreter: Share,
     /// Translated code.
@@ -106,6 +106,24 @@ pub struct Report {
     pub stepped: u64,
     /// The translator, if there is one.
     pub translator: Option<Stats>,
+}
+
+impl AddAssign for Share {
+    fn add_assign(&mut self, other: Self) {
+        self.time += other.time;
+        self.instructions += other.instructions;
+    }
+}
+
+impl AddAssign for Report {
+    fn add_assign(&mut self, other: Self) {
+        self.interpreter += other.interpreter;
+        self.translated += other.translated;
+        self.stepped += other.stepped;
+        if let Some(stats) = other.translator {
+            *self.translator.get_or_insert_default() += stats;
+        }
+    }
 }
 
 /// See the module's documentation.
@@ -204,14 +222,14 @@ impl Tiers {
     }
 
     /// Describes translations from now on.
-    pub fn dump(&mut self, mut dump: Dump) {
+    pub(crate) fn dump(&mut self, mut dump: Dump) {
         if let Some(translator) = self.translator() {
             translator.watch(Box::new(move |job, code, at| dump.translated(job, code, at)));
         }
     }
 
     /// What the engines have done, if that is counted.
-    pub fn report(&self) -> Option<Report> {
+    pub(crate) fn report(&self) -> Option<Report> {
         let mut report = self.report.clone()?;
         report.stepped = self.state.stepped;
         report.translator = self.translator.as_ref().map(|t| t.stats().clone());
@@ -219,7 +237,7 @@ impl Tiers {
     }
 
     /// Translates such that the guest's registers are exact where a memory access faults.
-    pub fn make_precise(&mut self) {
+    pub(crate) fn make_precise(&mut self) {
         self.options.mode.precise = true;
         let Some(translator) = &mut self.translator else { return };
         let gone = translator.set_mode(self.options.mode);
@@ -238,7 +256,7 @@ impl Tiers {
     }
 
     /// In the child of a fork.
-    pub fn forked(&mut self) {
+    pub(crate) fn forked(&mut self) {
         if let Some(translator) = &mut self.translator {
             translator.forked();
         }

@@ -50,7 +50,7 @@ impl Lowering<'_> {
             }
         };
         match i.opcode {
-            FcvtDW | FcvtDWu => self.set_double(i.rd, value),
+            FcvtDW | FcvtDWu => self.set_clean(i.rd, value, F64),
             _ => self.set_raw(i.rd, value, ty),
         }
     }
@@ -152,22 +152,28 @@ impl Lowering<'_> {
             FmvWX => {
                 let bits = self.x(i.rs1);
                 let value = self.anchored_bits(bits, Some(i.rs1), F32);
-                self.set_single(i.rd, value);
+                match i.rs1 {
+                    0 => self.set_clean(i.rd, value, F32),
+                    _ => self.set_single(i.rd, value),
+                }
             }
             FmvDX => {
                 let bits = self.x(i.rs1);
                 let value = self.anchored_bits(bits, Some(i.rs1), F64);
-                self.set_double(i.rd, value);
+                match i.rs1 {
+                    0 => self.set_clean(i.rd, value, F64),
+                    _ => self.set_double(i.rd, value),
+                }
             }
             FliS => {
                 let bits = self.constant(plain::fli_s(i.imm as u8));
                 let value = self.anchored_bits(bits, None, F32);
-                self.set_single(i.rd, value);
+                self.set_clean(i.rd, value, F32);
             }
             FliD => {
                 let bits = self.constant(plain::fli_d(i.imm as u8));
                 let value = self.anchored_bits(bits, None, F64);
-                self.set_double(i.rd, value);
+                self.set_clean(i.rd, value, F64);
             }
             FliH => {
                 let bits = self.constant(plain::fli_h(i.imm as u8));

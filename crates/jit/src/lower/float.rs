@@ -5,10 +5,11 @@
 //! result nobody reads, move it to where it is read, or out of a loop. So each
 //! operation whose flags count is tied to its place:
 //!
-//! - Its result is tested for a NaN, by a branch, at the end of the node at the
-//!   latest. That is due anyway: a NaN result is the canonical one, and until the
-//!   test the register is *raw*. A result that is overwritten before, unread, is
-//!   stored where nobody looks.
+//! - Until a result is tested for a NaN, which has to become the canonical one, its
+//!   register is *raw*. What no other such operation has read by the end of the node is
+//!   tested there, by a branch; what one has read is tied to that one, and may go on
+//!   raw to other nodes ([`NodePlan::raw`](crate::analysis::NodePlan::raw)). A result
+//!   that is overwritten before, unread, is stored where nobody looks.
 //! - In loops, and where they are constants, operands come from memory ([`pin`](super::pin)).
 
 use super::Lowering;
@@ -57,25 +58,25 @@ impl Lowering<'_> {
                 let operands = [self.single(i.rs1), self.single(i.rs2), self.single(i.rs3)];
                 self.used(i);
                 let value = self.fused(i.opcode, operands, F32);
-                self.set_single(i.rd, value);
+                self.set_clean(i.rd, value, F32);
             }
             FmaddD | FmsubD | FnmsubD | FnmaddD => {
                 let operands = [self.double(i.rs1), self.double(i.rs2), self.double(i.rs3)];
                 self.used(i);
                 let value = self.fused(i.opcode, operands, F64);
-                self.set_double(i.rd, value);
+                self.set_clean(i.rd, value, F64);
             }
             FsgnjS | FsgnjnS | FsgnjxS => {
                 self.make_canonical(i.reads());
                 let (a, b) = (self.single(i.rs1), self.single(i.rs2));
                 let value = self.sign_injected(i, a, b, I32);
-                self.set_single(i.rd, value);
+                self.set_signed(i, value, F32);
             }
             FsgnjD | FsgnjnD | FsgnjxD => {
                 self.make_canonical(i.reads());
                 let (a, b) = (self.double(i.rs1), self.double(i.rs2));
                 let value = self.sign_injected(i, a, b, I64);
-                self.set_double(i.rd, value);
+                self.set_signed(i, value, F64);
             }
             FeqS | FltS | FleS => {
                 let (a, b) = (self.single(i.rs1), self.single(i.rs2));
@@ -91,13 +92,13 @@ impl Lowering<'_> {
                 let (a, b) = (self.single(i.rs1), self.single(i.rs2));
                 self.used(i);
                 let value = self.extreme(i, a, b, F32);
-                self.set_single(i.rd, value);
+                self.set_clean(i.rd, value, F32);
             }
             FminD | FmaxD => {
                 let (a, b) = (self.double(i.rs1), self.double(i.rs2));
                 self.used(i);
                 let value = self.extreme(i, a, b, F64);
-                self.set_double(i.rd, value);
+                self.set_clean(i.rd, value, F64);
             }
             FcvtSD => {
                 let a = self.double(i.rs1);
@@ -209,6 +210,20 @@ impl Lowering<'_> {
         }
     }
 
+    /// Writes the result of a sign injection. A copy, and an absolute value, of what is
+    /// clean are clean; the canonical NaN is positive.
+    fn set_signed(&mut self, i: &Instruction, value: Value, ty: Type) {
+        use Opcode::*;
+        let keeps = i.rs1 == i.rs2 && matches!(i.opcode, FsgnjS | FsgnjD | FsgnjxS | FsgnjxD);
+        if keeps && self.clean & float(i.rs1) != 0 {
+            self.set_clean(i.rd, value, ty);
+        } else if ty == F32 {
+            self.set_single(i.rd, value);
+        } else {
+            self.set_double(i.rd, value);
+        }
+    }
+
     fn compare(&mut self, i: &Instruction, a: Value, b: Value) {
         use Opcode::*;
         let condition = match i.opcode {
@@ -276,6 +291,7 @@ impl Lowering<'_> {
         if self.held.available & mask == 0 {
             self.builder.def_var(self.s[usize::from(register)], low);
             self.held.read(mask, mask);
+            self.clean &= !mask;
         }
         low
     }
@@ -287,6 +303,7 @@ impl Lowering<'_> {
             let value = self.load_state(F64, offset::f(register));
             self.builder.def_var(self.f[usize::from(register)], value);
             self.held.read(mask, 0);
+            self.clean &= !mask;
             return value;
         }
         if self.held.single & mask == 0 {
@@ -332,6 +349,16 @@ impl Lowering<'_> {
         self.held.write(float(register), 0);
     }
 
+    /// Writes a register with a value that is no NaN, or the canonical one.
+    pub(super) fn set_clean(&mut self, register: u8, value: Value, ty: Type) {
+        if ty == F32 {
+            self.set_single(register, value);
+        } else {
+            self.set_double(register, value);
+        }
+        self.clean |= float(register);
+    }
+
     pub(super) fn set_raw(&mut self, register: u8, value: Value, ty: Type) {
         if ty == F32 {
             self.set_single(register, value);
@@ -358,6 +385,7 @@ impl Lowering<'_> {
         }
         self.raw &= !mask;
         self.unused &= !mask;
+        self.clean &= !mask;
     }
 
     /// Makes NaNs in these registers, as far as they are raw, the canonical one.
@@ -380,6 +408,7 @@ impl Lowering<'_> {
             self.builder.switch_to_block(on);
             self.raw &= !float(register);
             self.unused &= !float(register);
+            self.clean |= float(register);
         }
     }
 

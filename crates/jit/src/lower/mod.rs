@@ -26,7 +26,7 @@ use crate::analysis::{self, Held, Plan, floats_in, integers_in, run_starts};
 use crate::effects::{self, Way};
 use crate::helper::Helper;
 use crate::state::{JUMP_CACHE_ENTRIES, Leave, offset};
-use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
 use cranelift_codegen::ir::types::{F32, F64, I32, I64};
 use cranelift_codegen::ir::{
     AbiParam, AliasRegion, AliasRegionData, Block, Function, InstBuilder, JumpTableData,
@@ -119,6 +119,7 @@ pub fn lower(
         held: Held::default(),
         raw: 0,
         unused: 0,
+        clean: 0,
         origin: Origin {
             pc: region.entry,
             access_pc: region.entry,
@@ -161,6 +162,9 @@ struct Lowering<'a> {
     raw: Registers,
     /// Of these, those that nothing has read yet.
     unused: Registers,
+    /// Floating-point registers, as far as they are available, that are certainly not
+    /// such a NaN.
+    clean: Registers,
     origin: Origin,
     origins: Vec<Origin>,
     node: NodeId,
@@ -216,7 +220,7 @@ impl Lowering<'_> {
         let plan = &self.plan.nodes[id as usize];
         self.node = id;
         self.held = plan.held;
-        (self.raw, self.unused) = (0, 0);
+        (self.raw, self.unused, self.clean) = (plan.raw, 0, 0);
         self.exits.clear();
         let head = plan.loop_head;
         self.builder.switch_to_block(self.blocks[id as usize]);
@@ -281,18 +285,24 @@ impl Lowering<'_> {
     fn end(&mut self, node: &Node) {
         let pc = node.end_pc;
         if !matches!(node.end, End::Interpret) {
-            self.make_canonical(self.raw);
+            self.make_canonical(self.unused);
         }
         match &node.end {
             End::Goto(edge) => self.go(*edge),
             End::Branch { instruction, taken, fall } => {
-                let condition = self.condition(instruction);
                 let fall_block = self.edge_block(*fall);
                 let taken_block = self.edge_block(*taken);
-                self.builder.ins().brif(condition, taken_block, &[], fall_block, &[]);
+                // Cranelift puts the second one right behind.
+                if self.goes_round(*taken) {
+                    let condition = self.condition(instruction, true);
+                    self.builder.ins().brif(condition, fall_block, &[], taken_block, &[]);
+                } else {
+                    let condition = self.condition(instruction, false);
+                    self.builder.ins().brif(condition, taken_block, &[], fall_block, &[]);
+                }
             }
             End::Skip { instruction, skipped, count, to } => {
-                let condition = self.condition(instruction);
+                let condition = self.condition(instruction, false);
                 if self.mode.counting {
                     self.count_unless(condition, *count);
                 }
@@ -367,10 +377,10 @@ impl Lowering<'_> {
         match edge {
             Edge::Leave(pc) => self.leave(Exit::To(pc)),
             Edge::Node(to) => {
-                let held = self.held;
+                let before = (self.held, self.raw, self.unused, self.clean);
                 self.prepare(to);
                 self.builder.ins().jump(self.blocks[to as usize], &[]);
-                self.held = held;
+                (self.held, self.raw, self.unused, self.clean) = before;
             }
         }
     }
@@ -393,9 +403,12 @@ impl Lowering<'_> {
 
     /// Whether what is held is what node `to` wants at its beginning.
     fn is_prepared(&self, to: NodeId) -> bool {
-        let wanted = self.plan.nodes[to as usize].held;
+        let plan = &self.plan.nodes[to as usize];
+        let wanted = plan.held;
         let clean = self.held.dirty & !self.plan.entering(self.node, to, self.held.dirty);
         wanted.available & !self.held.available == 0
+            && self.raw & !plan.raw & wanted.available == 0
+            && plan.raw & !self.may_be_raw() == 0
             && (self.held.single & !wanted.single) & wanted.available == 0
             && clean == 0
             && !self.plan.back_edges.contains(&(self.node, to))
@@ -403,7 +416,9 @@ impl Lowering<'_> {
 
     /// Makes what is held what node `to` wants.
     fn prepare(&mut self, to: NodeId) {
-        let wanted = self.plan.nodes[to as usize].held;
+        let (wanted, raw) = (self.plan.nodes[to as usize].held, self.plan.nodes[to as usize].raw);
+        self.make_canonical(self.raw & !raw & wanted.available);
+        let exact = raw & !self.may_be_raw();
         let entering = self.plan.entering(self.node, to, self.held.dirty);
         if self.plan.back_edges.contains(&(self.node, to)) && !self.entering_region() {
             self.poll(to);
@@ -426,6 +441,26 @@ impl Lowering<'_> {
             self.builder.def_var(self.f[usize::from(register)], value);
             self.held.single &= !float(register);
         }
+        self.check_no_nan(exact);
+    }
+
+    /// Leaves the region, for the interpreter to go on, if one of `registers` is a NaN.
+    fn check_no_nan(&mut self, registers: Registers) {
+        for register in floats_in(registers) {
+            let single = self.held.single & float(register) != 0;
+            let variables = if single { &self.s } else { &self.f };
+            let value = self.builder.use_var(variables[usize::from(register)]);
+            let unordered = self.builder.ins().fcmp(FloatCC::Unordered, value, value);
+            let exit = self.exit_block(Exit::Because(Leave::Interpret, self.origin.pc));
+            let on = self.builder.create_block();
+            self.builder.ins().brif(unordered, exit, &[], on, &[]);
+            self.builder.switch_to_block(on);
+        }
+    }
+
+    /// Registers that hold no NaN but what may become the canonical one.
+    fn may_be_raw(&self) -> Registers {
+        self.raw | self.clean & self.held.available
     }
 
     /// Whether the entry block is being filled.
@@ -476,7 +511,7 @@ impl Lowering<'_> {
         }
         let block = self.cold_block();
         self.builder.switch_to_block(block);
-        let (held, raw, unused) = (self.held, self.raw, self.unused);
+        let before = (self.held, self.raw, self.unused, self.clean);
         self.flush(self.held.dirty);
         match exit {
             Exit::Up(pc) => {
@@ -507,7 +542,7 @@ impl Lowering<'_> {
                 self.builder.ins().return_(&[odd]);
             }
         }
-        (self.held, self.raw, self.unused) = (held, raw, unused);
+        (self.held, self.raw, self.unused, self.clean) = before;
         self.builder.switch_to_block(here);
         self.exits.push((exit, snapshot, block));
         block
@@ -835,7 +870,13 @@ impl Lowering<'_> {
         self.builder.ins().store(flags, value, self.state, at);
     }
 
-    fn condition(&mut self, branch: &Instruction) -> Value {
+    /// Whether `edge` is the way from here to another round of a loop.
+    fn goes_round(&self, edge: Edge) -> bool {
+        matches!(edge, Edge::Node(to) if self.plan.back_edges.contains(&(self.node, to)))
+    }
+
+    /// Whether `branch` is taken; with `negated`, whether it is not.
+    fn condition(&mut self, branch: &Instruction, negated: bool) -> Value {
         let (a, b) = (self.x(branch.rs1), self.x(branch.rs2));
         let condition = match branch.opcode {
             Opcode::Beq => IntCC::Equal,
@@ -846,6 +887,7 @@ impl Lowering<'_> {
             Opcode::Bgeu => IntCC::UnsignedGreaterThanOrEqual,
             other => unreachable!("{other:?} is no branch"),
         };
+        let condition = if negated { condition.complement() } else { condition };
         self.builder.ins().icmp(condition, a, b)
     }
 }

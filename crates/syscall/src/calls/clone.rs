@@ -4,27 +4,32 @@
 //! child goes on in a copy of this VM; the guest's stack, thread pointer and
 //! "clear at exit" address are set here, since the host's must stay the VM's.
 //!
+//! A new thread is a thread of the host's, which the VM starts: see [`threads`](crate::threads).
+//!
 //! `vfork` is a fork whose parent waits: `CLONE_VFORK` does that without
 //! `CLONE_VM`, too.
 
 use crate::host_signals;
 use crate::row::{Args, Flow};
 use crate::task::Task;
-use crate::{Errno, guest, raw};
+use crate::threads::{Newborn, Wanted};
+use crate::{Errno, Outcome, guest, raw};
 use libc::{
-    CLONE_CHILD_CLEARTID, CLONE_SETTLS, CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK, CLONE_VM,
+    CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_SETTLS,
+    CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK, CLONE_VM,
 };
 use rvrun_hart::{Hart, Reservation};
 
 /// What users should know of `clone` and `clone3`.
-pub(crate) const NOTE: &str = "threads, and memory shared without CLONE_VFORK, give ENOSYS; after vfork the parent waits, \
-     but does not see what the child writes to memory";
+pub(crate) const NOTE: &str = "memory shared with another process without CLONE_VFORK gives ENOSYS; after vfork the parent \
+     waits, but does not see what the child writes to memory";
 
 /// Resets the caught signals of the child. The host would reset the VM's, too.
 const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
 /// What is never asked of the host.
 const NOT_THE_HOSTS: u64 =
     (CLONE_VM | CLONE_SIGHAND | CLONE_SETTLS | CLONE_CHILD_CLEARTID) as u64 | CLONE_CLEAR_SIGHAND;
+const EINVAL: Errno = Errno(libc::EINVAL);
 /// Register numbers.
 const SP: usize = 2;
 const TP: usize = 4;
@@ -35,6 +40,7 @@ struct Child {
     /// Its stack pointer; 0 for the parent's.
     stack: u64,
     tls: u64,
+    parent_tid: u64,
     child_tid: u64,
 }
 
@@ -43,20 +49,31 @@ pub(crate) fn clone(task: &mut Task, hart: &mut Hart, args: Args) -> Result<Flow
     let [flags, stack, parent_tid, tls, child_tid, _] = args;
     let flags = flags & 0xffff_ffff;
     check(flags)?;
+    if flags & (CLONE_PIDFD | CLONE_PARENT_SETTID) as u64
+        == (CLONE_PIDFD | CLONE_PARENT_SETTID) as u64
+    {
+        return Err(EINVAL);
+    }
+    let child = Child { flags, stack, tls, parent_tid, child_tid };
+    if flags & CLONE_THREAD as u64 != 0 {
+        return Ok(thread(task, hart, &child));
+    }
     // On x86-64 the last two are the other way round.
     let host = [flags & !NOT_THE_HOSTS, 0, parent_tid, child_tid, 0, 0];
-    task.process.note_relatives();
-    let pid = raw::check(raw::guarded(libc::SYS_clone, host))?;
-    Ok(begin(task, hart, pid, &Child { flags, stack, tls, child_tid }))
+    let pid = process(task, &child, flags & 0xff, || raw::guarded(libc::SYS_clone, host))?;
+    Ok(begin(task, hart, pid, &child))
 }
 
 /// Offsets of `struct clone_args`, in words.
 mod field {
     pub const FLAGS: usize = 0;
     pub const CHILD_TID: usize = 2;
+    pub const PARENT_TID: usize = 3;
+    pub const EXIT_SIGNAL: usize = 4;
     pub const STACK: usize = 5;
     pub const STACK_SIZE: usize = 6;
     pub const TLS: usize = 7;
+    pub const SET_TID_SIZE: usize = 9;
 }
 
 /// Words of `struct clone_args` in Linux 6.12, and in its first version.
@@ -71,27 +88,33 @@ pub(crate) fn clone3(task: &mut Task, hart: &mut Hart, args: Args) -> Result<Flo
     let [flags, stack, stack_size] =
         [field::FLAGS, field::STACK, field::STACK_SIZE].map(|index| words[index]);
     if (stack == 0) != (stack_size == 0) {
-        return Err(Errno(libc::EINVAL));
+        return Err(EINVAL);
     }
     check(flags)?;
     if flags & CLONE_CLEAR_SIGHAND != 0 && flags & CLONE_SIGHAND as u64 != 0 {
-        return Err(Errno(libc::EINVAL));
+        return Err(EINVAL);
     }
     let child = Child {
         flags,
         stack: stack.wrapping_add(stack_size),
         tls: words[field::TLS],
+        parent_tid: words[field::PARENT_TID],
         child_tid: words[field::CHILD_TID],
     };
+    let exit_signal = words[field::EXIT_SIGNAL];
+    if flags & CLONE_THREAD as u64 != 0 {
+        if exit_signal != 0 || words[field::SET_TID_SIZE] != 0 {
+            return Err(EINVAL);
+        }
+        return Ok(thread(task, hart, &child));
+    }
     words[field::FLAGS] = flags & !NOT_THE_HOSTS;
     words[field::STACK] = 0;
     words[field::STACK_SIZE] = 0;
     words[field::TLS] = 0;
-    task.process.note_relatives();
-    let pid = raw::check(raw::guarded(
-        libc::SYS_clone3,
-        [words.as_ptr() as u64, size as u64, 0, 0, 0, 0],
-    ))?;
+    let host = [words.as_ptr() as u64, size as u64, 0, 0, 0, 0];
+    let simple = if words[field::SET_TID_SIZE] == 0 { exit_signal } else { 0 };
+    let pid = process(task, &child, simple, || raw::guarded(libc::SYS_clone3, host))?;
     Ok(begin(task, hart, pid, &child))
 }
 
@@ -101,7 +124,7 @@ fn read_args(addr: u64, size: u64) -> Result<([u64; WORDS], usize), Errno> {
     let size =
         usize::try_from(size).ok().filter(|size| *size <= MAX_SIZE).ok_or(Errno(libc::E2BIG))?;
     if size < 8 * FIRST_WORDS {
-        return Err(Errno(libc::EINVAL));
+        return Err(EINVAL);
     }
     let mut bytes = [0u8; MAX_SIZE];
     guest::read(addr, &mut bytes[..size])?;
@@ -123,18 +146,83 @@ fn read_args(addr: u64, size: u64) -> Result<([u64; WORDS], usize), Errno> {
 fn check(flags: u64) -> Result<(), Errno> {
     let has = |flag: i32| flags & flag as u64 != 0;
     if has(CLONE_THREAD) && !has(CLONE_SIGHAND) || has(CLONE_SIGHAND) && !has(CLONE_VM) {
-        return Err(Errno(libc::EINVAL));
+        return Err(EINVAL);
     }
-    if has(CLONE_THREAD) || has(CLONE_VM) && !has(CLONE_VFORK) {
+    if has(CLONE_THREAD) {
+        const NEW: i32 = libc::CLONE_NEWUSER | libc::CLONE_NEWPID | libc::CLONE_NEWNS;
+        return if has(NEW | CLONE_PIDFD) { Err(EINVAL) } else { Ok(()) };
+    }
+    if has(CLONE_VM) && !has(CLONE_VFORK) {
         return Err(Errno(libc::ENOSYS));
     }
     Ok(())
+}
+
+/// Has the VM start a thread.
+fn thread(task: &mut Task, hart: &Hart, child: &Child) -> Flow {
+    const SHARED: i32 = libc::CLONE_FS | libc::CLONE_FILES;
+    let given = |flag: i32, value: u64| (child.flags & flag as u64 != 0).then_some(value);
+    let wanted = Wanted {
+        stack: child.stack,
+        tls: given(CLONE_SETTLS, child.tls),
+        parent_tid: given(CLONE_PARENT_SETTID, child.parent_tid),
+        child_tid: given(CLONE_CHILD_SETTID, child.child_tid),
+        clear_child_tid: given(CLONE_CHILD_CLEARTID, child.child_tid).unwrap_or(0),
+        unshared: SHARED as u64 & !child.flags,
+    };
+    task.process.note_relatives();
+    task.newborn = Some(Newborn::new(task, hart, &wanted));
+    Flow::Stop(Outcome::Spawn)
+}
+
+/// Makes a process, by `clone`, a call of the host's, or its C library. Gives the child's
+/// number, and 0 in the child.
+fn process(
+    task: &Task,
+    child: &Child,
+    exit_signal: u64,
+    clone: impl FnOnce() -> u64,
+) -> Result<u64, Errno> {
+    let process = &task.process;
+    process.note_relatives();
+    if !process.threads.are_many() {
+        return raw::check(clone());
+    }
+    // The child has none of the other threads, who may hold these.
+    let _held = (process.actions.lock(), process.attached.lock());
+    let _held = (process.threads.hold(), process.space.hold());
+    // The C library can do its own part of that, the memory allocator's above all, but
+    // only if nothing is asked that its `fork` has not got.
+    const KNOWN: u64 = (CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_VM | CLONE_VFORK) as u64
+        | NOT_THE_HOSTS
+        | 0xff;
+    if exit_signal != libc::SIGCHLD as u64 || child.flags & !KNOWN != 0 {
+        return raw::check(clone());
+    }
+    host_signals::change_mask(u64::MAX)?;
+    let pid = host_signals::fork();
+    task.set_host_mask();
+    let pid = pid?;
+    let store = |flag: i32, at: u64, number: u64| {
+        if child.flags & flag as u64 != 0 {
+            // A bad address is the guest's own loss, as in the kernel.
+            let _ = guest::write(at, &(number as u32).to_le_bytes());
+        }
+    };
+    match pid {
+        0 => store(CLONE_CHILD_SETTID, child.child_tid, std::process::id().into()),
+        pid => store(CLONE_PARENT_SETTID, child.parent_tid, pid),
+    }
+    Ok(pid)
 }
 
 /// The two processes' first steps.
 fn begin(task: &mut Task, hart: &mut Hart, pid: u64, child: &Child) -> Flow {
     if pid == 0 {
         task.forked = true;
+        task.is_first = true;
+        task.process.threads.forked();
+        task.join(task.attention.clone());
         rvrun_host::signals::drop_held();
         let has = |flag: u64| child.flags & flag != 0;
         if child.stack != 0 {

@@ -5,13 +5,32 @@ use crate::task::Task;
 use crate::{Errno, Outcome, raw, strace};
 use rvrun_hart::Hart;
 
-/// `exit(status)` and `exit_group(status)`: the same while a process has one thread.
+/// `exit(status)`: the thread ends, and with the last one the process.
 pub(crate) fn exit(task: &mut Task, _: &mut Hart, args: Args) -> Result<Flow, Errno> {
+    show(task);
+    let status = args[0] as i32 & 0xff;
+    match task.resign(status) {
+        None => Ok(Flow::Stop(Outcome::ThreadEnds(status))),
+        Some(status) => {
+            task.announce_end();
+            Ok(Flow::Stop(Outcome::Exit(status)))
+        }
+    }
+}
+
+/// `exit_group(status)`: the process ends.
+pub(crate) fn exit_group(task: &mut Task, _: &mut Hart, args: Args) -> Result<Flow, Errno> {
+    show(task);
+    if !task.has_company() {
+        task.announce_end();
+    }
+    Ok(Flow::Stop(Outcome::Exit(args[0] as i32 & 0xff)))
+}
+
+fn show(task: &mut Task) {
     if let Some(pending) = task.pending.take() {
         strace::emit(task, &pending.endless("?"));
     }
-    task.announce_end();
-    Ok(Flow::Stop(Outcome::Exit(args[0] as i32 & 0xff)))
 }
 
 /// `set_tid_address(address)`.

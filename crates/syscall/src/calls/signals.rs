@@ -50,7 +50,9 @@ pub(crate) fn rt_sigaction(task: &mut Task, args: Args) -> SysResult {
     };
     if let Some(action) = wanted {
         let fault = FAULTS & bit(signal) != 0;
-        task.catches_faults |= fault && action.is_handled();
+        if fault && action.is_handled() {
+            task.process.threads.note_fault_handler();
+        }
         if action.handler == libc::SIG_IGN as u64 {
             // What is ignored does not stay pending.
             host::take_held(bit(signal));

@@ -44,6 +44,7 @@ impl Task {
     #[must_use]
     pub fn listen(&mut self, attention: Arc<AtomicU32>) -> Listening {
         self.attention = attention.clone();
+        self.join(attention.clone());
         let listening = host::listen(attention);
         // Not earlier: what was pending comes now.
         host_signals::set_mask(self.blocked);

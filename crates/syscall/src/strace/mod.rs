@@ -104,7 +104,7 @@ impl Pending {
 pub(crate) fn emit(task: &Task, line: &str) {
     let Some(strace) = &task.process.config.strace else { return };
     if strace.show_pid || task.process.has_relatives() {
-        (strace.sink)(&format!("[pid {}] {line}", std::process::id()));
+        (strace.sink)(&format!("[pid {}] {line}", crate::raw::syscall(libc::SYS_gettid, [0; 6])));
     } else {
         (strace.sink)(line);
     }
