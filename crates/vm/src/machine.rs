@@ -26,11 +26,12 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 pub enum Exit {
     /// It exited with this status, 0 to 255.
     Status(i32),
-    /// An exception killed it. The embedder decides what to do with its own process.
+    /// An exception killed it, or a signal that the VM keeps to itself on the host. The
+    /// embedder decides what to do with its own process.
     Signal {
         /// The signal's number, equal on both architectures.
         signal: i32,
-        /// What happened and what would help, in a line or a few.
+        /// What happened and what would help, in a line or a few; empty if the signal was sent.
         report: String,
     },
 }
@@ -86,8 +87,10 @@ pub fn end(exit: &Exit) -> ! {
     match exit {
         Exit::Status(status) => process::exit_now(*status),
         Exit::Signal { signal, report } => {
-            // There is nobody to tell if that fails.
-            let _ = writeln!(std::io::stderr(), "rvrun: {report}");
+            if !report.is_empty() {
+                // There is nobody to tell if that fails.
+                let _ = writeln!(std::io::stderr(), "rvrun: {report}");
+            }
             process::die_of_signal(*signal)
         }
     }

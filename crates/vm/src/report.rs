@@ -60,7 +60,8 @@ pub fn describe_signal(
 ) -> String {
     let place = place(space, hart.pc);
     match cause {
-        Cause::Sent(process) => format!("signal {signal}, which process {process} sent"),
+        // Whoever sent it knows.
+        Cause::Sent => String::new(),
         Cause::NoFrame(handled) => format!(
             "no room on the stack at {:#x} for the handler of signal {handled}, at {place}",
             hart.x[SP]

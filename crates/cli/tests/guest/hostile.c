@@ -96,7 +96,7 @@
 #define DIFFERENT(CALL) \
     CALL(lookup_dcookie) CALL(nfsservctl) CALL(umount2) CALL(mount) CALL(pivot_root) CALL(chroot) \
     CALL(fchown) CALL(fchownat) CALL(quotactl) CALL(kexec_load) CALL(init_module) CALL(delete_module) \
-    CALL(ptrace) CALL(restart_syscall) CALL(rt_sigreturn) CALL(sethostname) CALL(setdomainname) \
+    CALL(ptrace) CALL(restart_syscall) CALL(sethostname) CALL(setdomainname) \
     CALL(setgroups) CALL(setuid) CALL(setgid) CALL(setreuid) CALL(setregid) CALL(setresuid) CALL(setresgid) \
     CALL(swapon) CALL(swapoff) CALL(remap_file_pages) CALL(mbind) CALL(get_mempolicy) CALL(set_mempolicy) \
     CALL(migrate_pages) CALL(move_pages) CALL(perf_event_open) CALL(riscv_hwprobe) CALL(riscv_flush_icache) \

@@ -30,8 +30,8 @@ const SP: usize = 2;
 pub enum Cause {
     /// The trap at the hart's pc.
     Trap,
-    /// Somebody has sent it; the process with this number, where one is known.
-    Sent(u32),
+    /// Somebody has sent it.
+    Sent,
     /// The frame of this signal's handler could not be written below the stack pointer.
     NoFrame(i32),
     /// A handler returned to a frame that could not be read.
@@ -111,8 +111,7 @@ impl Task {
             libc::SIG_IGN => Outcome::Continue,
             libc::SIG_DFL if FAULTS & bit(signal) != 0 => {
                 strace::signal(self, arrived);
-                let cause = Cause::Sent(info::half(&arrived.info, 0));
-                Outcome::Killed { signal, cause }
+                Outcome::Killed { signal, cause: Cause::Sent }
             }
             libc::SIG_DFL => {
                 // Another thread took the handler away: the default action is the host's.
