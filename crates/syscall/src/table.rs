@@ -6,7 +6,8 @@
 //! differs is converted in [`crate::abi`].
 
 use crate::calls::{
-    clone, exec, exit, files, identity, ipc, machine, memory, metadata, poll, signals, sockets,
+    clone, exec, exit, files, identity, io_uring, ipc, machine, memory, metadata, poll, signals,
+    sockets,
 };
 use crate::raw::young::*;
 use crate::row::Kind::*;
@@ -26,6 +27,9 @@ use libc::*;
 const HOST_MACHINE: Support = partial("acts on the host's kernel, if the host permits it");
 const PATHS_OF_HOST: Support =
     partial("paths in these structures are the host's, without the sysroot");
+const IO_URING: Support = partial(
+    "paths in requests are the host's, without the sysroot; IORING_OP_EPOLL_CTL does not work on a ring with IORING_SETUP_SQPOLL",
+);
 const BPF: &str = "seccomp filters see riscv64 system calls natively and would see the host's here";
 
 rows! {
@@ -312,8 +316,8 @@ rows! {
     293 rseq(area: Ptr, len: Uint, flags: Hex, signature: Hex) => Missing, stub("the host's kernel would look for the critical sections in the VM's code; C libraries do without");
     294 kexec_file_load(kernel: Fd, initrd: Fd, len: Size, cmdline: Ptr, flags: Hex) => Missing, stub("a riscv64 kernel cannot be started on this host");
     424 pidfd_send_signal(pidfd: Fd, sig: Sig, info: Ptr, flags: Hex) => host(SYS_pidfd_send_signal), Full;
-    425 io_uring_setup(entries: Uint, params: Ptr) => host(SYS_io_uring_setup), PATHS_OF_HOST;
-    426 io_uring_enter(fd: Fd, submit: Uint, complete: Uint, flags: Hex, arg: Ptr, size: Size) => host(SYS_io_uring_enter), PATHS_OF_HOST;
+    425 io_uring_setup(entries: Uint, params: Ptr) => call(io_uring::io_uring_setup), IO_URING;
+    426 io_uring_enter(fd: Fd, submit: Uint, complete: Uint, flags: Hex, arg: Ptr, size: Size) => call(io_uring::io_uring_enter), IO_URING;
     427 io_uring_register(fd: Fd, op: Int, arg: Ptr, count: Uint) => host(SYS_io_uring_register), Full;
     428 open_tree(dirfd: DirFd, path: Path, flags: Names(&AT)) => paths(SYS_open_tree, &[at(1, UnlessFlag(2))]), Full;
     429 move_mount(from: DirFd, from_path: Path, to: DirFd, to_path: Path, flags: Hex) => paths(SYS_move_mount, &[at(1, Follow), at(3, Follow)]), Full;

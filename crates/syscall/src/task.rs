@@ -1,6 +1,7 @@
 //! A task: the Linux thread that owns a hart, and the process it belongs to.
 
 use crate::abi::sigaction::Action;
+use crate::calls::io_uring::Rings;
 use crate::config::{Config, ProcessImage};
 use crate::path::Sysroot;
 use crate::signals::stack::SignalStack;
@@ -58,6 +59,8 @@ pub(crate) struct Process {
     /// Whether this process was made by fork or has made another.
     relatives: AtomicBool,
     pub(crate) threads: Threads,
+    /// The guest's io_uring rings.
+    pub(crate) rings: Mutex<Rings>,
 }
 
 impl Task {
@@ -77,6 +80,7 @@ impl Task {
             inside_sysroot: AtomicBool::new(false),
             relatives: AtomicBool::new(false),
             threads: Threads::new(),
+            rings: Mutex::default(),
             config,
             space,
             image,

@@ -9,6 +9,7 @@ pub(crate) mod exec;
 pub(crate) mod exit;
 pub(crate) mod files;
 pub(crate) mod identity;
+pub(crate) mod io_uring;
 pub(crate) mod ipc;
 pub(crate) mod machine;
 pub(crate) mod memory;
