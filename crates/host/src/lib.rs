@@ -11,3 +11,4 @@ pub mod guarded;
 pub mod process;
 pub mod signals;
 pub mod time;
+pub mod vfork;

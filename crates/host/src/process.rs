@@ -32,6 +32,9 @@ pub fn stack_limit() -> Option<u64> {
 /// The lowest address of the calling thread's stack, `None` if the host does not
 /// tell (pthread_getattr_np(3)).
 pub fn stack_bottom() -> Option<usize> {
+    if let Some(bottom) = crate::vfork::stack_bottom() {
+        return Some(bottom);
+    }
     // SAFETY: an all-zero value is a valid place for the attributes, which are
     // destroyed once read.
     unsafe {

@@ -117,7 +117,7 @@ pub(crate) fn flag() -> *const u32 {
 #[derive(Debug)]
 pub struct Listening {
     /// Kept alive for the handler.
-    _attention: Arc<AtomicU32>,
+    attention: Arc<AtomicU32>,
     /// The handler knows of it by a thread-local.
     _this_thread: PhantomData<*const ()>,
 }
@@ -128,11 +128,19 @@ pub struct Listening {
 /// dropped, if it was a handler that the guest wanted.
 #[must_use]
 pub fn listen(attention: Arc<AtomicU32>) -> Listening {
-    SLOT.with(|slot| slot.full.store(false, Ordering::SeqCst));
-    drop_held();
-    ATTENTION.set(Arc::as_ptr(&attention));
-    RECEIVER.store(thread_number(), Ordering::SeqCst);
-    Listening { _attention: attention, _this_thread: PhantomData }
+    let listening = Listening { attention, _this_thread: PhantomData };
+    listening.renew();
+    listening
+}
+
+impl Listening {
+    /// Listens again, after somebody else has in this thread's place. Nothing waits then.
+    pub fn renew(&self) {
+        SLOT.with(|slot| slot.full.store(false, Ordering::SeqCst));
+        drop_held();
+        ATTENTION.set(Arc::as_ptr(&self.attention));
+        RECEIVER.store(thread_number(), Ordering::SeqCst);
+    }
 }
 
 impl Drop for Listening {

@@ -24,6 +24,9 @@ pub enum Outcome {
     Exit(i32),
     /// The thread ends, and others go on. Its last act is [`Task::end`].
     ThreadEnds(i32),
+    /// The process [`Task::take_borrower`] is to be made in this one's memory, while this
+    /// thread waits; [`Task::lent`] then says that it is over.
+    Borrow,
     /// The thread [`Task::take_newborn`] is to be started; [`Task::spawned`] then says
     /// what became of it.
     Spawn,

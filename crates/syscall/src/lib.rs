@@ -38,6 +38,7 @@ mod task;
 mod threads;
 mod translate;
 
+pub use calls::clone::Borrower;
 pub use config::{Config, Cpu, ExecConfig, ProcessImage, Strace, StraceSink};
 pub use dispatch::{Outcome, dispatch};
 pub use docs::syscalls_page;

@@ -10,6 +10,9 @@
 //!   host's: distributions pack `/home`, `/srv`, `/var/tmp` and others as empty
 //!   mount points, and a program that changes into one of them expects to find
 //!   what is there.
+//! * A sysroot with programs and libraries is a system of its own: what it has not got
+//!   below `/usr`, `/bin`, `/sbin` and `/lib` is not there. A compiler that looks for its
+//!   linker in a place where only the host has one would take the host's.
 //! * A new file goes where its directory is, by these rules. So what a program
 //!   writes into `/etc` ends up in a sysroot's `/etc`, not in the host's.
 //!
@@ -22,6 +25,8 @@ use std::path::{Path, PathBuf};
 
 /// Directories that are never looked up below the sysroot.
 const HOST_ONLY: [&[u8]; 5] = [b"dev", b"proc", b"sys", b"run", b"tmp"];
+/// Directories that a whole system has for itself, with what their names begin with.
+const SYSTEM: [&[u8]; 4] = [b"/usr/", b"/bin/", b"/sbin/", b"/lib"];
 /// Symbolic links that a path may lead through (`MAXSYMLINKS`).
 const MAX_LINKS: u32 = 40;
 
@@ -52,10 +57,12 @@ impl Intent {
 }
 
 /// A directory that holds a riscv64 system.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Sysroot {
     /// Its path on the host, absolute, without links and without a final slash.
     root: PathBuf,
+    /// Whether it is a whole system, rather than libraries only.
+    whole: bool,
 }
 
 /// A path that has been walked below the sysroot.
@@ -71,7 +78,8 @@ impl Sysroot {
     /// it is given: nothing will be found below it.
     pub(crate) fn new(root: &Path) -> Self {
         let root = std::fs::canonicalize(root).unwrap_or_else(|_| root.to_path_buf());
-        Self { root }
+        let whole = ["usr/bin", "usr/lib"].iter().all(|directory| root.join(directory).is_dir());
+        Self { root, whole }
     }
 
     /// The guest's view of a path on the host: without the sysroot.
@@ -99,6 +107,7 @@ impl Sysroot {
     pub(crate) fn resolve(&self, path: &[u8], intent: Intent) -> Result<Option<PathBuf>, Errno> {
         let mut guest = Vec::with_capacity(path.len());
         let walk = self.walk(path, intent.follows(), &mut guest)?;
+        let walk_failed = matches!(walk, Walk::Missing { .. });
         let slash = path.ends_with(b"/") && guest.len() > 1;
         let host = Path::new(OsStr::from_bytes(&guest));
         let below = self.below(&guest);
@@ -110,6 +119,8 @@ impl Sysroot {
             }
             Walk::Missing { .. } => false,
         };
+        let system = || SYSTEM.iter().any(|directory| guest.starts_with(directory));
+        let use_sysroot = use_sysroot || self.whole && system() && walk_failed;
         let mut chosen = if use_sysroot { below } else { host.to_path_buf() };
         if !use_sysroot && guest == path {
             return Ok(None);

@@ -1,6 +1,7 @@
 //! A task: the Linux thread that owns a hart, and the process it belongs to.
 
 use crate::abi::sigaction::Action;
+use crate::calls::clone::Borrower;
 use crate::calls::io_uring::Rings;
 use crate::config::{Config, ProcessImage};
 use crate::path::Sysroot;
@@ -40,6 +41,8 @@ pub struct Task {
     pub(crate) is_first: bool,
     /// The thread that the call that is being carried out makes.
     pub(crate) newborn: Option<Box<Newborn>>,
+    /// The process that the call that is being carried out makes in this one's memory.
+    pub(crate) borrower: Option<Box<Borrower>>,
     /// The call that is being carried out, when calls are reported.
     pub(crate) pending: Option<Box<Pending>>,
 }
@@ -98,7 +101,31 @@ impl Task {
             published: 0,
             is_first: true,
             newborn: None,
+            borrower: None,
             pending: None,
+        }
+    }
+
+    /// The first thread of a process that shares this one's memory.
+    pub(crate) fn borrowing(&self) -> Self {
+        let process = &self.process;
+        let copy = Process {
+            config: process.config.clone(),
+            space: process.space.clone(),
+            image: process.image.clone(),
+            sysroot: process.sysroot.clone(),
+            actions: Mutex::new(*process.actions.lock()),
+            attached: Mutex::new(process.attached.lock().clone()),
+            inside_sysroot: AtomicBool::new(process.inside_sysroot.load(Ordering::Relaxed)),
+            relatives: AtomicBool::new(true),
+            threads: process.threads.alone(),
+            rings: Mutex::new(process.rings.lock().clone()),
+        };
+        Self {
+            process: Arc::new(copy),
+            signal_stack: self.signal_stack,
+            is_first: true,
+            ..self.sibling(0)
         }
     }
 
@@ -116,6 +143,7 @@ impl Task {
             published: self.published,
             is_first: false,
             newborn: None,
+            borrower: None,
             pending: None,
         }
     }

@@ -7,6 +7,7 @@
 //! can still execute what was there before ([`Task::publish`]); that is what
 //! riscv64's kernel promises of `riscv_flush_icache`, `munmap` and the like.
 
+use crate::calls::clone::Borrower;
 use crate::task::Task;
 use crate::{Errno, guest, host_signals, raw, robust, strace};
 use parking_lot::{Mutex, MutexGuard};
@@ -56,6 +57,15 @@ impl Threads {
     pub(crate) fn new() -> Self {
         let threads = Self::default();
         threads.alive.store(1, Ordering::Relaxed);
+        threads
+    }
+
+    /// Of a process with one thread that does as this one's do.
+    pub(crate) fn alone(&self) -> Self {
+        let threads = Self::new();
+        threads
+            .catches_faults
+            .store(self.catches_faults.load(Ordering::Relaxed), Ordering::Relaxed);
         threads
     }
 
@@ -218,6 +228,21 @@ impl Task {
     /// The thread that a call has asked for; see [`Outcome::Spawn`](crate::Outcome::Spawn).
     pub fn take_newborn(&mut self) -> Option<Box<Newborn>> {
         self.newborn.take()
+    }
+
+    /// The process that a call has asked for; see [`Outcome::Borrow`](crate::Outcome::Borrow).
+    pub fn take_borrower(&mut self) -> Option<Box<Borrower>> {
+        self.borrower.take()
+    }
+
+    /// Gives the call its result, `value` as the host's kernel has it: the process that was
+    /// made has left this one's memory.
+    pub fn lent(&mut self, hart: &mut Hart, value: u64) {
+        self.set_host_mask();
+        hart.x[A0] = value;
+        if let Some(pending) = self.pending.take() {
+            strace::emit(self, &pending.finished(value));
+        }
     }
 
     /// Gives the call its result: the number of the thread that was started, or the

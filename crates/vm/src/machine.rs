@@ -10,7 +10,8 @@ use crate::tiers::{Engines, Event, Report, Tiers};
 use crate::{cpu, loader, report, stats};
 use parking_lot::Mutex;
 use rvrun_hart::Hart;
-use rvrun_host::{fault, process};
+use rvrun_host::signals::Listening;
+use rvrun_host::{fault, process, vfork};
 use rvrun_memory::AddressSpace;
 use rvrun_syscall::{Cause, Config, Errno, Newborn, Outcome, ProcessImage, Strace, Task, dispatch};
 use std::ffi::{OsStr, OsString};
@@ -182,8 +183,35 @@ impl Machine {
         self.task.spawned(self.tiers.hart(), result);
     }
 
+    /// Runs the process that the guest has asked for in this one's memory.
+    fn lend(&mut self, listening: &Listening) {
+        let Some(borrower) = self.task.take_borrower() else { return };
+        let args = borrower.clone_args();
+        let setup = Arc::new(Setup {
+            space: self.setup.space.clone(),
+            extensions: self.setup.extensions,
+            engines: self.setup.engines.clone(),
+            stats: Mutex::default(),
+        });
+        // What the other process has made of memory is dropped here, when it is gone.
+        let mut machine = None;
+        let mut borrower = Some(borrower);
+        let result = vfork::lend_memory(args, &mut || {
+            let Some(borrower) = borrower.take() else { return };
+            let (task, hart) = borrower.begin();
+            let machine = machine.insert(Self::new(setup.clone(), task, hart));
+            match machine.run() {
+                End::Process(exit) => end(&exit),
+                End::Thread(status) => process::exit_now(status),
+            }
+        });
+        listening.renew();
+        let value = result.unwrap_or(-i64::from(libc::ENOMEM) as u64);
+        self.task.lent(self.tiers.hart(), value);
+    }
+
     fn run_to_end(&mut self) -> End {
-        let _listening = self.task.listen(self.tiers.attention());
+        let listening = self.task.listen(self.tiers.attention());
         loop {
             if !self.precise && self.task.catches_faults() {
                 self.precise = true;
@@ -201,6 +229,7 @@ impl Machine {
             match outcome {
                 Outcome::Continue => self.follow_task(),
                 Outcome::Spawn => self.spawn(),
+                Outcome::Borrow => self.lend(&listening),
                 Outcome::ThreadEnds(status) => return End::Thread(status),
                 Outcome::Exit(status) => return End::Process(Exit::Status(status)),
                 Outcome::Killed { signal, cause } => {

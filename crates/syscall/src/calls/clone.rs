@@ -6,8 +6,8 @@
 //!
 //! A new thread is a thread of the host's, which the VM starts: see [`threads`](crate::threads).
 //!
-//! `vfork` is a fork whose parent waits: `CLONE_VFORK` does that without
-//! `CLONE_VM`, too.
+//! `vfork` (`CLONE_VM` and `CLONE_VFORK`) makes a process that shares the memory of this
+//! one, the VM's included, while the thread that made it waits: see [`Borrower`].
 
 use crate::host_signals;
 use crate::row::{Args, Flow};
@@ -21,17 +21,18 @@ use libc::{
 use rvrun_hart::{Hart, Reservation};
 
 /// What users should know of `clone` and `clone3`.
-pub(crate) const NOTE: &str = "memory shared with another process without CLONE_VFORK gives ENOSYS; after vfork the parent \
-     waits, but does not see what the child writes to memory";
+pub(crate) const NOTE: &str = "memory shared with another process without CLONE_VFORK gives ENOSYS";
 
 /// Resets the caught signals of the child. The host would reset the VM's, too.
 const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
+const CLONE_INTO_CGROUP: u64 = 1 << 33;
 /// What is never asked of the host.
 const NOT_THE_HOSTS: u64 =
     (CLONE_VM | CLONE_SIGHAND | CLONE_SETTLS | CLONE_CHILD_CLEARTID) as u64 | CLONE_CLEAR_SIGHAND;
 const EINVAL: Errno = Errno(libc::EINVAL);
 /// Register numbers.
 const SP: usize = 2;
+const A0: usize = 10;
 const TP: usize = 4;
 
 /// What a new process starts with, beside what the host gives it.
@@ -57,6 +58,9 @@ pub(crate) fn clone(task: &mut Task, hart: &mut Hart, args: Args) -> Result<Flow
     let child = Child { flags, stack, tls, parent_tid, child_tid };
     if flags & CLONE_THREAD as u64 != 0 {
         return Ok(thread(task, hart, &child));
+    }
+    if shares_memory(flags) {
+        return borrow(task, hart, child);
     }
     // On x86-64 the last two are the other way round.
     let host = [flags & !NOT_THE_HOSTS, 0, parent_tid, child_tid, 0, 0];
@@ -107,6 +111,10 @@ pub(crate) fn clone3(task: &mut Task, hart: &mut Hart, args: Args) -> Result<Flo
             return Err(EINVAL);
         }
         return Ok(thread(task, hart, &child));
+    }
+    if shares_memory(flags) && words[field::SET_TID_SIZE] == 0 && flags & CLONE_INTO_CGROUP == 0 {
+        let flags = flags | exit_signal & 0xff;
+        return borrow(task, hart, Child { flags, ..child });
     }
     words[field::FLAGS] = flags & !NOT_THE_HOSTS;
     words[field::STACK] = 0;
@@ -185,17 +193,12 @@ fn process(
 ) -> Result<u64, Errno> {
     let process = &task.process;
     process.note_relatives();
-    if !process.threads.are_many() {
-        return raw::check(clone());
-    }
     // The child has none of the other threads, who may hold these.
     let _held = (process.actions.lock(), process.attached.lock());
     let _held = (process.threads.hold(), process.space.hold());
     // The C library can do its own part of that, the memory allocator's above all, but
     // only if nothing is asked that its `fork` has not got.
-    const KNOWN: u64 = (CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_VM | CLONE_VFORK) as u64
-        | NOT_THE_HOSTS
-        | 0xff;
+    const KNOWN: u64 = (CLONE_PARENT_SETTID | CLONE_CHILD_SETTID) as u64 | NOT_THE_HOSTS | 0xff;
     if exit_signal != libc::SIGCHLD as u64 || child.flags & !KNOWN != 0 {
         return raw::check(clone());
     }
@@ -216,6 +219,45 @@ fn process(
     Ok(pid)
 }
 
+fn shares_memory(flags: u64) -> bool {
+    const BOTH: u64 = (CLONE_VM | CLONE_VFORK) as u64;
+    flags & BOTH == BOTH
+}
+
+/// Has the VM make a process in the same memory.
+fn borrow(task: &mut Task, hart: &Hart, child: Child) -> Result<Flow, Errno> {
+    // The child inherits that; signals that come now are for the parent.
+    host_signals::change_mask(u64::MAX)?;
+    task.process.note_relatives();
+    task.borrower = Some(Box::new(Borrower { task: task.borrowing(), hart: hart.clone(), child }));
+    Ok(Flow::Stop(Outcome::Borrow))
+}
+
+/// A process that runs in the memory of another one, whose thread waits until it
+/// executes a program or ends (`vfork(2)`).
+pub struct Borrower {
+    task: Task,
+    hart: Hart,
+    child: Child,
+}
+
+impl Borrower {
+    /// The arguments for the host's `clone`: flags, where to store the number, for whom.
+    pub fn clone_args(&self) -> [u64; 3] {
+        let Child { flags, parent_tid, child_tid, .. } = self.child;
+        [flags & !NOT_THE_HOSTS | (CLONE_VM | CLONE_VFORK) as u64, parent_tid, child_tid]
+    }
+
+    /// In the new process: its task and its hart.
+    pub fn begin(self) -> (Task, Hart) {
+        let Self { mut task, mut hart, child } = self;
+        rvrun_host::signals::drop_held();
+        hart.x[A0] = 0;
+        start(&mut task, &mut hart, &child);
+        (task, hart)
+    }
+}
+
 /// The two processes' first steps.
 fn begin(task: &mut Task, hart: &mut Hart, pid: u64, child: &Child) -> Flow {
     if pid == 0 {
@@ -224,21 +266,26 @@ fn begin(task: &mut Task, hart: &mut Hart, pid: u64, child: &Child) -> Flow {
         task.process.threads.forked();
         task.join(task.attention.clone());
         rvrun_host::signals::drop_held();
-        let has = |flag: u64| child.flags & flag != 0;
-        if child.stack != 0 {
-            hart.x[SP] = child.stack;
-        }
-        if has(CLONE_SETTLS as u64) {
-            hart.x[TP] = child.tls;
-        }
-        task.clear_child_tid = if has(CLONE_CHILD_CLEARTID as u64) { child.child_tid } else { 0 };
-        if has(CLONE_CLEAR_SIGHAND) {
-            clear_handlers(task);
-        }
-        // A reservation does not survive a switch to another process.
-        hart.reservation = Reservation::NONE;
+        start(task, hart, child);
     }
     Flow::Return(pid)
+}
+
+/// What is new of a process that begins where its parent was.
+fn start(task: &mut Task, hart: &mut Hart, child: &Child) {
+    let has = |flag: u64| child.flags & flag != 0;
+    if child.stack != 0 {
+        hart.x[SP] = child.stack;
+    }
+    if has(CLONE_SETTLS as u64) {
+        hart.x[TP] = child.tls;
+    }
+    task.clear_child_tid = if has(CLONE_CHILD_CLEARTID as u64) { child.child_tid } else { 0 };
+    if has(CLONE_CLEAR_SIGHAND) {
+        clear_handlers(task);
+    }
+    // A reservation does not survive a switch to another process.
+    hart.reservation = Reservation::NONE;
 }
 
 /// Gives the caught signals their default action; ignored ones stay ignored.

@@ -49,6 +49,20 @@ impl Drop for Scene {
 }
 
 #[test]
+fn a_whole_system_has_its_programs_for_itself() {
+    let scene = Scene::new("whole");
+    let path = "/usr/bin/env";
+    assert!(Path::new(path).exists());
+    assert_eq!(scene.resolve(path, Intent::Follow), path);
+    fs::create_dir_all(scene.base.join("root/usr/lib")).unwrap();
+    let sysroot = Sysroot::new(&scene.base.join("root"));
+    let resolved = |path: &str| sysroot.resolve(path.as_bytes(), Intent::Follow).unwrap();
+    assert_eq!(resolved(path), Some(scene.base.join("root/usr/bin/env")));
+    assert_eq!(resolved("/usr/x/y"), Some(scene.base.join("root/usr/x/y")));
+    assert_eq!(resolved("/etc/hostname"), None);
+}
+
+#[test]
 fn the_sysroot_comes_first_then_the_host() {
     let scene = Scene::new("first");
     scene.file("root/usr/bin/awk-only-here").file("root/etc/passwd");
