@@ -81,9 +81,12 @@ impl ProcFile {
             ),
             ProcFile::Auxv => Some(process.image.auxv.clone()),
             ProcFile::Maps => Some(maps(process).into_bytes()),
-            ProcFile::Stat => Some(with_one_thread(&std::fs::read("/proc/self/stat").ok()?)),
+            ProcFile::Stat => {
+                Some(with_threads(&std::fs::read("/proc/self/stat").ok()?, process.threads.count()))
+            }
             ProcFile::Status => {
-                Some(status_with_one_thread(&std::fs::read("/proc/self/status").ok()?))
+                let status = std::fs::read("/proc/self/status").ok()?;
+                Some(status_with_threads(&status, process.threads.count()))
             }
             ProcFile::CpuInfo => Some(cpuinfo(process).into_bytes()),
         }
@@ -120,7 +123,7 @@ fn line(process: &Process, mapping: &Mapping) -> String {
 }
 
 /// `/proc/self/stat` of a process without the VM's own threads (`proc_pid_stat(5)`).
-fn with_one_thread(stat: &[u8]) -> Vec<u8> {
+fn with_threads(stat: &[u8], threads: usize) -> Vec<u8> {
     /// Spaces between the name and the number of threads.
     const BEFORE: usize = 18;
     // The name may hold anything.
@@ -128,15 +131,17 @@ fn with_one_thread(stat: &[u8]) -> Vec<u8> {
     let spaces = stat.iter().enumerate().skip(name_end).filter(|(_, byte)| **byte == b' ');
     let mut around = spaces.map(|(at, _)| at).skip(BEFORE - 1);
     match (around.next(), around.next()) {
-        (Some(before), Some(after)) => [&stat[..=before], b"1", &stat[after..]].concat(),
+        (Some(before), Some(after)) => {
+            [&stat[..=before], threads.to_string().as_bytes(), &stat[after..]].concat()
+        }
         _ => stat.to_vec(),
     }
 }
 
 /// `/proc/self/status` of such a process (`proc_pid_status(5)`).
-fn status_with_one_thread(status: &[u8]) -> Vec<u8> {
+fn status_with_threads(status: &[u8], threads: usize) -> Vec<u8> {
     let line = |line: &[u8]| match line.starts_with(b"Threads:") {
-        true => b"Threads:\t1\n".to_vec(),
+        true => format!("Threads:\t{threads}\n").into_bytes(),
         false => line.to_vec(),
     };
     status.split_inclusive(|byte| *byte == b'\n').flat_map(line).collect()
@@ -238,13 +243,13 @@ mod tests {
     fn a_process_has_the_threads_of_its_guest() {
         let stat = b"7 (a) (b c) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 2 18 19\n";
         let one = b"7 (a) (b c) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 1 18 19\n";
-        assert_eq!(with_one_thread(stat), one);
-        assert_eq!(with_one_thread(b"7 (a) S 1"), b"7 (a) S 1");
-        let own = with_one_thread(&std::fs::read("/proc/self/stat").unwrap());
+        assert_eq!(with_threads(stat, 1), one);
+        assert_eq!(with_threads(b"7 (a) S 1", 1), b"7 (a) S 1");
+        let own = with_threads(&std::fs::read("/proc/self/stat").unwrap(), 1);
         let own = String::from_utf8(own).unwrap();
         assert_eq!(own.rsplit(')').next().unwrap().split_whitespace().nth(17), Some("1"));
         let status = b"Name:\tx\nThreads:\t12\nSigQ:\t0/1\n";
-        assert_eq!(status_with_one_thread(status), b"Name:\tx\nThreads:\t1\nSigQ:\t0/1\n");
+        assert_eq!(status_with_threads(status, 3), b"Name:\tx\nThreads:\t3\nSigQ:\t0/1\n");
     }
 
     #[test]

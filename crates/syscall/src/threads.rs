@@ -74,6 +74,11 @@ impl Threads {
         self.alive.load(Ordering::Acquire) > 1
     }
 
+    /// How many have not ended.
+    pub(crate) fn count(&self) -> usize {
+        self.alive.load(Ordering::Relaxed)
+    }
+
     /// In the child of a fork, which has one thread.
     pub(crate) fn forked(&self) {
         self.alive.store(1, Ordering::Relaxed);
