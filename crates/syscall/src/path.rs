@@ -10,9 +10,9 @@
 //!   host's: distributions pack `/home`, `/srv`, `/var/tmp` and others as empty
 //!   mount points, and a program that changes into one of them expects to find
 //!   what is there.
-//! * A sysroot with programs and libraries is a system of its own: what it has not got
-//!   below `/usr`, `/bin`, `/sbin` and `/lib` is not there. A compiler that looks for its
-//!   linker in a place where only the host has one would take the host's.
+//! * Of a sysroot with programs and libraries, `/usr`, `/bin`, `/sbin` and `/lib` have no
+//!   other directories than the sysroot's. A compiler that looks for its linker where
+//!   only the host has such a directory would take the host's.
 //! * A new file goes where its directory is, by these rules. So what a program
 //!   writes into `/etc` ends up in a sysroot's `/etc`, not in the host's.
 //!
@@ -107,7 +107,7 @@ impl Sysroot {
     pub(crate) fn resolve(&self, path: &[u8], intent: Intent) -> Result<Option<PathBuf>, Errno> {
         let mut guest = Vec::with_capacity(path.len());
         let walk = self.walk(path, intent.follows(), &mut guest)?;
-        let walk_failed = matches!(walk, Walk::Missing { .. });
+        let no_directory = matches!(walk, Walk::Missing { last: false });
         let slash = path.ends_with(b"/") && guest.len() > 1;
         let host = Path::new(OsStr::from_bytes(&guest));
         let below = self.below(&guest);
@@ -120,7 +120,7 @@ impl Sysroot {
             Walk::Missing { .. } => false,
         };
         let system = || SYSTEM.iter().any(|directory| guest.starts_with(directory));
-        let use_sysroot = use_sysroot || self.whole && system() && walk_failed;
+        let use_sysroot = use_sysroot || no_directory && self.whole && system();
         let mut chosen = if use_sysroot { below } else { host.to_path_buf() };
         if !use_sysroot && guest == path {
             return Ok(None);
