@@ -8,6 +8,7 @@
 pub mod code;
 pub mod fault;
 pub mod guarded;
+pub mod lock;
 pub mod process;
 pub mod signals;
 pub mod time;

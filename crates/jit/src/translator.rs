@@ -9,13 +9,14 @@ use crate::state::{EMPTY_ENTRY, JUMP_CACHE_ENTRIES, JumpCacheEntry, Leave, State
 use crate::stats::Stats;
 use rvrun_decoder::region::Limits;
 use rvrun_host::code::{Return, enter};
+use rvrun_host::lock::Mutex;
 use rvrun_host::process;
 use rvrun_isa::Extensions;
 use rvrun_memory::access::Refused;
 use rvrun_memory::{AccessKind, AddressSpace, Fault};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 /// How to translate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,9 +113,8 @@ impl Translations {
         }))
     }
 
-    /// A panic of another thread leaves it whole.
     fn lock(&self) -> MutexGuard<'_, Core> {
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+        self.core.lock()
     }
 
     /// A translator for one more hart. To be called on the thread that will run it.
@@ -147,7 +147,7 @@ impl Translations {
     /// Whether all of it is as it should be in the child of a fork: no thread that the
     /// child has not got was about to change something.
     pub fn is_whole(&self) -> bool {
-        !matches!(self.core.try_lock(), Err(std::sync::TryLockError::WouldBlock))
+        self.core.try_lock().is_some()
     }
 }
 

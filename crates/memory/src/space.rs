@@ -9,7 +9,7 @@ use crate::fault::{AccessKind, Fault, FaultCause};
 use crate::host_maps::{self, Mapping};
 use crate::regions::{Attributes, Regions};
 use crate::{Errno, GuestAddr, PAGE, TASK_SIZE, access, raw};
-use parking_lot::RwLock;
+use rvrun_host::lock::RwLock;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;

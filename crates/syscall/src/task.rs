@@ -9,7 +9,7 @@ use crate::signals::stack::SignalStack;
 use crate::strace::Pending;
 use crate::threads::{Membership, Newborn, Threads};
 use crate::{host_signals, raw};
-use parking_lot::Mutex;
+use rvrun_host::lock::Mutex;
 use rvrun_memory::AddressSpace;
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
@@ -37,8 +37,6 @@ pub struct Task {
     pub(crate) membership: Option<Membership>,
     /// The code epoch of which the other threads know.
     pub(crate) published: u64,
-    /// Whether it is the process's first thread.
-    pub(crate) is_first: bool,
     /// The thread that the call that is being carried out makes.
     pub(crate) newborn: Option<Box<Newborn>>,
     /// The process that the call that is being carried out makes in this one's memory.
@@ -99,7 +97,6 @@ impl Task {
             forked: false,
             membership: None,
             published: 0,
-            is_first: true,
             newborn: None,
             borrower: None,
             pending: None,
@@ -121,12 +118,7 @@ impl Task {
             threads: process.threads.alone(),
             rings: Mutex::new(process.rings.lock().clone()),
         };
-        Self {
-            process: Arc::new(copy),
-            signal_stack: self.signal_stack,
-            is_first: true,
-            ..self.sibling(0)
-        }
+        Self { process: Arc::new(copy), signal_stack: self.signal_stack, ..self.sibling(0) }
     }
 
     /// A new thread of the same process, with the same signals blocked.
@@ -141,7 +133,6 @@ impl Task {
             forked: false,
             membership: None,
             published: self.published,
-            is_first: false,
             newborn: None,
             borrower: None,
             pending: None,

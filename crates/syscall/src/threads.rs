@@ -10,13 +10,11 @@
 use crate::calls::clone::Borrower;
 use crate::task::Task;
 use crate::{Errno, guest, host_signals, raw, robust, strace};
-use parking_lot::{Mutex, MutexGuard};
 use rvrun_hart::{Hart, Reservation};
+use rvrun_host::lock::Mutex;
 use rvrun_host::signals;
 use std::sync::Arc;
-use std::sync::atomic::{
-    AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
-};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use std::time::{Duration, Instant};
 
 /// Register numbers.
@@ -40,9 +38,6 @@ pub(crate) struct Threads {
     members: Mutex<Vec<Arc<Member>>>,
     /// Whether some thread handles memory faults.
     catches_faults: AtomicBool,
-    /// The exit status of the first thread, once it has ended before the others.
-    first_status: AtomicI32,
-    first_ended: AtomicBool,
 }
 
 /// A thread as the others see it.
@@ -82,14 +77,12 @@ impl Threads {
     /// In the child of a fork, which has one thread.
     pub(crate) fn forked(&self) {
         self.alive.store(1, Ordering::Relaxed);
-        self.first_ended.store(false, Ordering::Relaxed);
         self.members.lock().clear();
     }
 
     /// Keeps the list as it is while the process forks.
     pub(crate) fn hold(&self) -> impl Sized + '_ {
-        let guard: MutexGuard<'_, _> = self.members.lock();
-        guard
+        self.members.lock()
     }
 
     /// Says that there is a handler of memory faults.
@@ -199,23 +192,17 @@ impl Task {
         self.process.threads.are_many()
     }
 
-    /// Notes that this thread ends. Gives the status that the process ends with, if
-    /// it was the last one.
-    pub(crate) fn resign(&mut self, status: i32) -> Option<i32> {
+    /// Notes that this thread ends; says whether it was the last one.
+    pub(crate) fn resign(&mut self) -> bool {
         self.leave();
         let threads = &self.process.threads;
-        if self.is_first && threads.are_many() {
-            threads.first_status.store(status, Ordering::SeqCst);
-            threads.first_ended.store(true, Ordering::SeqCst);
-        }
         let last = threads.alive.fetch_sub(1, Ordering::SeqCst) == 1;
         if !last {
             // What was sent to the process is for those who go on.
             host_signals::set_mask(u64::MAX);
             signals::pass_to_process();
         }
-        let first_ended = threads.first_ended.load(Ordering::SeqCst);
-        last.then(|| if first_ended { threads.first_status.load(Ordering::SeqCst) } else { status })
+        last
     }
 
     /// The last thing that a thread does, after which its memory may be gone: gives up
@@ -223,11 +210,6 @@ impl Task {
     pub fn end(&mut self) {
         robust::give_up();
         self.announce_end();
-    }
-
-    /// Whether this is the process's first thread.
-    pub fn is_first(&self) -> bool {
-        self.is_first
     }
 
     /// The thread that a call has asked for; see [`Outcome::Spawn`](crate::Outcome::Spawn).

@@ -8,9 +8,9 @@
 use crate::chaos::Chaos;
 use crate::dump::Dump;
 use crate::program::{Engine, Translation};
-use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use rvrun_hart::{Hart, Trap, float};
+use rvrun_host::lock::Mutex;
 use rvrun_interp::{Interpreter, Stop};
 use rvrun_isa::Extensions;
 use rvrun_jit::{

@@ -137,8 +137,9 @@ static void show_status(const char *what, int status) {
     put("\n");
 }
 
-/* A child that begins with its parent's memory; `flags` may add to the signal of its end. */
-static long clone_child(long flags) { return sys(clone, flags, 0, 0, 0, 0); }
+/* A child that begins with its parent's memory; `flags` may add to the signal of its end.
+ * Inlined, since a child of vfork must not return to where its parent will. */
+__attribute__((always_inline)) static inline long clone_child(long flags) { return sys(clone, flags, 0, 0, 0, 0); }
 
 static long fork_child(void) {
 #ifdef __riscv

@@ -262,7 +262,6 @@ impl Borrower {
 fn begin(task: &mut Task, hart: &mut Hart, pid: u64, child: &Child) -> Flow {
     if pid == 0 {
         task.forked = true;
-        task.is_first = true;
         task.process.threads.forked();
         task.join(task.attention.clone());
         rvrun_host::signals::drop_held();

@@ -9,13 +9,11 @@ use rvrun_hart::Hart;
 pub(crate) fn exit(task: &mut Task, _: &mut Hart, args: Args) -> Result<Flow, Errno> {
     show(task);
     let status = args[0] as i32 & 0xff;
-    match task.resign(status) {
-        None => Ok(Flow::Stop(Outcome::ThreadEnds(status))),
-        Some(status) => {
-            task.announce_end();
-            Ok(Flow::Stop(Outcome::Exit(status)))
-        }
+    if !task.resign() {
+        return Ok(Flow::Stop(Outcome::ThreadEnds(status)));
     }
+    task.announce_end();
+    Ok(Flow::Stop(Outcome::Exit(status)))
 }
 
 /// `exit_group(status)`: the process ends.

@@ -1,0 +1,239 @@
+/* build: -O1 -static -nostdlib -fno-builtin */
+/* Threads: making and ending them, what they share, futexes, robust ones included. */
+#include "guest.h"
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include <linux/futex.h>
+#include <linux/sched.h>
+#include <linux/time.h>
+
+#define THREAD                                                                                     \
+    (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |            \
+     CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
+enum { THREADS = 8, STACK = 16384, ROUNDS = 20000 };
+
+typedef struct {
+    void (*run)(void *);
+    void *argument;
+    /* Set by the kernel: the thread's number, and 0 when it has ended. */
+    int number, alive;
+    char stack[STACK];
+} __attribute__((aligned(64))) thread;
+
+static thread threads[THREADS];
+
+/* Runs `run` on the thread's own stack, and ends the thread. */
+static long start(thread *t, void (*run)(void *), void *argument) {
+    t->run = run;
+    t->argument = argument;
+    t->alive = 1;
+    char *top = t->stack + STACK;
+    long result;
+#ifdef __riscv
+    register long a7 __asm__("a7") = __NR_clone, a0 __asm__("a0") = THREAD, a1 __asm__("a1") = (long)top,
+                  a2 __asm__("a2") = (long)&t->number, a3 __asm__("a3") = 0, a4 __asm__("a4") = (long)&t->alive;
+    register thread *s1 __asm__("s1") = t;
+    register long exit_number __asm__("s2") = __NR_exit;
+    __asm__ volatile("ecall\n\tbnez a0, 1f\n\tld a0, 8(s1)\n\tld t0, 0(s1)\n\tjalr t0\n\tli a0, 0\n\t"
+                     "mv a7, s2\n\tecall\n1:"
+                     : "+r"(a0)
+                     : "r"(a7), "r"(a1), "r"(a2), "r"(a3), "r"(a4), "r"(s1), "r"(exit_number)
+                     : "memory", "t0", "ra");
+    result = a0;
+#else
+    register long r10 __asm__("r10") = (long)&t->alive, r8 __asm__("r8") = 0;
+    register thread *r12 __asm__("r12") = t;
+    __asm__ volatile("syscall\n\ttest %%rax, %%rax\n\tjnz 1f\n\tmov 8(%%r12), %%rdi\n\tcall *(%%r12)\n\t"
+                     "xor %%edi, %%edi\n\tmov %[quit], %%eax\n\tsyscall\n1:"
+                     : "=a"(result)
+                     : "a"((long)__NR_clone), "D"((long)THREAD), "S"(top), "d"(&t->number), "r"(r10), "r"(r8),
+                       "r"(r12), [quit] "i"(__NR_exit)
+                     : "rcx", "r11", "memory");
+#endif
+    return result;
+}
+
+static void join(thread *t) {
+    int value;
+    while ((value = __atomic_load_n(&t->alive, __ATOMIC_ACQUIRE)) != 0)
+        sys(futex, &t->alive, FUTEX_WAIT, value, 0);
+}
+
+/* A lock of three states (Drepper, "Futexes Are Tricky"). */
+static void lock(int *word) {
+    int zero = 0;
+    if (__atomic_compare_exchange_n(word, &zero, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) return;
+    while (__atomic_exchange_n(word, 2, __ATOMIC_ACQUIRE) != 0) sys(futex, word, FUTEX_WAIT_PRIVATE, 2, 0);
+}
+
+static void unlock(int *word) {
+    if (__atomic_exchange_n(word, 0, __ATOMIC_RELEASE) == 2) sys(futex, word, FUTEX_WAKE_PRIVATE, 1);
+}
+
+static int mutex, plain, added, swapped;
+
+static void count(void *argument) {
+    (void)argument;
+    for (int i = 0; i < ROUNDS; i++) {
+        lock(&mutex);
+        plain++;
+        unlock(&mutex);
+        __atomic_fetch_add(&added, 1, __ATOMIC_RELAXED);
+        int old = __atomic_load_n(&swapped, __ATOMIC_RELAXED);
+        while (!__atomic_compare_exchange_n(&swapped, &old, old + 1, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
+    }
+}
+
+static void counting(void) {
+    for (int i = 0; i < THREADS; i++) {
+        long number = start(&threads[i], count, 0);
+        if (number <= 0 || number != threads[i].number) show("clone", number);
+    }
+    for (int i = 0; i < THREADS; i++) join(&threads[i]);
+    show("under a lock", plain);
+    show("added", added);
+    show("swapped", swapped);
+}
+
+/* A slot each, so that a message that is lost leaves the ring waiting. */
+static int baton[THREADS];
+
+static void pass(void *argument) {
+    long own = (long)argument;
+    for (int round = 0; round < 500; round++) {
+        while (__atomic_load_n(&baton[own], __ATOMIC_ACQUIRE) != round + 1)
+            sys(futex, &baton[own], FUTEX_WAIT_PRIVATE, round, 0);
+        int *next = &baton[(own + 1) % THREADS];
+        __atomic_fetch_add(next, 1, __ATOMIC_RELEASE);
+        sys(futex, next, FUTEX_WAKE_PRIVATE, 1);
+    }
+}
+
+static void passing(void) {
+    for (long i = 0; i < THREADS; i++) start(&threads[i], pass, (void *)i);
+    __atomic_fetch_add(&baton[0], 1, __ATOMIC_RELEASE);
+    sys(futex, &baton[0], FUTEX_WAKE_PRIVATE, 1);
+    for (int i = 0; i < THREADS; i++) join(&threads[i]);
+    show("passed around", baton[0]);
+}
+
+static void nothing(void *argument) { (void)argument; }
+
+static void many(void) {
+    int wrong = 0;
+    for (int i = 0; i < 300; i++) {
+        wrong += start(&threads[0], nothing, 0) <= 0;
+        join(&threads[0]);
+    }
+    show("of 300 not started", wrong);
+}
+
+/* Robust futexes: the list as the C library has it. */
+static struct {
+    struct robust_list list;
+    int word;
+} held = {{&held.list}, 0};
+
+static void hold_and_end(void *argument) {
+    (void)argument;
+    static struct robust_list_head head;
+    head.list.next = &held.list;
+    held.list.next = &head.list;
+    head.futex_offset = (char *)&held.word - (char *)&held.list;
+    sys(set_robust_list, &head, sizeof head);
+    held.word = (int)sys(gettid) | FUTEX_WAITERS;
+}
+
+static void robust(void) {
+    start(&threads[0], hold_and_end, 0);
+    join(&threads[0]);
+    show("the owner died", (held.word & FUTEX_OWNER_DIED) != 0);
+    show("no owner", held.word & FUTEX_TID_MASK);
+}
+
+static void own_directory(void *argument) {
+    sys(unshare, CLONE_FS);
+    sys(chdir, "/");
+    *(long *)argument = sys(getpid);
+}
+
+static void sharing(void) {
+    char before[256], after[256];
+    sys(getcwd, before, sizeof before);
+    long pid = 0;
+    start(&threads[0], own_directory, &pid);
+    join(&threads[0]);
+    sys(getcwd, after, sizeof after);
+    show("same process", pid == sys(getpid));
+    show("the directory is as it was", equal(before, after));
+    show("bad flags", sys(clone, CLONE_THREAD, 0, 0, 0, 0));
+    show("a thread with its own memory", sys(clone, CLONE_THREAD | CLONE_SIGHAND, 0, 0, 0, 0));
+}
+
+static int stop;
+
+static void spin(void *argument) {
+    (void)argument;
+    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {}
+}
+
+static void forked_child(void *argument) {
+    long child = fork_child();
+    if (child == 0) quit(7);
+    *(int *)argument = reap(child);
+}
+
+/* A fork has one thread, whatever the others are doing. */
+static void forking(void) {
+    int status[4], wrong = 0;
+    stop = 0;
+    start(&threads[7], spin, 0);
+    for (int round = 0; round < 20; round++) {
+        for (int i = 0; i < 4; i++) start(&threads[i], forked_child, &status[i]);
+        for (int i = 0; i < 4; i++) join(&threads[i]);
+        for (int i = 0; i < 4; i++) wrong += status[i] != 7 << 8;
+    }
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+    join(&threads[7]);
+    show("children that went wrong", wrong);
+}
+
+static void end_all(void *argument) {
+    (void)argument;
+    quit(9);
+}
+
+static void end_later(void *argument) {
+    (void)argument;
+    sys(nanosleep, (&(struct { long s, ns; }){0, 50000000}), 0);
+    sys(exit, 3);
+}
+
+static void ending(void) {
+    long child = fork_child();
+    if (child == 0) {
+        stop = 0;
+        start(&threads[0], spin, 0);
+        start(&threads[1], end_all, 0);
+        for (;;) sys(futex, &stop, FUTEX_WAIT, 0, 0);
+    }
+    show_status("a thread's exit_group", reap(child));
+    child = fork_child();
+    if (child == 0) {
+        start(&threads[0], end_later, 0);
+        sys(exit, 5);
+    }
+    show_status("the first thread ends, then the last", reap(child));
+}
+
+int program(int argc, char **argv, char **envp) {
+    (void)argc, (void)argv, (void)envp;
+    counting();
+    passing();
+    many();
+    robust();
+    sharing();
+    forking();
+    ending();
+    return 0;
+}
