@@ -107,7 +107,6 @@ impl Sysroot {
     pub(crate) fn resolve(&self, path: &[u8], intent: Intent) -> Result<Option<PathBuf>, Errno> {
         let mut guest = Vec::with_capacity(path.len());
         let walk = self.walk(path, intent.follows(), &mut guest)?;
-        let no_directory = matches!(walk, Walk::Missing { last: false });
         let slash = path.ends_with(b"/") && guest.len() > 1;
         let host = Path::new(OsStr::from_bytes(&guest));
         let below = self.below(&guest);
@@ -120,7 +119,11 @@ impl Sysroot {
             Walk::Missing { .. } => false,
         };
         let system = || SYSTEM.iter().any(|directory| guest.starts_with(directory));
-        let use_sysroot = use_sysroot || no_directory && self.whole && system();
+        let no_directory = || match walk {
+            Walk::Found => false,
+            Walk::Missing { last } => !last || host.is_dir(),
+        };
+        let use_sysroot = use_sysroot || self.whole && system() && no_directory();
         let mut chosen = if use_sysroot { below } else { host.to_path_buf() };
         if !use_sysroot && guest == path {
             return Ok(None);

@@ -57,7 +57,9 @@ fn a_whole_system_has_its_directories_for_itself() {
     fs::create_dir_all(scene.base.join("root/usr/lib")).unwrap();
     let sysroot = Sysroot::new(&scene.base.join("root"));
     let resolved = |path: &str| sysroot.resolve(path.as_bytes(), Intent::Follow).unwrap();
-    assert_eq!(resolved(path), Some(scene.base.join("root").join(&path[1..])));
+    for path in [path, "/usr/share"] {
+        assert_eq!(resolved(path), Some(scene.base.join("root").join(&path[1..])));
+    }
     // A file whose directory is there may be the host's.
     assert_eq!(resolved("/usr/bin/env"), None);
     assert_eq!(resolved("/etc/hostname"), None);
