@@ -137,12 +137,28 @@ fn a_guest_that_kills_itself_dies_without_a_word() {
 }
 
 #[test]
+fn a_script_is_run_by_its_interpreter() {
+    let place = Place::new();
+    let interpreter = place.file("interpreter", &Program::new(&EXITS).bytes());
+    let direct = place.rvrun([interpreter.clone()]);
+    let line = format!("#!{} -x\n", interpreter.display());
+    let script = place.file("script", line.as_bytes());
+    assert_eq!(place.rvrun([script.clone()]).status, direct.status);
+    let nested = place.file("nested", format!("#!{}\n", script.display()).as_bytes());
+    assert_eq!(place.rvrun([nested]).status, direct.status);
+    let circle = place.file("circle", b"");
+    std::fs::write(&circle, format!("#!{}\n", circle.display())).unwrap();
+    expect_complaint(&place.rvrun([circle]), 126, &["too often"]);
+}
+
+#[test]
 fn files_that_are_no_programs() {
     let place = Place::new();
     let valid = Program::new(&EXITS).bytes();
-    let cases: [(&str, Vec<u8>, &[&str]); 12] = [
+    let cases: [(&str, Vec<u8>, &[&str]); 13] = [
         ("text", b"hello\n".to_vec(), &["text: not an ELF file"]),
-        ("script", b"#!/bin/sh\nexit 1\n".to_vec(), &["not an ELF file", "script"]),
+        ("script", b"#!/no/such\nexit 1\n".to_vec(), &["a script for /no/such", "not there"]),
+        ("nameless", b"#!  \n".to_vec(), &["names no interpreter"]),
         ("empty", Vec::new(), &["empty"]),
         ("one", vec![0x7f], &["not an ELF file"]),
         (

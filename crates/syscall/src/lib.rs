@@ -42,6 +42,7 @@ pub use calls::clone::Borrower;
 pub use config::{Config, Cpu, ExecConfig, ProcessImage, Strace, StraceSink};
 pub use dispatch::{Outcome, dispatch};
 pub use docs::syscalls_page;
+pub use program::script_line;
 pub use row::{Arg, Args, Flow, Handler, Kind, Last, PathArg, Row, Support, SysResult};
 pub use rvrun_memory::Errno;
 pub use signals::Cause;

@@ -39,6 +39,15 @@ pub(crate) fn kind(head: &[u8]) -> Result<Kind, Errno> {
     Ok(if executable && u16_at(head, 18) == EM_RISCV { Kind::Guest } else { Kind::Host })
 }
 
+/// The interpreter and its argument that a script's first bytes name; none where the
+/// kernel refuses them, or if it is no script.
+pub fn script_line(head: &[u8]) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
+    match kind(head) {
+        Ok(Kind::Script { interpreter, argument }) => Some((interpreter, argument)),
+        _ => None,
+    }
+}
+
 /// Takes a `#!` line apart (kernel: `fs/binfmt_script.c`).
 fn shebang(head: &[u8]) -> Result<Kind, Errno> {
     let space = |byte: &u8| matches!(byte, b' ' | b'\t');

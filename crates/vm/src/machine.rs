@@ -7,7 +7,7 @@ use crate::file::ProgramFile;
 use crate::program::{Program, StatsSink};
 use crate::stack::{self, Contents, Stack, key};
 use crate::tiers::{Engines, Event, Report, Tiers};
-use crate::{cpu, loader, report, stats};
+use crate::{cpu, loader, report, script, stats};
 use rvrun_hart::Hart;
 use rvrun_host::lock::Mutex;
 use rvrun_host::signals::Listening;
@@ -259,6 +259,7 @@ fn load(
     program: Program,
     space: &Arc<AddressSpace>,
 ) -> Result<(Hart, Config, ProcessImage), Error> {
+    let program = script::follow(program)?;
     let file = ProgramFile::open(&program.path)?;
     let random_bytes = process::random_bytes()
         .map_err(|source| Error::Host { what: "cannot get random numbers".into(), source })?;
