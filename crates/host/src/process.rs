@@ -10,6 +10,9 @@ pub fn auxv(key: u64) -> u64 {
     unsafe { libc::getauxval(key as c_ulong) }
 }
 
+/// The name of threads that are the VM's own, which the guest does not see.
+pub const VM_THREAD: &str = "rvrun-compile";
+
 /// Sixteen random bytes (getrandom(2)).
 ///
 /// # Errors

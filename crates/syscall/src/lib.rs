@@ -31,6 +31,7 @@ mod program;
 mod raw;
 mod robust;
 mod row;
+mod shown;
 mod signals;
 mod strace;
 mod table;
@@ -39,7 +40,7 @@ mod threads;
 mod translate;
 
 pub use calls::clone::Borrower;
-pub use config::{Config, Cpu, ExecConfig, ProcessImage, Strace, StraceSink};
+pub use config::{Config, Cpu, ExecConfig, Layout, ProcessImage, Strace, StraceSink};
 pub use dispatch::{Outcome, dispatch};
 pub use docs::syscalls_page;
 pub use row::{Arg, Args, Flow, Handler, Kind, Last, PathArg, Row, Support, SysResult};
