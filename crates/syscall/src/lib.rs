@@ -46,6 +46,7 @@ pub use docs::syscalls_page;
 pub use row::{Arg, Args, Flow, Handler, Kind, Last, PathArg, Row, Support, SysResult};
 pub use rvrun_memory::Errno;
 pub use signals::Cause;
+pub use signals::frame::SIGNAL_FRAME;
 pub use strace::names::Names;
 pub use table::SYSCALLS;
 pub use task::Task;

@@ -37,6 +37,7 @@ mod report;
 mod stack;
 mod stats;
 mod tiers;
+mod vdso;
 
 pub use cpu::isa_listing;
 pub use dump::{DumpSink, Translated};

@@ -70,25 +70,6 @@ pub fn load_program(
         .or_else(|_| load_anywhere(space, program))
 }
 
-/// Maps the code that handlers of signals return to, as the vDSO has it: debuggers and
-/// unwinders know a signal's frame by these two instructions.
-pub fn map_trampoline(space: &AddressSpace) -> Result<GuestAddr, Error> {
-    /// `li a7, 139`, the number of `rt_sigreturn`; `ecall`.
-    const CODE: [u32; 2] = [0x08b0_0893, 0x0000_0073];
-    let error = |errno: Errno| Error::Host {
-        what: "no memory for the code that signals return by".into(),
-        source: io::Error::from_raw_os_error(errno.0),
-    };
-    let anonymous = map::PRIVATE | map::ANONYMOUS;
-    let at = space
-        .mmap(0, PAGE, map::READ | map::WRITE, anonymous, -1, 0, Some("[vdso]".into()))
-        .map_err(error)?;
-    let bytes: Vec<u8> = CODE.iter().flat_map(|word| word.to_le_bytes()).collect();
-    access::copy_out(at, &bytes).map_err(|_| error(Errno(libc::EFAULT)))?;
-    space.mprotect(at, PAGE, map::READ | map::EXEC).map_err(error)?;
-    Ok(at)
-}
-
 /// Maps a dynamic linker where the host's kernel finds room.
 pub fn load_anywhere(space: &AddressSpace, program: &ProgramFile) -> Result<Loaded, Error> {
     let image = &program.image;

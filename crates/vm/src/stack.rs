@@ -23,6 +23,10 @@ pub mod key {
     pub const SECURE: u64 = 23;
     pub const RANDOM: u64 = 25;
     pub const EXECFN: u64 = 31;
+    pub const SYSINFO_EHDR: u64 = 33;
+    /// Size of a level's cache; one more is the key of its geometry.
+    pub const CACHES: [u64; 4] = [40, 42, 44, 46];
+    pub const MINSIGSTKSZ: u64 = 51;
 }
 
 /// What goes onto the stack.

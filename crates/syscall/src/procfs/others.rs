@@ -28,9 +28,9 @@ pub(super) fn program(process: u32) -> Option<Vec<u8>> {
     if !is_vm(process) {
         return None;
     }
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The third field comes first behind the name.
-    let code = stat.rsplit(')').next()?.split_whitespace().nth(26 - 3)?.parse::<u64>().ok()?;
+    /// Where its code begins (proc_pid_stat(5)).
+    const START_CODE: usize = 26;
+    let code = own::field(&fs::read(format!("/proc/{process}/stat")).ok()?, START_CODE)?;
     let maps = fs::read(format!("/proc/{process}/maps")).ok()?;
     let line = maps.split(|byte| *byte == b'\n').find(|line| holds(line, code))?;
     let name = line.iter().position(|byte| *byte == b'/').map(|at| line[at..].to_vec())?;

@@ -89,10 +89,19 @@ pub(super) fn stat(task: &Task, host: &str, calling: bool) -> Option<Vec<u8>> {
         (50, layout.env.start),
         (51, layout.env.end),
     ];
+    let host = std::fs::read(host).ok()?;
     if calling {
+        fields.push((31, (field(&host, 31)? | signals.held) & OLD));
         fields.push((32, signals.blocked & OLD));
     }
-    Some(with_fields(&std::fs::read(host).ok()?, &fields))
+    Some(with_fields(&host, &fields))
+}
+
+/// A number in a line of `stat` behind the name. Fields are counted from 1.
+pub(super) fn field(stat: &[u8], number: usize) -> Option<u64> {
+    let name_end = stat.iter().rposition(|byte| *byte == b')')? + 1;
+    let field = stat[name_end..].split(|byte| *byte == b' ').nth(number.checked_sub(2)?)?;
+    std::str::from_utf8(field).ok()?.trim_end().parse().ok()
 }
 
 /// A line of `stat` with other values in some fields, which are counted from 1.
@@ -178,6 +187,8 @@ mod tests {
     fn fields_are_counted_behind_the_name() {
         let stat = b"7 (a) (b c) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 2 18 19\n";
         let one = b"7 (a) (b c) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 1 18 77\n";
+        assert_eq!((field(stat, 20), field(stat, 22)), (Some(2), Some(19)));
+        assert_eq!((field(stat, 3), field(stat, 23), field(b"7", 4)), (None, None, None));
         assert_eq!(with_fields(stat, &[(20, 1), (22, 77), (99, 5)]), one);
         assert_eq!(with_fields(b"7 (a) S 1", &[(20, 1)]), b"7 (a) S 1");
         let own = with_fields(&std::fs::read("/proc/self/stat").unwrap(), &[(20, 4711), (51, 9)]);
