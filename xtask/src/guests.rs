@@ -13,9 +13,10 @@ use std::process::{Command, Stdio};
 const COMPILER: &str = "riscv64-linux-gnu-gcc";
 
 /// The directories of guest programs, and whether what they print is kept.
-const DIRECTORIES: [(&str, Expected); 3] = [
+const DIRECTORIES: [(&str, Expected); 4] = [
     ("examples/guest", Expected::Nothing),
     ("benches/kernels", Expected::Nothing),
+    ("crates/vm/vdso", Expected::Nothing),
     ("crates/cli/tests/guest", Expected::NativeOutput),
 ];
 

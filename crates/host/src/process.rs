@@ -10,6 +10,33 @@ pub fn auxv(key: u64) -> u64 {
     unsafe { libc::getauxval(key as c_ulong) }
 }
 
+/// A cache of the host's processors; all 0 if the host does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cache {
+    /// Bytes.
+    pub size: u64,
+    /// Lines of a set.
+    pub ways: u64,
+    /// Bytes of a line.
+    pub line: u64,
+}
+
+/// The first level's caches of instructions and of data, the second and the third level's
+/// (sysconf(3), `_SC_LEVEL1_ICACHE_SIZE` and the eleven behind it).
+pub fn caches() -> [Cache; 4] {
+    const FIRST: i32 = 185;
+    // SAFETY: sysconf takes any number.
+    let value = |index: i32| unsafe { libc::sysconf(FIRST + index) }.max(0) as u64;
+    [0, 3, 6, 9].map(|index| Cache {
+        size: value(index),
+        ways: value(index + 1),
+        line: value(index + 2),
+    })
+}
+
+/// The name of threads that are the VM's own, which the guest does not see.
+pub const VM_THREAD: &str = "rvrun-compile";
+
 /// Sixteen random bytes (getrandom(2)).
 ///
 /// # Errors

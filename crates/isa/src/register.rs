@@ -72,6 +72,13 @@ pub mod csr {
     /// Last of them.
     pub const HPMCOUNTER31: u16 = 0xc1f;
 
+    /// First of 16 that count the nanoseconds of Linux's clocks, by their numbers. The
+    /// manual leaves these, which can be read only, to implementations; the VM's vDSO
+    /// reads them.
+    pub const CLOCK: u16 = 0xcc0;
+    /// Last of them.
+    pub const LAST_CLOCK: u16 = 0xccf;
+
     /// Names and numbers, without the `hpmcounter` ones.
     pub const NAMES: [(&str, u16); 6] = [
         ("fflags", FFLAGS),

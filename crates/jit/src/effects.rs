@@ -1,6 +1,7 @@
 //! What an instruction does to the registers that a translation holds in SSA values.
 
 use crate::helper;
+use rvrun_host::time;
 use rvrun_isa::effect::Registers;
 use rvrun_isa::{Instruction, Kind, Opcode, RM_DYNAMIC, csr};
 
@@ -25,7 +26,8 @@ pub fn way(instruction: &Instruction) -> Way {
         ),
         Kind::Atomic => instruction.opcode != Opcode::AmocasQ,
         Kind::Fence => instruction.opcode != Opcode::FenceI,
-        Kind::Csr | Kind::System => false,
+        Kind::Csr => is_clock_read(instruction),
+        Kind::System => false,
     };
     if lowered { Way::Lowered } else { Way::Stepped }
 }
@@ -68,6 +70,15 @@ pub fn is_flags_access(instruction: &Instruction) -> bool {
             csr::FRM => reads_only,
             _ => false,
         }
+}
+
+/// Whether the instruction does nothing but read one of the clocks that there are.
+pub fn is_clock_read(instruction: &Instruction) -> bool {
+    let number = instruction.imm as u16;
+    instruction.opcode == Opcode::Csrrs
+        && instruction.rs1 == 0
+        && (csr::CLOCK..=csr::LAST_CLOCK).contains(&number)
+        && time::is_quick(i32::from(number - csr::CLOCK))
 }
 
 /// The registers that values do not hold behind a stepped instruction: what it

@@ -8,7 +8,8 @@ use crate::state::{Leave, State};
 use rvrun_hart::float::op::{self, Op1, Op2, Op3};
 use rvrun_hart::float::{Flags, RoundingMode, host, plain};
 use rvrun_hart::{SINK, carry_less_product};
-use rvrun_isa::{Opcode, csr};
+use rvrun_host::time;
+use rvrun_isa::{Opcode, ROWS, csr};
 
 /// Names a helper: its place in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ impl Helper {
     pub const STEP: Self = Self(1);
     /// Accesses `fflags`, or reads `frm`, by the hart's own registers.
     pub const FLAGS: Self = Self(2);
+    /// Reads the clock of the first operand.
+    pub const CLOCK: Self = Self(Self::NAMED + 2 * ROWS.len() as u32);
     /// Helpers that stand before those of opcodes; the first is the code for a call.
     const NAMED: u32 = 3;
 
@@ -58,7 +61,8 @@ pub(crate) fn table() -> Box<[usize]> {
         let (dynamic, fixed) = functions(opcode).unwrap_or((missing, missing));
         [dynamic, fixed]
     });
-    let functions = named.into_iter().chain(computing).map(|f| f as usize);
+    let functions =
+        named.into_iter().chain(computing).chain([clock as Function]).map(|f| f as usize);
     std::iter::once(call).chain(functions).collect()
 }
 
@@ -92,6 +96,11 @@ unsafe extern "C" fn flags(state: *mut State) {
         host::set(hart.frm);
     }
     hart.x[if rd == 0 { usize::from(SINK) } else { rd as usize & 31 }] = old;
+}
+
+unsafe extern "C" fn clock(state: *mut State) {
+    // SAFETY: as in `step`.
+    unsafe { with_operands(state, |[number, ..]| time::clock_ns(number as i32).unwrap_or(0)) }
 }
 
 /// Puts what `compute` makes of the operands where results are.

@@ -7,6 +7,7 @@
 //! and back.
 
 use crate::compile::{Code, Compiler, Failure, Job};
+use rvrun_host::process;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -70,9 +71,9 @@ impl Worker {
     pub fn new(mut compiler: Compiler) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let theirs = shared.clone();
-        rvrun_host::process::with_signals_blocked(|| {
+        process::with_signals_blocked(|| {
             std::thread::Builder::new()
-                .name("rvrun-compile".into())
+                .name(process::VM_THREAD.into())
                 .spawn(move || work(&theirs, &mut compiler))
         })?;
         Ok(Self { shared, open: 0 })

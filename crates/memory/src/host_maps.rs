@@ -31,19 +31,7 @@ pub fn mappings(regions: &Regions) -> Vec<Mapping> {
     let text = fs::read_to_string("/proc/self/maps").unwrap_or_default();
     let mut all: Vec<Mapping> = Vec::new();
     for host in text.lines().filter_map(parse) {
-        for (part, attributes) in regions.within(host.start..host.end) {
-            let label = attributes.label.as_deref();
-            // The host's own names for anonymous memory are not the guest's.
-            let name = label.unwrap_or(if host.inode == 0 { "" } else { &host.name });
-            let mapping = Mapping {
-                start: part.start,
-                end: part.end,
-                prot: attributes.prot,
-                shared: attributes.shared,
-                offset: if host.inode == 0 { 0 } else { host.offset + (part.start - host.start) },
-                name: name.to_owned(),
-                ..host.clone()
-            };
+        for mapping in parts(regions, &host) {
             match all.last_mut() {
                 Some(last) if continues(last, &mapping) => last.end = mapping.end,
                 _ => all.push(mapping),
@@ -53,14 +41,35 @@ pub fn mappings(regions: &Regions) -> Vec<Mapping> {
     all
 }
 
+/// What the guest has of a mapping of the host.
+pub(crate) fn parts<'a>(
+    regions: &'a Regions,
+    host: &'a Mapping,
+) -> impl Iterator<Item = Mapping> + 'a {
+    regions.within(host.start..host.end).map(|(part, attributes)| {
+        let label = attributes.label.as_deref();
+        // The host's own names for anonymous memory are not the guest's.
+        let name = label.unwrap_or(if host.inode == 0 { "" } else { &host.name });
+        Mapping {
+            start: part.start,
+            end: part.end,
+            prot: attributes.prot,
+            shared: attributes.shared,
+            offset: if host.inode == 0 { 0 } else { host.offset + (part.start - host.start) },
+            name: name.to_owned(),
+            ..host.clone()
+        }
+    })
+}
+
 /// Whether `next` is the same anonymous memory as `last`, cut only by the host's protections.
-fn continues(last: &Mapping, next: &Mapping) -> bool {
+pub(crate) fn continues(last: &Mapping, next: &Mapping) -> bool {
     last.inode == 0
         && *next == Mapping { start: next.start, end: next.end, ..last.clone() }
         && last.end == next.start
 }
 
-fn parse(line: &str) -> Option<Mapping> {
+pub(crate) fn parse(line: &str) -> Option<Mapping> {
     let mut rest = line;
     let mut word = || {
         let trimmed = rest.trim_start();

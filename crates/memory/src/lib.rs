@@ -30,10 +30,12 @@ mod host_maps;
 mod raw;
 mod regions;
 mod space;
+mod usage;
 
 pub use fault::{AccessKind, Fault, FaultCause};
 pub use host_maps::Mapping;
 pub use space::{AddressSpace, CodeRegion};
+pub use usage::Usage;
 
 /// An address in the guest's address space.
 pub type GuestAddr = u64;

@@ -8,6 +8,7 @@ use crate::code_log::CodeLog;
 use crate::fault::{AccessKind, Fault, FaultCause};
 use crate::host_maps::{self, Mapping};
 use crate::regions::{Attributes, Regions};
+use crate::usage::{self, Usage};
 use crate::{Errno, GuestAddr, PAGE, TASK_SIZE, access, raw};
 use rvrun_host::lock::RwLock;
 use std::ops::Range;
@@ -317,6 +318,17 @@ impl AddressSpace {
     /// The guest's mappings as `/proc/self/maps` shows them, in ascending order.
     pub fn mappings(&self) -> Vec<Mapping> {
         host_maps::mappings(&self.state.read().regions)
+    }
+
+    /// The same with what is in memory of each, as `/proc/self/smaps` shows it.
+    pub fn usage(&self) -> Vec<Usage> {
+        usage::usage(&self.state.read().regions)
+    }
+
+    /// Bytes of address space that the guest's mappings take.
+    pub fn size(&self) -> u64 {
+        let state = self.state.read();
+        state.regions.within(0..TASK_SIZE).map(|(part, _)| part.end - part.start).sum()
     }
 
     /// The file that `addr` is mapped from, and the offset of that byte in it.

@@ -1,6 +1,7 @@
 //! What the VM tells this crate: its settings, the machine to show, the program.
 
 use std::ffi::OsString;
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// Takes one line of `--strace` output, without its newline.
@@ -62,12 +63,28 @@ pub struct ProcessImage {
     pub program: PathBuf,
     /// The name by which it was executed (`AT_EXECFN`); gives the thread its name.
     pub execfn: Vec<u8>,
-    /// The guest's `argv`, for `/proc/self/cmdline`.
-    pub args: Vec<Vec<u8>>,
     /// The auxiliary vector as it lies on the guest's stack, for `/proc/self/auxv`.
     pub auxv: Vec<u8>,
     /// First address of the heap; the start of `brk`.
     pub brk_start: u64,
     /// Where handlers of signals return to: code that calls `rt_sigreturn`.
     pub sigreturn: u64,
+    /// Where its parts are.
+    pub layout: Layout,
+}
+
+/// Where the parts of a program are in the guest's memory: what the kernel notes of it
+/// (`struct prctl_mm_map` in prctl(2)).
+#[derive(Clone, Debug, Default)]
+pub struct Layout {
+    /// Its code.
+    pub code: Range<u64>,
+    /// Its data.
+    pub data: Range<u64>,
+    /// The first stack pointer.
+    pub stack: u64,
+    /// The strings of `argv`.
+    pub args: Range<u64>,
+    /// The strings of the environment.
+    pub env: Range<u64>,
 }

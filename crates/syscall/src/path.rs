@@ -47,7 +47,8 @@ pub(crate) enum Intent {
 }
 
 impl Intent {
-    fn follows(self) -> bool {
+    /// Whether it means what a link leads to.
+    pub(crate) fn follows(self) -> bool {
         matches!(self, Intent::Follow | Intent::CreateFollow)
     }
 

@@ -9,6 +9,7 @@ use crate::calls::{
     clone, exec, exit, files, identity, io_uring, ipc, machine, memory, metadata, poll, signals,
     sockets,
 };
+use crate::procfs::listing;
 use crate::raw::young::*;
 use crate::row::Kind::*;
 use crate::row::Last::{Create, Follow, IfFlag, NoFollow, Replace, UnlessFlag};
@@ -95,7 +96,7 @@ rows! {
     58 vhangup() => host(SYS_vhangup), Full;
     59 pipe2(fds: OutFds, flags: Names(&O)) => host(SYS_pipe2), Full;
     60 quotactl(cmd: Hex, special: Path, id: Uint, addr: Ptr) => paths(SYS_quotactl, &[cwd(1, Follow)]), Full;
-    61 getdents64(fd: Fd, entries: Ptr, size: Size) => host(SYS_getdents64), partial("a directory that the sysroot and the host both have is listed as the sysroot has it");
+    61 getdents64(fd: Fd, entries: Ptr, size: Size) => call(listing::getdents64), partial("a directory that the sysroot and the host both have is listed as the sysroot has it");
     62 lseek(fd: Fd, offset: Off, whence: Names(&WHENCE)) => host(SYS_lseek), Full;
     63 read(fd: Fd, buf: Out, count: Size) => host(SYS_read), Full;
     64 write(fd: Fd, buf: In(2), count: Size) => host(SYS_write), Full;

@@ -8,7 +8,7 @@ use crate::path::Sysroot;
 use crate::signals::stack::SignalStack;
 use crate::strace::Pending;
 use crate::threads::{Membership, Newborn, Threads};
-use crate::{host_signals, raw};
+use crate::{host_signals, raw, shown};
 use rvrun_host::lock::Mutex;
 use rvrun_memory::AddressSpace;
 use std::collections::BTreeMap;
@@ -50,6 +50,8 @@ pub(crate) struct Process {
     pub(crate) config: Arc<Config>,
     pub(crate) space: Arc<AddressSpace>,
     pub(crate) image: ProcessImage,
+    /// Whether the host's kernel knows where the guest's arguments and environment are.
+    pub(crate) shown_by_host: bool,
     pub(crate) sysroot: Option<Sysroot>,
     /// What the guest wants done with signal N, at N - 1.
     pub(crate) actions: Mutex<[Action; 64]>,
@@ -68,7 +70,8 @@ impl Task {
     /// The first task of a process whose program the loader has put into `space`.
     ///
     /// Starts the heap at [`ProcessImage::brk_start`], names the host's thread
-    /// after the program as `execve` does, and takes over the signal mask and
+    /// after the program as `execve` does, has the host show the program's arguments
+    /// and environment for the process's, and takes over the signal mask and
     /// the ignored signals that the VM inherited.
     pub fn new(config: Arc<Config>, space: Arc<AddressSpace>, image: ProcessImage) -> Self {
         space.set_brk_start(image.brk_start);
@@ -82,6 +85,7 @@ impl Task {
             relatives: AtomicBool::new(false),
             threads: Threads::new(),
             rings: Mutex::default(),
+            shown_by_host: shown::tell(&image),
             config,
             space,
             image,
@@ -110,6 +114,7 @@ impl Task {
             config: process.config.clone(),
             space: process.space.clone(),
             image: process.image.clone(),
+            shown_by_host: process.shown_by_host,
             sysroot: process.sysroot.clone(),
             actions: Mutex::new(*process.actions.lock()),
             attached: Mutex::new(process.attached.lock().clone()),

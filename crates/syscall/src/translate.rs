@@ -1,7 +1,7 @@
 //! A path argument of the guest, turned into one for the host's kernel.
 
 use crate::path::{Intent, Sysroot};
-use crate::procfs::ProcFile;
+use crate::procfs::{self, Place};
 use crate::row::{Args, Last, PathArg};
 use crate::task::Task;
 use crate::{Errno, guest, raw};
@@ -35,6 +35,21 @@ impl Task {
         addr: u64,
         intent: Intent,
     ) -> Result<Option<CString>, Errno> {
+        let named = procfs::path_at(dir, addr);
+        self.host_path_named(dir, addr, intent, named.as_deref())
+    }
+
+    /// As [`Task::host_path`], where [`procfs::path_at`] has been asked already.
+    pub(crate) fn host_path_named(
+        &self,
+        dir: u64,
+        addr: u64,
+        intent: Intent,
+        named: Option<&[u8]>,
+    ) -> Result<Option<CString>, Errno> {
+        if let Some(path) = named {
+            return self.host_path_of(path, intent);
+        }
         let mut start = [0; 6];
         let readable = guest::read_some(addr, &mut start);
         let start = &start[..readable];
@@ -42,7 +57,7 @@ impl Task {
         let inside = self.process.inside_sysroot.load(Ordering::Relaxed);
         let translated = match &self.process.sysroot {
             Some(_) => absolute || (inside && dir as i32 == libc::AT_FDCWD),
-            None => start == b"/proc/",
+            None => false,
         };
         if !translated || start.first() == Some(&0) {
             return Ok(None);
@@ -64,10 +79,15 @@ impl Task {
         path: &[u8],
         intent: Intent,
     ) -> Result<Option<CString>, Errno> {
-        if matches!(intent, Intent::Follow | Intent::CreateFollow)
-            && ProcFile::of(path) == Some(ProcFile::Exe)
-        {
-            return Ok(c_string(self.process.image.program.as_os_str().as_bytes().to_vec()));
+        if let Some(place) = Place::of(path) {
+            if place.is_hidden() {
+                return Err(Errno(libc::ENOENT));
+            }
+            if intent.follows()
+                && let Some(program) = place.program(self)
+            {
+                return Ok(c_string(program));
+            }
         }
         let Some(sysroot) = &self.process.sysroot else { return Ok(None) };
         let host = sysroot.resolve(path, intent)?;

@@ -1,5 +1,7 @@
 //! The processor that the guest sees, all of it from one set of extensions.
 
+use crate::stack::key;
+use rvrun_host::process;
 use rvrun_isa::{Extensions, ROWS};
 use rvrun_syscall::Cpu;
 use std::fmt::Write;
@@ -11,6 +13,56 @@ pub fn hwcap(extensions: Extensions) -> u64 {
         .filter(|name| name.len() == 1)
         .filter_map(|name| name.bytes().next())
         .fold(0, |bits, letter| bits | 1 << (letter - b'a'))
+}
+
+/// What the auxiliary vector says of the machine before anything else (kernel: `ARCH_DLINFO`
+/// of `arch/riscv/include/asm/elf.h`): the host's caches, and the room for a signal's frame.
+pub fn auxv() -> impl Iterator<Item = (u64, u64)> {
+    let caches = key::CACHES
+        .into_iter()
+        .zip(process::caches())
+        .flat_map(|(key, cache)| [(key, cache.size), (key + 1, cache.ways << 16 | cache.line)]);
+    caches.chain([(key::MINSIGSTKSZ, rvrun_syscall::SIGNAL_FRAME)])
+}
+
+/// The ISA line of `/proc/cpuinfo`: the extensions that Linux 6.12 knows, in its order
+/// (kernel: `riscv_isa_ext` of `arch/riscv/kernel/cpufeature.c`).
+fn isa(extensions: Extensions) -> String {
+    use Extensions as E;
+    let known = [
+        (E::I, "i"),
+        (E::M, "m"),
+        (E::A, "a"),
+        (E::F, "f"),
+        (E::D, "d"),
+        (E::C, "c"),
+        (E::ZICBOM, "_zicbom"),
+        (E::ZICBOZ, "_zicboz"),
+        (E::ZICNTR, "_zicntr"),
+        (E::ZICOND, "_zicond"),
+        (E::ZICSR, "_zicsr"),
+        (E::ZIFENCEI, "_zifencei"),
+        (E::ZIHINTNTL, "_zihintntl"),
+        (E::ZIHINTPAUSE, "_zihintpause"),
+        (E::ZIHPM, "_zihpm"),
+        (E::ZIMOP, "_zimop"),
+        (E::ZACAS, "_zacas"),
+        (E::ZAWRS, "_zawrs"),
+        (E::ZFA, "_zfa"),
+        (E::ZFH, "_zfh"),
+        (E::ZFHMIN, "_zfhmin"),
+        (E::C, "_zca"),
+        (E::ZCB, "_zcb"),
+        (E::C.with(E::D), "_zcd"),
+        (E::ZCMOP, "_zcmop"),
+        (E::ZBA, "_zba"),
+        (E::ZBB, "_zbb"),
+        (E::ZBC, "_zbc"),
+        (E::ZBKB, "_zbkb"),
+        (E::ZBS, "_zbs"),
+    ];
+    let names = known.iter().filter(|(needed, _)| extensions.contains(*needed));
+    names.fold("rv64".into(), |line, (_, name)| line + name)
 }
 
 /// Keys and bits of `riscv_hwprobe` (kernel: `arch/riscv/include/uapi/asm/hwprobe.h`).
@@ -73,7 +125,7 @@ pub fn describe(extensions: Extensions) -> Cpu {
     let behavior = if extensions.contains(base) { hwprobe::BASE_BEHAVIOR_IMA } else { 0 };
     let block = if extensions.contains(E::ZICBOZ) { hwprobe::CACHE_BLOCK } else { 0 };
     Cpu {
-        isa: extensions.to_string(),
+        isa: isa(extensions),
         hwprobe: vec![
             (hwprobe::MVENDORID, 0),
             (hwprobe::MARCHID, 0),
@@ -119,6 +171,15 @@ mod tests {
         let imafdc = 1 << 8 | 1 << 12 | 1 | 1 << 5 | 1 << 3 | 1 << 2;
         assert_eq!(hwcap(Extensions::ALL), imafdc);
         assert_eq!(hwcap(Extensions::I | Extensions::ZBA), 1 << 8);
+    }
+
+    #[test]
+    fn the_isa_line_is_the_kernels() {
+        let line = isa(Extensions::ALL);
+        assert!(line.starts_with("rv64imafdc_zicbom_zicboz_zicntr_"), "{line}");
+        // No kernel before 6.13 knows these.
+        assert!(!line.contains("zicbop") && !line.contains("zabha"), "{line}");
+        assert_eq!(isa(Extensions::I | Extensions::C), "rv64ic_zca");
     }
 
     #[test]

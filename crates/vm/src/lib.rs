@@ -38,6 +38,7 @@ mod script;
 mod stack;
 mod stats;
 mod tiers;
+mod vdso;
 
 pub use cpu::isa_listing;
 pub use dump::{DumpSink, Translated};

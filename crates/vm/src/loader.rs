@@ -6,6 +6,7 @@ use rvrun_decoder::elf::Segment;
 use rvrun_memory::{AddressSpace, Errno, GuestAddr, access};
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -35,7 +36,7 @@ const HEAP_RANDOM_PAGES: u64 = 1 << 13;
 const STACK_GUARD: u64 = 256 * PAGE;
 
 /// Where a file was loaded.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Loaded {
     /// Added to the file's addresses.
     pub bias: u64,
@@ -45,6 +46,10 @@ pub struct Loaded {
     pub phdr: GuestAddr,
     /// The end of the last segment.
     pub end: GuestAddr,
+    /// Its code, by the segments that may be executed.
+    pub code: Range<GuestAddr>,
+    /// Its data, by the segments that are last.
+    pub data: Range<GuestAddr>,
 }
 
 /// Gives random numbers of pages, or always 0 with randomisation off.
@@ -63,25 +68,6 @@ pub fn load_program(
     let wanted = PROGRAM_BASE + random(PROGRAM_RANDOM_PAGES) * PAGE;
     load(space, program, wanted.next_multiple_of(image.alignment).wrapping_sub(image.span().start))
         .or_else(|_| load_anywhere(space, program))
-}
-
-/// Maps the code that handlers of signals return to, as the vDSO has it: debuggers and
-/// unwinders know a signal's frame by these two instructions.
-pub fn map_trampoline(space: &AddressSpace) -> Result<GuestAddr, Error> {
-    /// `li a7, 139`, the number of `rt_sigreturn`; `ecall`.
-    const CODE: [u32; 2] = [0x08b0_0893, 0x0000_0073];
-    let error = |errno: Errno| Error::Host {
-        what: "no memory for the code that signals return by".into(),
-        source: io::Error::from_raw_os_error(errno.0),
-    };
-    let anonymous = map::PRIVATE | map::ANONYMOUS;
-    let at = space
-        .mmap(0, PAGE, map::READ | map::WRITE, anonymous, -1, 0, Some("[vdso]".into()))
-        .map_err(error)?;
-    let bytes: Vec<u8> = CODE.iter().flat_map(|word| word.to_le_bytes()).collect();
-    access::copy_out(at, &bytes).map_err(|_| error(Errno(libc::EFAULT)))?;
-    space.mprotect(at, PAGE, map::READ | map::EXEC).map_err(error)?;
-    Ok(at)
 }
 
 /// Maps a dynamic linker where the host's kernel finds room.
@@ -132,7 +118,24 @@ fn load(space: &AddressSpace, program: &ProgramFile, bias: u64) -> Result<Loaded
         entry: image.entry.wrapping_add(bias),
         phdr: image.phdr_address.wrapping_add(bias),
         end: span.end.wrapping_add(bias),
+        code: code(&image.segments, bias),
+        data: data(&image.segments, bias),
     })
+}
+
+/// What the kernel calls a program's code (`load_elf_binary`).
+fn code(segments: &[Segment], bias: u64) -> Range<GuestAddr> {
+    let code = segments.iter().filter(|segment| segment.executable);
+    let start = code.clone().map(|segment| segment.vaddr).min().unwrap_or(0);
+    let end = code.map(|segment| segment.vaddr + segment.file_size).max().unwrap_or(0);
+    start.wrapping_add(bias)..end.wrapping_add(bias)
+}
+
+/// What the kernel calls its data.
+fn data(segments: &[Segment], bias: u64) -> Range<GuestAddr> {
+    let start = segments.iter().map(|segment| segment.vaddr).max().unwrap_or(0);
+    let end = segments.iter().map(|segment| segment.vaddr + segment.file_size).max().unwrap_or(0);
+    start.wrapping_add(bias)..end.wrapping_add(bias)
 }
 
 /// Gives back what the reservation has between two segments.

@@ -4,16 +4,20 @@
 use crate::dump::Dump;
 use crate::error::Error;
 use crate::file::ProgramFile;
+use crate::loader::Loaded;
 use crate::program::{Program, StatsSink};
 use crate::stack::{self, Contents, Stack, key};
 use crate::tiers::{Engines, Event, Report, Tiers};
+use crate::vdso::{self, Vdso};
 use crate::{cpu, loader, report, script, stats};
 use rvrun_hart::Hart;
 use rvrun_host::lock::Mutex;
 use rvrun_host::signals::Listening;
 use rvrun_host::{fault, process, vfork};
 use rvrun_memory::AddressSpace;
-use rvrun_syscall::{Cause, Config, Errno, Newborn, Outcome, ProcessImage, Strace, Task, dispatch};
+use rvrun_syscall::{
+    Cause, Config, Errno, Layout, Newborn, Outcome, ProcessImage, Strace, Task, dispatch,
+};
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -279,34 +283,40 @@ fn load(
     let top = loader::map_stack(space, size, file.image.executable_stack)?;
     let top = top - random(1 << 9) * 16;
 
+    let Vdso { base: vdso, sigreturn } = vdso::map(space)?;
+
     let path = file.resolved_path();
     let argv0 = program.argv0.unwrap_or_else(|| program.path.clone().into_os_string());
     let args: Vec<Vec<u8>> =
         std::iter::once(argv0).chain(program.args).map(OsString::into_vec).collect();
     let execfn = program.execfn.unwrap_or_else(|| program.path.clone().into_os_string()).into_vec();
     let contents = Contents {
-        args: args.clone(),
+        args,
         env: program.env.iter().map(|(k, v)| [k.as_bytes(), b"=", v.as_bytes()].concat()).collect(),
         execfn: execfn.clone(),
         random: random_bytes,
-        auxv: vec![
-            (key::HWCAP, cpu::hwcap(program.extensions)),
-            (key::PAGESZ, 4096),
-            (key::CLKTCK, CLOCK_TICKS),
-            (key::PHDR, loaded.phdr),
-            (key::PHENT, PHDR_BYTES),
-            (key::PHNUM, file.image.phdr_count.into()),
-            (key::BASE, linker.map_or(0, |l| l.bias)),
-            (key::FLAGS, 0),
-            (key::ENTRY, loaded.entry),
-            (key::UID, process::auxv(key::UID)),
-            (key::EUID, process::auxv(key::EUID)),
-            (key::GID, process::auxv(key::GID)),
-            (key::EGID, process::auxv(key::EGID)),
-            (key::SECURE, process::auxv(key::SECURE)),
-        ],
+        auxv: [(key::SYSINFO_EHDR, vdso)]
+            .into_iter()
+            .chain(cpu::auxv())
+            .chain([
+                (key::HWCAP, cpu::hwcap(program.extensions)),
+                (key::PAGESZ, 4096),
+                (key::CLKTCK, CLOCK_TICKS),
+                (key::PHDR, loaded.phdr),
+                (key::PHENT, PHDR_BYTES),
+                (key::PHNUM, file.image.phdr_count.into()),
+                (key::BASE, linker.as_ref().map_or(0, |l| l.bias)),
+                (key::FLAGS, 0),
+                (key::ENTRY, loaded.entry),
+                (key::UID, process::auxv(key::UID)),
+                (key::EUID, process::auxv(key::EUID)),
+                (key::GID, process::auxv(key::GID)),
+                (key::EGID, process::auxv(key::EGID)),
+                (key::SECURE, process::auxv(key::SECURE)),
+            ])
+            .collect(),
     };
-    let Some(Stack { pointer, auxv }) = stack::lay_out(top, size, &contents) else {
+    let Some(Stack { pointer, auxv, args, env }) = stack::lay_out(top, size, &contents) else {
         return Err(Error::NotRunnable {
             path: program.path,
             why: format!(
@@ -316,10 +326,11 @@ fn load(
     };
 
     let mut hart = Hart::new();
-    hart.pc = linker.map_or(loaded.entry, |l| l.entry);
+    hart.pc = linker.as_ref().map_or(loaded.entry, |l| l.entry);
     hart.x[2] = pointer;
-    let sigreturn = loader::map_trampoline(space)?;
-    let image = ProcessImage { program: path, execfn, args, auxv, brk_start: heap, sigreturn };
+    let Loaded { code, data, .. } = loaded;
+    let layout = Layout { code, data, stack: pointer, args, env };
+    let image = ProcessImage { program: path, execfn, auxv, brk_start: heap, sigreturn, layout };
     let config = Config {
         sysroot: program.sysroot,
         strace: program.strace.map(|sink| Strace { sink, show_pid: program.strace_pid }),

@@ -2,6 +2,7 @@
 //! auxiliary vector, `argv` and `envp` (psABI and kernel: `create_elf_tables`).
 
 use rvrun_memory::{GuestAddr, access};
+use std::ops::Range;
 
 /// `AT_*` keys of the auxiliary vector (`linux/auxvec.h`).
 pub mod key {
@@ -22,6 +23,10 @@ pub mod key {
     pub const SECURE: u64 = 23;
     pub const RANDOM: u64 = 25;
     pub const EXECFN: u64 = 31;
+    pub const SYSINFO_EHDR: u64 = 33;
+    /// Size of a level's cache; one more is the key of its geometry.
+    pub const CACHES: [u64; 4] = [40, 42, 44, 46];
+    pub const MINSIGSTKSZ: u64 = 51;
 }
 
 /// What goes onto the stack.
@@ -44,6 +49,10 @@ pub struct Stack {
     pub pointer: GuestAddr,
     /// The auxiliary vector's bytes.
     pub auxv: Vec<u8>,
+    /// Where the arguments' strings are.
+    pub args: Range<GuestAddr>,
+    /// Where the environment's strings are.
+    pub env: Range<GuestAddr>,
 }
 
 /// Bytes of one downward-growing image, and the address that its end will have.
@@ -83,6 +92,8 @@ pub fn lay_out(top: GuestAddr, size: u64, contents: &Contents) -> Option<Stack> 
     };
     let env = place(&contents.env);
     let args = place(&contents.args);
+    let env_start = env.first().copied().unwrap_or(execfn);
+    let args_start = args.first().copied().unwrap_or(env_start);
     let random = image.push(contents.random.to_vec());
 
     let mut auxv = contents.auxv.clone();
@@ -99,7 +110,7 @@ pub fn lay_out(top: GuestAddr, size: u64, contents: &Contents) -> Option<Stack> 
     }
     image.pieces.reverse();
     access::copy_out(pointer, &image.pieces.concat()).ok()?;
-    Some(Stack { pointer, auxv })
+    Some(Stack { pointer, auxv, args: args_start..env_start, env: env_start..execfn })
 }
 
 fn words(values: impl Iterator<Item = u64>) -> Vec<u8> {

@@ -73,6 +73,9 @@ fn access(
 }
 
 fn read(number: u16, hart: &mut Hart, extensions: Extensions) -> Option<u64> {
+    if let csr::CLOCK..=csr::LAST_CLOCK = number {
+        return time::clock_ns(i32::from(number - csr::CLOCK));
+    }
     let needed = match number {
         csr::FFLAGS..=csr::FCSR => Extensions::F,
         csr::CYCLE..=csr::INSTRET => Extensions::ZICNTR,

@@ -8,7 +8,7 @@ use cranelift_codegen::ir::types::{F32, F64, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use rvrun_isa::effect::float;
 use rvrun_isa::field::{Class, Slot};
-use rvrun_isa::{Instruction, Opcode, RM_DYNAMIC};
+use rvrun_isa::{Instruction, Opcode, RM_DYNAMIC, csr};
 
 impl Lowering<'_> {
     /// Has a helper compute `i` from the values of its operands.
@@ -74,6 +74,17 @@ impl Lowering<'_> {
         self.store_state(value, at);
         let boxing = self.builder.ins().iconst(I32, -1);
         self.store_state(boxing, at + 4);
+    }
+
+    /// Reads a clock.
+    pub(super) fn read_clock(&mut self, i: &Instruction) {
+        let clock = self.constant(u64::from(i.imm as u16 - csr::CLOCK));
+        self.store_state(clock, offset::OPERANDS);
+        self.call_helper(Helper::CLOCK, None);
+        if i.rd != 0 {
+            let value = self.load_state(I64, offset::UNREAD);
+            self.set_x(i.rd, value);
+        }
     }
 
     /// Reads or changes the floating-point flags, or reads the rounding mode; the

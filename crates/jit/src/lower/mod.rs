@@ -276,7 +276,8 @@ impl Lowering<'_> {
             Kind::Atomic => self.atomic(instruction, pc),
             Kind::Float => self.float(instruction),
             Kind::Fence => self.fence(instruction),
-            Kind::Branch | Kind::Jump | Kind::Csr | Kind::System => {
+            Kind::Csr => self.read_clock(instruction),
+            Kind::Branch | Kind::Jump | Kind::System => {
                 unreachable!("these end a block or are interpreted")
             }
         }

@@ -1,7 +1,7 @@
 //! Opening files, symbolic links, the working directory.
 
 use crate::path::Intent;
-use crate::procfs::{self, ProcFile};
+use crate::procfs::{self, Place};
 use crate::row::{Args, SysResult};
 use crate::task::Task;
 use crate::{Errno, guest, raw};
@@ -30,7 +30,11 @@ fn open(task: &Task, number: i64, mut args: Args, flags: u64) -> SysResult {
         (false, _) if flags & libc::O_NOFOLLOW != 0 => Intent::NoFollow,
         (false, _) => Intent::Follow,
     };
-    if let Some(content) = made_file(task, args[1]) {
+    let named = procfs::path_at(args[0], args[1]);
+    let place = named.as_deref().and_then(Place::of).filter(|_| flags & libc::O_PATH == 0);
+    if let Some(content) =
+        place.filter(|place| !place.is_hidden()).and_then(|place| place.content(task))
+    {
         if flags & libc::O_ACCMODE != libc::O_RDONLY {
             return Err(Errno(libc::EACCES));
         }
@@ -39,33 +43,24 @@ fn open(task: &Task, number: i64, mut args: Args, flags: u64) -> SysResult {
         }
         return procfs::open_memory(c"proc", &content, flags & libc::O_CLOEXEC != 0);
     }
-    let path = task.host_path(args[0], args[1], intent)?;
+    let path = task.host_path_named(args[0], args[1], intent, named.as_deref())?;
     if let Some(path) = &path {
         args[1] = path.as_ptr() as u64;
     }
     raw::check(raw::guarded(number, args))
 }
 
-/// The bytes of a file of `/proc` that this crate makes.
-fn made_file(task: &Task, path: u64) -> Option<Vec<u8>> {
-    let mut start = [0; 6];
-    if guest::read_some(path, &mut start) < start.len() || start != *b"/proc/" {
-        return None;
-    }
-    ProcFile::of(&guest::read_path(path).ok()?)?.content(&task.process)
-}
-
 /// `readlinkat(dirfd, path, buf, size)`.
 pub(crate) fn readlinkat(task: &mut Task, mut args: Args) -> SysResult {
-    let mut start = [0; 6];
-    let in_proc = guest::read_some(args[1], &mut start) == start.len() && start == *b"/proc/";
-    if in_proc && args[3] as i32 > 0 {
-        let path = guest::read_path(args[1])?;
-        let target = match ProcFile::of(&path) {
-            Some(ProcFile::Exe) => Some(os_bytes(&task.process.image.program)),
+    let named = procfs::path_at(args[0], args[1]);
+    if let Some(path) = named.as_deref()
+        && args[3] as i32 > 0
+    {
+        let program = Place::of(path).and_then(|place| place.program(task));
+        let target = match program {
             // Links to open files and to the working directory name the host's paths.
-            _ if task.process.sysroot.is_some() => crate::translate::read_link(&path),
-            _ => None,
+            None if task.process.sysroot.is_some() => crate::translate::read_link(path),
+            program => program,
         };
         if let Some(target) = target {
             let shown = task.process.guest_view(&target);
@@ -74,16 +69,11 @@ pub(crate) fn readlinkat(task: &mut Task, mut args: Args) -> SysResult {
             return Ok(length as u64);
         }
     }
-    let path = task.host_path(args[0], args[1], Intent::NoFollow)?;
+    let path = task.host_path_named(args[0], args[1], Intent::NoFollow, named.as_deref())?;
     if let Some(path) = &path {
         args[1] = path.as_ptr() as u64;
     }
     raw::check(raw::syscall(libc::SYS_readlinkat, args))
-}
-
-fn os_bytes(path: &std::path::Path) -> Vec<u8> {
-    use std::os::unix::ffi::OsStrExt;
-    path.as_os_str().as_bytes().to_vec()
 }
 
 /// `getcwd(buf, size)`.

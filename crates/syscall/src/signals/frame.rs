@@ -17,6 +17,8 @@ use crate::{Errno, guest};
 use rvrun_hart::{Hart, Reservation};
 use rvrun_host::signals::Info;
 
+/// Bytes of a frame: room for it is what a stack for handlers needs at least.
+pub const SIGNAL_FRAME: u64 = SIZE as u64;
 const SIZE: usize = 1088;
 const CONTEXT: u64 = 128;
 const STACK: usize = 144;

@@ -1,0 +1,101 @@
+//! Processes of other VMs, and the VM's own threads.
+//!
+//! The host's kernel knows the arguments, the environment and the name of another VM's
+//! guest, since that VM has told it ([`crate::shown`]). What remains is the program: the
+//! file that its code comes from. And how many threads it has.
+
+use super::own;
+use crate::translate::read_link;
+use rvrun_host::process::VM_THREAD;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::sync::OnceLock;
+
+/// Device and inode of an executable.
+fn identity(path: &str) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|data| (data.dev(), data.ino()))
+}
+
+/// Whether a process runs this VM.
+fn is_vm(process: u32) -> bool {
+    static OWN: OnceLock<Option<(u64, u64)>> = OnceLock::new();
+    let own = *OWN.get_or_init(|| identity("/proc/self/exe"));
+    own.is_some() && own == identity(&format!("/proc/{process}/exe"))
+}
+
+/// The program of another VM's guest; none if it is none or does not tell.
+pub(super) fn program(process: u32) -> Option<Vec<u8>> {
+    if !is_vm(process) {
+        return None;
+    }
+    /// Where its code begins (proc_pid_stat(5)).
+    const START_CODE: usize = 26;
+    let code = own::field(&fs::read(format!("/proc/{process}/stat")).ok()?, START_CODE)?;
+    let maps = fs::read(format!("/proc/{process}/maps")).ok()?;
+    let line = maps.split(|byte| *byte == b'\n').find(|line| holds(line, code))?;
+    let name = line.iter().position(|byte| *byte == b'/').map(|at| line[at..].to_vec())?;
+    // A VM that has not told is shown as what it is.
+    (Some(&name) != read_link(format!("/proc/{process}/exe").as_bytes()).as_ref()).then_some(name)
+}
+
+/// Whether the mapping of a line of `maps` has this address.
+fn holds(line: &[u8], address: u64) -> bool {
+    let range = line.split(|byte| *byte == b' ').next().unwrap_or_default();
+    let parsed = std::str::from_utf8(range).ok().and_then(|range| {
+        let (start, end) = range.split_once('-')?;
+        Some(u64::from_str_radix(start, 16).ok()?..u64::from_str_radix(end, 16).ok()?)
+    });
+    parsed.is_some_and(|range| range.contains(&address))
+}
+
+/// Whether a thread is the VM's own.
+pub(super) fn is_vm_thread(process: u32, thread: u32) -> bool {
+    fs::read(format!("/proc/{process}/task/{thread}/comm"))
+        .is_ok_and(|name| name.strip_suffix(b"\n") == Some(VM_THREAD.as_bytes()))
+}
+
+/// The host's `stat` or `status` of another VM, whose name is in `host`, with the number
+/// of its guest's threads; none if the host's is right.
+pub(super) fn content(process: u32, host: &str) -> Option<Vec<u8>> {
+    if !is_vm(process) {
+        return None;
+    }
+    let numbers = fs::read_dir(format!("/proc/{process}/task")).ok()?;
+    let threads = numbers
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|thread| !is_vm_thread(process, *thread))
+        .count();
+    let text = fs::read(host).ok()?;
+    Some(if host.ends_with("/stat") {
+        own::with_fields(&text, &[(20, threads as u64)])
+    } else {
+        own::with_lines(&text, |key, _| (key == b"Threads").then(|| threads.to_string()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mappings_hold_their_addresses() {
+        let line = b"1000-3000 r--p 00000000 fe:01 7    /bin/x";
+        assert!(holds(line, 0x1000) && holds(line, 0x2fff));
+        assert!(!holds(line, 0x3000) && !holds(line, 0xfff));
+        assert!(!holds(b"", 0) && !holds(b"x-y", 0));
+    }
+
+    #[test]
+    fn what_has_not_told_of_a_guest_is_no_guest() {
+        assert_eq!(program(std::process::id()), None);
+        assert_eq!(program(u32::MAX), None);
+    }
+
+    #[test]
+    fn threads_are_the_vms_by_name() {
+        let thread = std::thread::Builder::new().name(VM_THREAD.into());
+        let own = thread.spawn(|| is_vm_thread(std::process::id(), super::super::own_thread()));
+        assert!(own.unwrap().join().unwrap());
+        assert!(!is_vm_thread(std::process::id(), std::process::id()));
+    }
+}
