@@ -19,6 +19,7 @@ use rvrun_memory::AddressSpace;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -389,10 +390,19 @@ impl Core {
         self.drop_changed(candidates);
     }
 
-    /// After a fence.i: drops translations of code that has changed.
+    /// After a fence.i: drops translations of code that has changed. What nobody can write
+    /// in place has not.
     pub fn revalidate(&mut self) {
         self.refused.clear();
-        self.drop_changed(self.store.entries());
+        let writable = |range: &Range<u64>| {
+            self.space.code_region(range.start).is_none_or(|region| region.writable)
+        };
+        let may_have_changed = |entry: &u64| {
+            self.store.translation(*entry).is_some_and(|made| made.guest.iter().any(writable))
+        };
+        let mut candidates = self.store.entries();
+        candidates.retain(may_have_changed);
+        self.drop_changed(candidates);
     }
 
     fn drop_changed(&mut self, candidates: Vec<u64>) {

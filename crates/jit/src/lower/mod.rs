@@ -206,12 +206,14 @@ impl Lowering<'_> {
             self.node(id);
         }
         // What cannot be reached after all still needs an end.
-        for id in 0..self.region.nodes.len() {
-            if !self.plan.order.contains(&(id as NodeId)) {
-                self.builder.switch_to_block(self.blocks[id]);
-                let zero = self.constant(0);
-                self.builder.ins().return_(&[zero]);
-            }
+        let mut reached = vec![false; self.region.nodes.len()];
+        for id in &self.plan.order {
+            reached[*id as usize] = true;
+        }
+        for (id, _) in reached.iter().enumerate().filter(|(_, reached)| !**reached) {
+            self.builder.switch_to_block(self.blocks[id]);
+            let zero = self.constant(0);
+            self.builder.ins().return_(&[zero]);
         }
     }
 
