@@ -169,6 +169,16 @@ fn a_fence_that_is_stepped_over_drops_blocks() {
 }
 
 #[test]
+fn clocks_that_there_are_can_be_read() {
+    let clocks = ["csrrs a0, 0xcc1, zero", "csrrs a1, time, zero", "csrrs a2, 0xcc1, zero"];
+    let mut guest = Guest::new(&[clocks[0], clocks[1], clocks[2], "csrrs a3, 0xcc2, zero"]);
+    assert_eq!([(); 3].map(|()| guest.steps_to()), [4, 8, 12]);
+    let [first, second, third] = [10, 11, 12].map(|register: usize| guest.hart.x[register]);
+    assert!(0 < first && first <= second && second <= third);
+    assert!(matches!(guest.stops_at(12), Stop::Trap(Trap::IllegalInstruction { .. })));
+}
+
+#[test]
 fn csr_instructions_change_the_rounding_mode_and_over_to_software() {
     let mut guest = Guest::new(&[
         "csrrwi a1, frm, 4",

@@ -75,6 +75,8 @@ impl Task {
     /// the ignored signals that the VM inherited.
     pub fn new(config: Arc<Config>, space: Arc<AddressSpace>, image: ProcessImage) -> Self {
         space.set_brk_start(image.brk_start);
+        // Before the name, by which others know that the program is there.
+        let shown_by_host = shown::tell(&image);
         let name = image.execfn.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         host_signals::name_thread(name);
         let process = Process {
@@ -85,7 +87,7 @@ impl Task {
             relatives: AtomicBool::new(false),
             threads: Threads::new(),
             rings: Mutex::default(),
-            shown_by_host: shown::tell(&image),
+            shown_by_host,
             config,
             space,
             image,

@@ -81,7 +81,8 @@ mod hwprobe {
     pub const BASE_BEHAVIOR_IMA: u64 = 1;
     pub const MISALIGNED_FAST: u64 = 3;
     pub const CACHE_BLOCK: u64 = 64;
-    pub const HIGHEST_ADDRESS: u64 = (1 << 47) - 1;
+    /// What sv48's kernel gives: the first address that no program has.
+    pub const HIGHEST_ADDRESS: u64 = 1 << 47;
     /// The `time` CSR counts nanoseconds.
     pub const TIME_FREQUENCY: u64 = 1_000_000_000;
 }

@@ -5,11 +5,12 @@
 //! comment line.
 
 /// The case files and what each is about.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     ("busybox", include_str!("../../programs/busybox.cases")),
     ("coreutils", include_str!("../../programs/coreutils.cases")),
     ("text", include_str!("../../programs/text.cases")),
     ("compression", include_str!("../../programs/compression.cases")),
+    ("processes", include_str!("../../programs/processes.cases")),
     ("languages", include_str!("../../programs/languages.cases")),
     ("compiler", include_str!("../../programs/compiler.cases")),
 ];

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 /// Packages that both sides have.
-const PACKAGES: [&str; 18] = [
+const PACKAGES: [&str; 20] = [
     "busybox-static",
     "coreutils",
     "bash",
@@ -29,6 +29,8 @@ const PACKAGES: [&str; 18] = [
     "diffutils",
     "findutils",
     "libc-bin",
+    "procps",
+    "psmisc",
 ];
 /// What a script may take, as `timeout(1)` has it.
 const LIMIT: [&str; 3] = ["--kill-after=5", "300", "env"];

@@ -3,6 +3,9 @@
 #include "guest.h"
 #include <asm/signal.h>
 #include <linux/prctl.h>
+#ifdef __riscv
+#include <asm/stat.h>
+#endif
 
 static char text[1 << 16], other[1 << 16];
 static int data = 1;
@@ -179,6 +182,16 @@ static int numbers(long dir, unsigned long wanted, int *found) {
     return total;
 }
 
+static long link_count(long dir, const char *path) {
+#ifdef __riscv
+    struct stat at;
+    return sys(newfstatat, dir, path, &at, 0) < 0 ? -1 : (long)at.st_nlink;
+#else
+    struct statx at;
+    return sys(statx, dir, path, 0, STATX_NLINK, &at) < 0 ? -1 : (long)at.stx_nlink;
+#endif
+}
+
 static void relative(void) {
     volatile unsigned long spin = 0;
     for (int i = 0; i < 3000000; i++) spin += i;
@@ -186,6 +199,9 @@ static void relative(void) {
     long self = sys(openat, AT_FDCWD, "/proc/self", O_RDONLY | O_DIRECTORY);
     long tasks = sys(openat, self, "task", O_RDONLY | O_DIRECTORY);
     show("threads", numbers(tasks, sys(gettid), &found)), show("this one", found);
+    struct statx links = {0};
+    sys(statx, tasks, "", AT_EMPTY_PATH, STATX_NLINK, &links);
+    show_yes("directories", links.stx_nlink >= 3 && link_count(self, "task/") == 3 && link_count(AT_FDCWD, "/proc/self/task") == 3);
     slurp("/proc/self/maps");
     show_yes("maps", read_at(self, "maps", other) > 0 && is_mapped(other, (unsigned long)relative, "r-xp"));
     show_yes("stat by way of the parent", read_at(self, "../self/stat", text) > 0 && field(20) == 1);

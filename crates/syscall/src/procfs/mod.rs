@@ -43,12 +43,14 @@ pub(crate) enum ProcFile {
     Statm,
     /// `status`: the same in lines.
     Status,
+    /// `task`: the list of its threads.
+    Tasks,
     /// `/proc/cpuinfo`: its harts.
     CpuInfo,
 }
 
 /// The files of a process by their names.
-const FILES: [(&[u8], ProcFile); 10] = [
+const FILES: [(&[u8], ProcFile); 11] = [
     (b"exe", ProcFile::Exe),
     (b"cmdline", ProcFile::Cmdline),
     (b"environ", ProcFile::Environ),
@@ -59,6 +61,7 @@ const FILES: [(&[u8], ProcFile); 10] = [
     (b"stat", ProcFile::Stat),
     (b"statm", ProcFile::Statm),
     (b"status", ProcFile::Status),
+    (b"task", ProcFile::Tasks),
 ];
 
 /// What a path below `/proc` names.
@@ -91,7 +94,7 @@ impl Place {
         let mut name = parts.next();
         if thread.is_none() && name == Some(b"task") {
             let Some(part) = parts.next() else {
-                return Some(Self { process, thread, file: None });
+                return Some(Self { process, thread, file: Some(ProcFile::Tasks) });
             };
             thread = Some(number(part)?);
             name = parts.next();
@@ -141,7 +144,7 @@ impl Place {
         }
         let process = &task.process;
         match file {
-            ProcFile::Exe | ProcFile::CpuInfo => None,
+            ProcFile::Exe | ProcFile::Tasks | ProcFile::CpuInfo => None,
             ProcFile::Cmdline | ProcFile::Environ if process.shown_by_host => None,
             ProcFile::Cmdline => Some(own::cmdline(&process.image.layout)),
             ProcFile::Environ => Some(own::environ(&process.image.layout)),
@@ -153,6 +156,11 @@ impl Place {
             ProcFile::Statm => own::statm(process, &self.host(file)),
             ProcFile::Status => own::status(task, &self.host(file), self.is_calling_thread()),
         }
+    }
+
+    /// How many directories there are in it that the guest does not know of.
+    pub(crate) fn hidden_directories(&self) -> usize {
+        if self.file == Some(ProcFile::Tasks) { others::vm_threads(self.process) } else { 0 }
     }
 
     /// Whether what is said of one thread is said of the one that asks.
@@ -183,7 +191,8 @@ pub(crate) fn path_at(dir: u64, addr: u64) -> Option<Vec<u8>> {
         Some(b'/') => Some(without_parents(&guest::read_path(addr).ok()?)),
         Some(_) => {
             let path = guest::read_path(addr).ok()?;
-            let last = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+            let mut parts = path.rsplit(|byte| *byte == b'/');
+            let last = parts.find(|part| !part.is_empty()).unwrap_or_default();
             let known = FILES.iter().any(|(name, _)| *name == last)
                 || matches!(last, b"cpuinfo" | b"cwd")
                 || number(last).is_some();
@@ -265,7 +274,8 @@ mod tests {
         assert_eq!(of(&format!("/proc/{pid}/cmdline")), own(None, Some(ProcFile::Cmdline)));
         assert_eq!(of("/proc/self/task/77/maps"), own(Some(77), Some(ProcFile::Maps)));
         assert_eq!(of("/proc/self/task/77"), own(Some(77), None));
-        for path in ["/proc/self", "/proc/self/exe/x", "/proc/self/task"] {
+        assert_eq!(of("/proc/self/task/"), own(None, Some(ProcFile::Tasks)));
+        for path in ["/proc/self", "/proc/self/exe/x"] {
             assert_eq!(of(path), own(None, None), "{path}");
         }
         let other = Place { process: 1, thread: None, file: Some(ProcFile::Stat) };

@@ -9,7 +9,7 @@ use crate::translate::read_link;
 use rvrun_host::process::VM_THREAD;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Device and inode of an executable.
 fn identity(path: &str) -> Option<(u64, u64)> {
@@ -18,9 +18,27 @@ fn identity(path: &str) -> Option<(u64, u64)> {
 
 /// Whether a process runs this VM.
 fn is_vm(process: u32) -> bool {
-    static OWN: OnceLock<Option<(u64, u64)>> = OnceLock::new();
-    let own = *OWN.get_or_init(|| identity("/proc/self/exe"));
-    own.is_some() && own == identity(&format!("/proc/{process}/exe"))
+    /// The VM's own, once somebody has looked. No lock: this process may fork meanwhile.
+    static OWN: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
+    let mut own: (u64, u64) = OWN.each_ref().map(|part| part.load(Ordering::Relaxed)).into();
+    if own == (0, 0) {
+        let Some(found) = identity("/proc/self/exe") else { return false };
+        own = found;
+        // Whoever sees one of them only takes a VM for none, for the moment.
+        OWN[0].store(own.0, Ordering::Relaxed);
+        OWN[1].store(own.1, Ordering::Relaxed);
+    }
+    Some(own) == identity(&format!("/proc/{process}/exe"))
+}
+
+/// How many threads of a process are a VM's own.
+pub(crate) fn vm_threads(process: u32) -> usize {
+    threads(process).filter(|thread| is_vm_thread(process, *thread)).count()
+}
+
+fn threads(process: u32) -> impl Iterator<Item = u32> {
+    let list = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten();
+    list.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }
 
 /// The program of another VM's guest; none if it is none or does not tell.
@@ -60,12 +78,12 @@ pub(super) fn content(process: u32, host: &str) -> Option<Vec<u8>> {
     if !is_vm(process) {
         return None;
     }
-    let numbers = fs::read_dir(format!("/proc/{process}/task")).ok()?;
-    let threads = numbers
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|thread| !is_vm_thread(process, *thread))
-        .count();
     let text = fs::read(host).ok()?;
+    let threads = threads(process).filter(|thread| !is_vm_thread(process, *thread)).count();
+    if threads == 0 {
+        // It has ended, or does not show them.
+        return None;
+    }
     Some(if host.ends_with("/stat") {
         own::with_fields(&text, &[(20, threads as u64)])
     } else {
