@@ -142,7 +142,7 @@ impl TranslatorEngine {
                 let (rd, rs1) = (register, register);
                 emit(&mut bytes, Instruction { rd, rs1, ..Instruction::new(Opcode::Addi) });
             }
-            let singles = singles_read(&instructions);
+            let singles = singles(&instructions, false);
             for register in 0..32 {
                 let boxed = before.f[usize::from(register)] >> 32 == 0xffff_ffff;
                 let single = boxed && singles & float_register(register) != 0;
@@ -251,7 +251,8 @@ impl TranslatorEngine {
         }
         let is_stepped = |i: &&Instruction| way(i) == Way::Stepped;
         let expected = instructions.iter().filter(is_stepped).count() as u64 * passes;
-        let singles = singles_read(&instructions);
+        // A loop holds in single precision what each of its rounds writes so.
+        let singles = singles(&instructions, self.form.repeated);
         let unboxed = (0..32).any(|n| {
             singles & float_register(n) != 0 && before.f[usize::from(n)] >> 32 != 0xffff_ffff
         });
@@ -353,14 +354,17 @@ fn instructions(code: &[u8]) -> Option<Vec<Instruction>> {
     Some(instructions)
 }
 
-/// Floating-point registers that are read by instructions on single precision.
-fn singles_read(instructions: &[Instruction]) -> Registers {
-    let single = |i: &&Instruction| {
+/// Floating-point registers that are read in single precision, and those that are written
+/// so if that is wanted.
+fn singles(instructions: &[Instruction], written: bool) -> Registers {
+    let touched = |i: &Instruction| {
         let name = i.row().name;
-        i.row().kind == Kind::Float && (name.ends_with("_s") || name.contains("_s_"))
+        let computes = name.ends_with("_s") || name.contains("_s_");
+        let reads = if computes { i.reads() } else { 0 };
+        let writes = computes || matches!(i.opcode, Opcode::Flw | Opcode::FmvWX);
+        reads | if written && writes { i.writes() } else { 0 }
     };
-    let reads = instructions.iter().filter(single).fold(0, |set, i| set | i.reads());
-    reads & !0 << 32
+    instructions.iter().fold(0, |set, i| set | touched(i)) & !0 << 32
 }
 
 fn emit(bytes: &mut Vec<u8>, instruction: Instruction) {
