@@ -11,7 +11,7 @@
 //!   mount points, and a program that changes into one of them expects to find
 //!   what is there.
 //! * Of a sysroot with programs and libraries, `/usr`, `/bin`, `/sbin` and `/lib` have no
-//!   other directories than the sysroot's. A compiler that looks for its linker where
+//!   other directories than the sysroot's, be they empty. A compiler that looks for its linker where
 //!   only the host has such a directory would take the host's.
 //! * A new file goes where its directory is, by these rules. So what a program
 //!   writes into `/etc` ends up in a sysroot's `/etc`, not in the host's.
@@ -96,8 +96,7 @@ impl Sysroot {
     /// sysroot. One that the rules above leave to the host keeps the host's name.
     pub(crate) fn holds_directory(&self, host: &[u8]) -> bool {
         self.strip(host).is_some_and(|guest| {
-            let [host, guest] = [host, guest].map(|path| Path::new(OsStr::from_bytes(path)));
-            !is_mount_point(host, guest)
+            self.is_own(guest) || !is_mount_point(Path::new(OsStr::from_bytes(host)), guest)
         })
     }
 
@@ -112,19 +111,20 @@ impl Sysroot {
         let host = Path::new(OsStr::from_bytes(&guest));
         let below = self.below(&guest);
         let use_sysroot = match walk {
-            Walk::Found => guest.as_slice() != b"/" && !is_mount_point(&below, host),
+            Walk::Found => {
+                self.is_own(&guest) || guest.as_slice() != b"/" && !is_mount_point(&below, &guest)
+            }
             Walk::Missing { last: true } if intent.creates() => {
                 let fresh = intent == Intent::Replace || host.symlink_metadata().is_err();
                 fresh && self.owns_parent(&guest)
             }
             Walk::Missing { .. } => false,
         };
-        let system = || SYSTEM.iter().any(|directory| guest.starts_with(directory));
         let no_directory = || match walk {
             Walk::Found => false,
             Walk::Missing { last } => !last || host.is_dir(),
         };
-        let use_sysroot = use_sysroot || self.whole && system() && no_directory();
+        let use_sysroot = use_sysroot || self.is_own(&guest) && no_directory();
         let mut chosen = if use_sysroot { below } else { host.to_path_buf() };
         if !use_sysroot && guest == path {
             return Ok(None);
@@ -182,6 +182,11 @@ impl Sysroot {
         Ok(Walk::Found)
     }
 
+    /// Whether the sysroot is a whole system and a path lies in what such a one has for itself.
+    fn is_own(&self, guest: &[u8]) -> bool {
+        self.whole && SYSTEM.iter().any(|directory| guest.starts_with(directory))
+    }
+
     fn below(&self, guest: &[u8]) -> PathBuf {
         let mut path = self.root.clone().into_os_string();
         path.push(OsStr::from_bytes(guest));
@@ -192,8 +197,7 @@ impl Sysroot {
     fn owns_parent(&self, guest: &[u8]) -> bool {
         let end = guest.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
         let parent = &guest[..end];
-        !parent.is_empty()
-            && !is_mount_point(&self.below(parent), Path::new(OsStr::from_bytes(parent)))
+        !parent.is_empty() && (self.is_own(parent) || !is_mount_point(&self.below(parent), parent))
     }
 }
 
@@ -213,7 +217,8 @@ fn append(guest: &mut Vec<u8>, pending: &mut Vec<Vec<u8>>) {
 }
 
 /// Whether a path of the sysroot is an empty directory that the host has, too.
-fn is_mount_point(below: &Path, host: &Path) -> bool {
+fn is_mount_point(below: &Path, host: &[u8]) -> bool {
+    let host = Path::new(OsStr::from_bytes(host));
     match std::fs::read_dir(below) {
         Ok(mut entries) => entries.next().is_none() && host.is_dir(),
         Err(_) => false,

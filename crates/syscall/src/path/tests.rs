@@ -62,6 +62,8 @@ fn a_whole_system_has_its_directories_for_itself() {
     }
     // A file whose directory is there may be the host's.
     assert_eq!(resolved("/usr/bin/env"), None);
+    fs::create_dir_all(scene.base.join("root/usr/share")).unwrap();
+    assert_eq!(resolved("/usr/share"), Some(scene.base.join("root/usr/share")));
     assert_eq!(resolved("/etc/hostname"), None);
 }
 
