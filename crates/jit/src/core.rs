@@ -447,10 +447,10 @@ impl Core {
     }
 
     /// In the child of a fork: the worker is not there any more, nor are other harts.
-    pub fn forked(&mut self, member: &Arc<Member>) {
+    pub fn forked(&mut self, member: Option<&Arc<Member>>) {
         // What it had locked stays locked.
         std::mem::forget(self.worker.take());
         self.pending.clear();
-        self.members.retain(|other| Arc::ptr_eq(other, member));
+        self.members.retain(|other| member.is_some_and(|member| Arc::ptr_eq(other, member)));
     }
 }

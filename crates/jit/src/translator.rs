@@ -144,6 +144,12 @@ impl Translations {
         self.lock().stats.clone()
     }
 
+    /// In the child of a fork whose one hart has no translator yet, if they are
+    /// [whole](Self::is_whole).
+    pub fn forked(&self) {
+        self.lock().forked(None);
+    }
+
     /// Whether all of it is as it should be in the child of a fork: no thread that the
     /// child has not got was about to change something.
     pub fn is_whole(&self) -> bool {
@@ -279,7 +285,7 @@ impl Translator {
     /// In the child of a fork, if the translations are [whole](Translations::is_whole).
     pub fn forked(&mut self) {
         let member = self.member.clone();
-        self.with(|core| core.forked(&member));
+        self.with(|core| core.forked(Some(&member)));
     }
 
     /// The translation entered at `pc`, if there is one.

@@ -306,16 +306,22 @@ impl Tiers {
 
     /// In the child of a fork.
     pub(crate) fn forked(&mut self) {
-        let Some(mut translator) = self.translator.take() else { return };
+        let translator = self.translator.take();
         let Some(mut translations) = self.engines.translations.try_lock() else {
             // Another thread of the parent's was about to use it.
             std::mem::forget(translator);
             self.engine = Engine::Interpreter;
             return;
         };
-        if translations.as_ref().is_some_and(|translations| translations.is_whole()) {
-            translator.forked();
-            self.translator = Some(translator);
+        if translations.as_ref().is_none_or(|translations| translations.is_whole()) {
+            match (translator, &*translations) {
+                (Some(mut translator), _) => {
+                    translator.forked();
+                    self.translator = Some(translator);
+                }
+                (None, Some(translations)) => translations.forked(),
+                (None, None) => {}
+            }
             return;
         }
         std::mem::forget((translator, translations.take()));
