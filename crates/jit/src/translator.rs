@@ -127,8 +127,6 @@ impl Translations {
             removals: 0,
             epoch: self.space.code_epoch(),
             changes: 0,
-            stack_bytes: self.stack_bytes,
-            stub: self.stub,
             stack_bottom: process::stack_bottom().unwrap_or(0),
             stats: Stats::default(),
         }
@@ -170,8 +168,6 @@ pub struct Translator {
     /// How many of the entries that came or went [`changes`](Self::changes) has given.
     changes: u64,
     stack_bottom: usize,
-    stack_bytes: usize,
-    stub: usize,
     stats: Stats,
 }
 
@@ -333,7 +329,7 @@ impl Translator {
         state.find_jump = find_jump as *const () as usize;
         let here = (&raw const state) as usize;
         let bottom = (self.stack_bottom + STACK_RESERVE) as u64;
-        state.stack_limit = bottom.max(here.saturating_sub(self.stack_bytes) as u64);
+        state.stack_limit = bottom.max(here.saturating_sub(self.translations.stack_bytes) as u64);
         self.member.attention.get_or_init(|| state.attention().clone());
         self.go_inside();
         let outcome = self.run_inside(state);
@@ -402,7 +398,7 @@ unsafe extern "C" fn find(state: *mut State, pc: u64) -> usize {
     // state, and whose translator does nothing else meanwhile.
     let translator = unsafe { &mut *(*state).translator.cast::<Translator>() };
     translator.stats.jump_misses += 1;
-    translator.code_at(pc).unwrap_or(translator.stub)
+    translator.code_at(pc).unwrap_or(translator.translations.stub)
 }
 
 /// As [`find`], for a jump that is neither a call nor a return.

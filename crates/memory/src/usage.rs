@@ -34,8 +34,7 @@ pub fn usage(regions: &Regions) -> Vec<Usage> {
                 below(mapping.end) - below(mapping.start)
             };
             let counts = host.counts.iter().map(|(key, count)| {
-                let size = key.ends_with("PageSize") || key == "THPeligible";
-                (key.clone(), if size { *count } else { share(*count) })
+                (key.clone(), if is_count(key) { share(*count) } else { *count })
             });
             let usage = Usage {
                 counts: counts.collect(),
@@ -54,10 +53,15 @@ pub fn usage(regions: &Regions) -> Vec<Usage> {
     all
 }
 
+/// Whether a line counts memory, and not how the mapping is made.
+fn is_count(key: &str) -> bool {
+    !key.ends_with("PageSize") && key != "THPeligible"
+}
+
 /// Adds the counts of the same names.
 fn add(to: &mut [(String, u64)], counts: &[(String, u64)]) {
     for (total, (key, count)) in to.iter_mut().zip(counts) {
-        if !key.ends_with("PageSize") && key != "THPeligible" {
+        if is_count(key) {
             total.1 = total.1.saturating_add(*count);
         }
     }

@@ -212,6 +212,14 @@ impl Task {
         self.announce_end();
     }
 
+    /// The call that the VM has carried out returns `value`.
+    fn finish_call(&mut self, hart: &mut Hart, value: u64) {
+        hart.x[A0] = value;
+        if let Some(pending) = self.pending.take() {
+            strace::emit(self, &pending.finished(value));
+        }
+    }
+
     /// The thread that a call has asked for; see [`Outcome::Spawn`](crate::Outcome::Spawn).
     pub fn take_newborn(&mut self) -> Option<Box<Newborn>> {
         self.newborn.take()
@@ -226,10 +234,7 @@ impl Task {
     /// made has left this one's memory.
     pub fn lent(&mut self, hart: &mut Hart, value: u64) {
         self.set_host_mask();
-        hart.x[A0] = value;
-        if let Some(pending) = self.pending.take() {
-            strace::emit(self, &pending.finished(value));
-        }
+        self.finish_call(hart, value);
     }
 
     /// Gives the call its result: the number of the thread that was started, or the
@@ -242,10 +247,7 @@ impl Task {
                 i64::from(-error) as u64
             }
         };
-        hart.x[A0] = value;
-        if let Some(pending) = self.pending.take() {
-            strace::emit(self, &pending.finished(value));
-        }
+        self.finish_call(hart, value);
     }
 }
 

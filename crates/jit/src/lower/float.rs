@@ -217,10 +217,8 @@ impl Lowering<'_> {
         let keeps = i.rs1 == i.rs2 && matches!(i.opcode, FsgnjS | FsgnjD | FsgnjxS | FsgnjxD);
         if keeps && self.clean & float(i.rs1) != 0 {
             self.set_clean(i.rd, value, ty);
-        } else if ty == F32 {
-            self.set_single(i.rd, value);
         } else {
-            self.set_double(i.rd, value);
+            self.set_float(i.rd, value, ty);
         }
     }
 
@@ -349,22 +347,23 @@ impl Lowering<'_> {
         self.held.write(float(register), 0);
     }
 
-    /// Writes a register with a value that is no NaN, or the canonical one.
-    pub(super) fn set_clean(&mut self, register: u8, value: Value, ty: Type) {
+    /// Writes a register with a value of type `ty`.
+    fn set_float(&mut self, register: u8, value: Value, ty: Type) {
         if ty == F32 {
             self.set_single(register, value);
         } else {
             self.set_double(register, value);
         }
+    }
+
+    /// Writes a register with a value that is no NaN, or the canonical one.
+    pub(super) fn set_clean(&mut self, register: u8, value: Value, ty: Type) {
+        self.set_float(register, value, ty);
         self.clean |= float(register);
     }
 
     pub(super) fn set_raw(&mut self, register: u8, value: Value, ty: Type) {
-        if ty == F32 {
-            self.set_single(register, value);
-        } else {
-            self.set_double(register, value);
-        }
+        self.set_float(register, value, ty);
         self.raw |= float(register);
         self.unused |= float(register);
     }
