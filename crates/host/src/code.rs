@@ -10,6 +10,7 @@
 //! noted in the thread's [`Frame`] and resumes behind the call. Translated code
 //! is compiled with its own bookkeeping of what to do then.
 
+use crate::process;
 use std::cell::Cell;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -56,20 +57,7 @@ impl CodeArena {
     /// The host's, when it has no memory or forbids memory that is both
     /// writable and executable; `ENOMEM` when there are 1,024 arenas already.
     pub fn new(len: usize) -> io::Result<Self> {
-        // SAFETY: a fresh anonymous mapping touches nothing that exists.
-        let start = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                len,
-                libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
-                -1,
-                0,
-            )
-        };
-        if start == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
+        let start = process::anonymous(len, libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC)?;
         let claim = |place: &&(AtomicUsize, AtomicUsize)| {
             let (order, failed) = (Ordering::AcqRel, Ordering::Acquire);
             place.0.compare_exchange(0, start as usize, order, failed).is_ok()
@@ -140,20 +128,10 @@ impl Slots {
     /// # Errors
     /// The host's, when it has no memory.
     pub fn new(count: usize) -> io::Result<Self> {
-        // SAFETY: a fresh anonymous mapping touches nothing that exists.
-        let start = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                count * size_of::<AtomicUsize>(),
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
-                -1,
-                0,
-            )
-        };
-        if start == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
+        let start = process::anonymous(
+            count * size_of::<AtomicUsize>(),
+            libc::PROT_READ | libc::PROT_WRITE,
+        )?;
         Ok(Self { start: start.cast(), count })
     }
 

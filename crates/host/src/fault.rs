@@ -20,7 +20,7 @@
 //! a blocked synchronous fault would kill the process. Those that somebody sends
 //! are the guest's ([`signals`]).
 
-use crate::{code, signals};
+use crate::{code, process, signals};
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::io;
@@ -125,20 +125,7 @@ impl Drop for ThreadStack {
 /// # Errors
 /// The host's, when there is no memory for it.
 pub fn install_thread() -> io::Result<ThreadStack> {
-    // SAFETY: a fresh anonymous mapping touches nothing that exists.
-    let stack = unsafe {
-        libc::mmap(
-            std::ptr::null_mut(),
-            STACK_BYTES,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
-            -1,
-            0,
-        )
-    };
-    if stack == libc::MAP_FAILED {
-        return Err(io::Error::last_os_error());
-    }
+    let stack = process::anonymous(STACK_BYTES, libc::PROT_READ | libc::PROT_WRITE)?;
     let stack = libc::stack_t { ss_sp: stack, ss_flags: 0, ss_size: STACK_BYTES };
     // SAFETY: the stack is mapped for good and used by nothing else.
     match unsafe { libc::sigaltstack(&stack, std::ptr::null_mut()) } {

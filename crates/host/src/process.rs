@@ -107,6 +107,20 @@ pub fn aslr_disabled() -> bool {
     personality != -1 && personality & libc::ADDR_NO_RANDOMIZE != 0
 }
 
+/// New memory of the VM's own, `len` bytes of zeroes that are taken when they are touched,
+/// with this protection (mmap(2)).
+///
+/// # Errors
+/// The host's, when it has no memory, or forbids such a protection.
+pub(crate) fn anonymous(len: usize, prot: i32) -> io::Result<*mut libc::c_void> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a fresh anonymous mapping touches nothing that exists.
+    match unsafe { libc::mmap(std::ptr::null_mut(), len, prot, flags, -1, 0) } {
+        libc::MAP_FAILED => Err(io::Error::last_os_error()),
+        start => Ok(start),
+    }
+}
+
 /// Asks the host for the pages of `memory` now, all at once, rather than one fault
 /// at a time (madvise(2), `MADV_POPULATE_WRITE`). A host that will not leaves them to faults.
 pub fn populate<T>(memory: &mut [std::mem::MaybeUninit<T>]) {

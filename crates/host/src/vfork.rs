@@ -1,5 +1,6 @@
 //! A process that runs in this one's memory while this thread waits (vfork(2)).
 
+use crate::process;
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::io;
@@ -72,20 +73,7 @@ pub fn lend_memory<F: FnMut()>(args: [u64; 3], child: &mut F) -> io::Result<u64>
         child();
         std::process::abort()
     }
-    // SAFETY: a fresh anonymous mapping touches nothing that exists.
-    let stack = unsafe {
-        libc::mmap(
-            std::ptr::null_mut(),
-            STACK_BYTES,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK,
-            -1,
-            0,
-        )
-    };
-    if stack == libc::MAP_FAILED {
-        return Err(io::Error::last_os_error());
-    }
+    let stack = process::anonymous(STACK_BYTES, libc::PROT_READ | libc::PROT_WRITE)?;
     let before = LENT.replace(stack as usize);
     let [flags, parent_tid, child_tid] = args;
     // SAFETY: the child has a stack of its own, and whatever else it changes is memory
