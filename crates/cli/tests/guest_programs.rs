@@ -3,6 +3,7 @@
 //! whichever way it is executed.
 //!
 //! `cargo xtask guests` builds them and writes down what they print natively.
+//! `RVRUN_TEST_ROUNDS` says how often each is run, for those that hunt races.
 
 mod support;
 
@@ -39,12 +40,17 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let rounds = std::env::var("RVRUN_TEST_ROUNDS").map_or(1, |text| {
+        text.parse::<u32>().unwrap_or_else(|error| panic!("RVRUN_TEST_ROUNDS={text}: {error}"))
+    });
     let mut trials = Vec::new();
     for source in sources {
         let name = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         for (engine, options) in ENGINES {
             let source = source.clone();
-            let trial = Trial::test(name.clone(), move || compare(&source, options));
+            let trial = Trial::test(name.clone(), move || {
+                (0..rounds).try_for_each(|_| compare(&source, options))
+            });
             trials.push(trial.with_kind(engine));
         }
     }
