@@ -19,4 +19,4 @@ pub mod region;
 pub mod symbols;
 
 pub use block::{Block, Terminator};
-pub use lift::{MAX_BLOCK_BYTES, lift};
+pub use lift::{MAX_BLOCK_BYTES, lift, terminator};

@@ -43,7 +43,8 @@ pub fn lift(
 }
 
 /// The terminator that `instruction` at `pc` is, or `None` if it stays within its block.
-fn terminator(instruction: &Instruction, pc: u64) -> Option<Terminator> {
+#[inline]
+pub fn terminator(instruction: &Instruction, pc: u64) -> Option<Terminator> {
     let target = pc.wrapping_add_signed(instruction.imm.into());
     let (link, base, offset) = (instruction.rd, instruction.rs1, instruction.imm);
     Some(match instruction.opcode {

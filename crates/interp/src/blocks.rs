@@ -8,11 +8,10 @@
 //! the interpreter's own loop after they have stopped.
 
 use crate::gates::Gates;
-use crate::predecode;
 use crate::slot::{Link, Slot};
 use hashbrown::HashTable;
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHasher};
-use rvrun_decoder::{Block, MAX_BLOCK_BYTES};
+use rvrun_decoder::MAX_BLOCK_BYTES;
 use rvrun_host::process::populate;
 use std::hash::{BuildHasher, Hasher};
 use std::num::NonZeroU64;
@@ -20,7 +19,7 @@ use std::ops::Range;
 use std::ptr;
 
 /// Blocks that there is room for at first: a small program has no more.
-const FIRST_BLOCKS: usize = 896;
+const FIRST_BLOCKS: usize = 1280;
 /// Slots of a chunk: 64 KiB.
 const CHUNK_SLOTS: usize = 1 << 12;
 /// All chunks: 128 MiB. The text of large programs (compilers, browsers) takes
@@ -43,11 +42,8 @@ struct Entry {
     /// The first op.
     slots: *const Slot,
     /// Links of other blocks that lead here: few blocks have more than two.
+    /// [`Blocks::more_incoming`] has the rest.
     incoming: [*mut Link; 2],
-    #[expect(clippy::box_collection, reason = "entries are many, and this is rarely there")]
-    more_incoming: Option<Box<Vec<*mut Link>>>,
-    /// Hash of the guest bytes, for code that the guest may write in place.
-    content: Option<NonZeroU64>,
 }
 
 impl Entry {
@@ -71,7 +67,10 @@ pub struct Blocks {
     /// A block of each page in which some begin, to find what a change of code
     /// touches; the others of that page follow it in a list.
     by_page: FxHashMap<u64, Id>,
-    scratch: Vec<Slot>,
+    /// Links that the entries of their targets have no place for.
+    more_incoming: FxHashMap<Id, Vec<*mut Link>>,
+    /// Hashes of the guest bytes of the blocks whose code the guest may write in place.
+    contents: FxHashMap<Id, NonZeroU64>,
     /// They outlive the blocks.
     gates: Gates,
 }
@@ -85,7 +84,8 @@ impl Blocks {
             entries,
             by_pc: HashTable::with_capacity(FIRST_BLOCKS),
             by_page: FxHashMap::default(),
-            scratch: Vec::new(),
+            more_incoming: FxHashMap::default(),
+            contents: FxHashMap::default(),
             gates: Gates::default(),
         }
     }
@@ -123,20 +123,18 @@ impl Blocks {
         self.by_pc.find(hash_of_pc(pc), |id| self.entries[*id as usize].pc == pc).copied()
     }
 
-    /// Adds a block. `content` is the hash of its bytes where they may change in place.
+    /// Adds the block at `pc`, before `end`, that `block` has been pre-decoded to.
+    /// `content` is the hash of its bytes where they may change in place.
     pub fn insert(
         &mut self,
-        block: &Block,
-        soft_float: bool,
+        pc: u64,
+        end: u64,
+        block: &[Slot],
         content: Option<NonZeroU64>,
     ) -> *const Slot {
-        self.scratch.clear();
-        predecode::predecode(block, soft_float, &mut self.scratch);
         let id = self.entries.len() as Id;
         let chunk = match self.chunks.last_mut() {
-            Some(chunk) if chunk.slots.capacity() - chunk.slots.len() >= self.scratch.len() => {
-                chunk
-            }
+            Some(chunk) if chunk.slots.capacity() - chunk.slots.len() >= block.len() => chunk,
             _ => {
                 let mut slots = Vec::with_capacity(CHUNK_SLOTS);
                 populate(slots.spare_capacity_mut());
@@ -146,14 +144,16 @@ impl Blocks {
         };
         let first = chunk.slots.len();
         // Within its capacity, so the slots before stay where they are.
-        chunk.slots.extend_from_slice(&self.scratch);
+        chunk.slots.extend_from_slice(block);
         chunk.blocks.push(id);
         let slots = chunk.slots[first..].as_ptr();
-        let (pc, length) = (block.pc, block.end.wrapping_sub(block.pc) as u16);
-        let (incoming, more_incoming) = ([ptr::null_mut(); 2], None);
+        let length = end.wrapping_sub(pc) as u16;
+        let incoming = [ptr::null_mut(); 2];
         let next_in_page = self.by_page.insert(pc / PAGE, id).unwrap_or(NONE);
-        let entry = Entry { pc, length, slots, incoming, more_incoming, next_in_page, content };
-        self.entries.push(entry);
+        self.entries.push(Entry { pc, length, slots, incoming, next_in_page });
+        if let Some(content) = content {
+            self.contents.insert(id, content);
+        }
         let entries = &self.entries;
         self.by_pc.insert_unique(hash_of_pc(pc), id, |id| hash_of_pc(entries[*id as usize].pc));
         slots
@@ -170,7 +170,7 @@ impl Blocks {
             link_ref.next = entry.slots;
             match entry.incoming.iter_mut().find(|place| place.is_null()) {
                 Some(place) => *place = link,
-                None => entry.more_incoming.get_or_insert_default().push(link),
+                None => self.more_incoming.entry(id).or_default().push(link),
             }
         }
     }
@@ -200,7 +200,8 @@ impl Blocks {
         };
         for id in candidates {
             let entry = &self.entries[id as usize];
-            let kept = entry.content.is_some_and(|hash| keep(entry.pc, entry.end(), hash));
+            let content = self.contents.get(&id);
+            let kept = content.is_some_and(|hash| keep(entry.pc, entry.end(), *hash));
             if overlaps(entry) && !kept {
                 self.drop_block(id);
             }
@@ -214,15 +215,11 @@ impl Blocks {
         keep: impl Fn(u64, u64, NonZeroU64) -> bool,
         mut dropped: impl FnMut(Range<u64>),
     ) {
-        let writable: Vec<Id> = self
-            .by_pc
-            .iter()
-            .copied()
-            .filter(|id| self.entries[*id as usize].content.is_some())
-            .collect();
-        for id in writable {
+        let writable: Vec<(Id, NonZeroU64)> =
+            self.contents.iter().map(|(id, hash)| (*id, *hash)).collect();
+        for (id, hash) in writable {
             let entry = &self.entries[id as usize];
-            if !entry.content.is_some_and(|hash| keep(entry.pc, entry.end(), hash)) {
+            if !keep(entry.pc, entry.end(), hash) {
                 dropped(entry.pc..entry.end());
                 self.drop_block(id);
             }
@@ -232,13 +229,14 @@ impl Blocks {
     /// Cuts the links that lead to a block.
     fn unlink(&mut self, id: Id) {
         let entry = &mut self.entries[id as usize];
-        let more = entry.more_incoming.take().into_iter().flat_map(|more| *more);
+        let more = self.more_incoming.remove(&id).into_iter().flatten();
         let few = std::mem::replace(&mut entry.incoming, [ptr::null_mut(); 2]);
         cut(few.into_iter().filter(|link| !link.is_null()).chain(more));
     }
 
     fn drop_block(&mut self, id: Id) {
         self.unlink(id);
+        self.contents.remove(&id);
         let entry = &self.entries[id as usize];
         let (page, next) = (entry.pc / PAGE, entry.next_in_page);
         if let Ok(found) = self.by_pc.find_entry(hash_of_pc(entry.pc), |other| *other == id) {

@@ -1,7 +1,7 @@
-//! The interpreter: runs IR blocks, pre-decoded and threaded.
+//! The interpreter: runs guest code, pre-decoded and threaded.
 //!
 //! [`Interpreter::run`] executes a hart's program until something needs
-//! attention from above ([`Stop`]). Blocks are lifted on demand, pre-decoded
+//! attention from above ([`Stop`]). Blocks are pre-decoded on demand
 //! into slots ([`slot`]), linked as they are executed, and dropped when the
 //! guest's code changes. Each hart has an interpreter of its own, so that
 //! nothing on the hot path is shared.

@@ -1,54 +1,273 @@
-//! Blocks of IR to slots.
+//! Guest code to slots.
 //!
 //! What can be decided once is decided here: the handler of each op, constants
 //! that depend on the pc, writes to `x0` (they go to the sink, or the whole op
 //! is left out), and which pairs of instructions become one op.
+//!
+//! The code of short programs is pre-decoded nearly as often as it is executed, so
+//! this neither makes a [`Block`](rvrun_decoder::Block) nor asks the instruction
+//! table: each of its rows has a function of its own ([`EMITTERS`]), in which the
+//! compiler knows all that the row says. Blocks end where [`rvrun_decoder::lift`]
+//! ends them.
 
 use crate::ops::{self, HANDLERS, control, float, fused};
 use crate::slot::{Handler, Link, Op, Slot};
-use rvrun_decoder::{Block, Terminator};
+use rvrun_decoder::{Terminator, terminator};
 use rvrun_hart::SINK;
-use rvrun_isa::{Instruction, Kind, Opcode};
+use rvrun_isa::{
+    Extensions, Instruction, Kind, Opcode, ROWS, candidates, for_each_instruction, length, operands,
+};
 use std::ptr;
 
 /// `pause` reaches engines as the fence that it is encoded as.
 const PAUSE_SETS: i32 = 0x10;
 
-/// Appends the slots of `block` to `slots`.
+/// Appends the slots of the block at `pc` to `slots`; gives the address behind the block.
 ///
+/// The block has at most `most_bytes` bytes, but at least one instruction.
 /// `soft_float` says that the dynamic rounding mode is one that the host's unit
-/// does not have.
-pub fn predecode(block: &Block, soft_float: bool, slots: &mut Vec<Slot>) {
-    let mut pc = block.pc;
-    let mut rest = block.body.as_slice();
-    while let [first, tail @ ..] = rest {
-        let at = ((pc - block.pc) / 2) as u8;
-        let taken = match tail.first().and_then(|second| fuse(first, second, pc, at)) {
-            Some(pair) => {
-                pair.push_to(slots);
-                2
-            }
-            None => {
-                push(first, pc, at, soft_float, slots);
-                1
-            }
+/// does not have. `fetch` is that of [`rvrun_decoder::lift`].
+pub fn predecode(
+    pc: u64,
+    most_bytes: u64,
+    extensions: Extensions,
+    soft_float: bool,
+    slots: &mut Vec<Slot>,
+    fetch: impl Fn(u64) -> Option<u32>,
+) -> u64 {
+    let first = First { rd: 0, rs1: 0, at: 0, what: What::Nothing };
+    let mut block = Emitter { start: pc, pc, count: 0, soft_float, first, slots };
+    loop {
+        let Some(bits) = fetch(block.pc) else {
+            return block.end(Terminator::FetchFault, block.pc);
         };
-        pc += rest[..taken].iter().map(|i| u64::from(i.len)).sum::<u64>();
-        rest = &rest[taken..];
+        let len = length(bits as u16);
+        let next = block.pc.wrapping_add(len.into());
+        let emitted = candidates(bits, extensions)
+            .map(|opcode| EMITTERS[opcode as usize](&mut block, bits))
+            .find(|emitted| *emitted != Emitted::Nothing);
+        match emitted {
+            Some(Emitted::Last) => return next,
+            Some(_) => block.pc = next,
+            None => {
+                let bits = if len == 2 { bits & 0xffff } else { bits };
+                return block.end(Terminator::Illegal { bits }, next);
+            }
+        }
+        block.count += 1;
+        if next.wrapping_sub(pc) + 4 > most_bytes {
+            return block.end(Terminator::FallThrough, next);
+        }
     }
-    push_terminator(block, slots);
 }
 
-/// One op and the value behind it, if it has one.
-struct Fused {
-    op: Op,
-    value: Option<u64>,
+/// What has become of an instruction.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Emitted {
+    /// The operands are reserved.
+    Nothing,
+    /// It is in the block.
+    Body,
+    /// It ends the block.
+    Last,
 }
 
-impl Fused {
-    fn push_to(self, slots: &mut Vec<Slot>) {
-        slots.push(Slot { op: self.op });
-        slots.extend(self.value.map(|value| Slot { value }));
+/// Emits an instruction of one row.
+type Emit = fn(&mut Emitter<'_>, u32) -> Emitted;
+
+macro_rules! emitters {
+    (
+        base { $($op:ident $name:ident $($ext:ident)|+ $kind:ident [$($field:ident)*] $pattern:literal;)* }
+        alias { $($alias:ident $aname:ident $($aext:ident)|+ [$($afield:ident)*] $apattern:literal => $target:ident;)* }
+    ) => {
+        /// By opcode.
+        static EMITTERS: [Emit; ROWS.len()] = [
+            $(emit::<{ Opcode::$op as usize }>,)*
+            $(emit::<{ Opcode::$alias as usize }>,)*
+        ];
+    };
+}
+
+for_each_instruction!(emitters);
+
+fn emit<const ROW: usize>(block: &mut Emitter<'_>, bits: u32) -> Emitted {
+    let Some(instruction) = operands::<ROW>(bits) else {
+        return Emitted::Nothing;
+    };
+    let instruction = instruction.expanded();
+    if let Some(terminator) = terminator(&instruction, block.pc) {
+        block.count += 1;
+        block.end(terminator, block.pc.wrapping_add(instruction.len.into()));
+        return Emitted::Last;
+    }
+    block.push(&instruction);
+    Emitted::Body
+}
+
+/// An instruction whose result may serve the next one only.
+struct First {
+    rd: u8,
+    rs1: u8,
+    at: u8,
+    what: What,
+}
+
+/// What it gives its destination.
+enum What {
+    /// Something else.
+    Nothing,
+    /// A constant: the instruction is a `lui`.
+    Constant(i32),
+    /// An address: the instruction is an `auipc`, and takes two slots.
+    Address(u64),
+    /// `rs1` shifted left.
+    Shifted(i32),
+}
+
+/// A block in the making.
+struct Emitter<'a> {
+    start: u64,
+    /// Of the instruction that is emitted.
+    pc: u64,
+    /// Instructions before it.
+    count: i32,
+    soft_float: bool,
+    /// The instruction before it.
+    first: First,
+    slots: &'a mut Vec<Slot>,
+}
+
+impl Emitter<'_> {
+    /// Distance of the instruction from the beginning, as in [`Op::at`].
+    fn at(&self) -> u8 {
+        (self.pc.wrapping_sub(self.start) / 2) as u8
+    }
+
+    /// Inlined, so that the row decides here.
+    #[inline(always)]
+    fn push(&mut self, instruction: &Instruction) {
+        let row = instruction.row();
+        if row.kind == Kind::Alu && instruction.rd == 0 {
+            return;
+        }
+        if self.fuse(instruction) {
+            self.first.what = What::Nothing;
+            return;
+        }
+        let at = self.at();
+        let mut op = op_of(instruction, HANDLERS[instruction.opcode as usize], at);
+        if row.writes_integer && !is_compare_and_swap(instruction.opcode) {
+            op.rd = sink(instruction.rd);
+        }
+        if row.kind == Kind::Float {
+            (op.handler, op.imm) = float::choose(instruction, self.soft_float);
+        }
+        let mut what = What::Nothing;
+        match instruction.opcode {
+            Opcode::Auipc => {
+                let value = self.pc.wrapping_add_signed(instruction.imm.into());
+                self.slots.push(Slot { op });
+                self.slots.push(Slot { value });
+                self.first = First { rd: op.rd, rs1: 0, at, what: What::Address(value) };
+                return;
+            }
+            Opcode::Lui => what = What::Constant(instruction.imm),
+            Opcode::Slli => what = What::Shifted(instruction.imm),
+            Opcode::Addi if instruction.rs1 == 0 => op.handler = ops::alu::lui,
+            Opcode::Addi if instruction.imm == 0 => op.handler = fused::copy,
+            Opcode::Addi if instruction.rs1 == instruction.rd => op.handler = fused::increment,
+            Opcode::Add if instruction.rs1 == 0 => {
+                (op.handler, op.rs1) = (fused::copy, instruction.rs2);
+            }
+            Opcode::Addiw if instruction.imm == 0 => op.handler = fused::sign_extend_word,
+            Opcode::Fence if instruction.imm == PAUSE_SETS => op.handler = ops::atomic::pause,
+            _ => {}
+        }
+        self.slots.push(Slot { op });
+        self.first = First { rd: op.rd, rs1: op.rs1, at, what };
+    }
+
+    /// Makes one op of `second` and the instruction before it, whose result serves only
+    /// `second`; gives whether it has.
+    #[inline(always)]
+    fn fuse(&mut self, second: &Instruction) -> bool {
+        let &First { rd, rs1, at, .. } = &self.first;
+        let op = |handler, imm| Op { handler, imm, rd, rs1, rs2: second.rs2, at };
+        let constant = |imm| Some(op(ops::alu::lui, imm));
+        let fits = second.rd == rd && second.rs1 == rd;
+        let fused = match (second.opcode, &self.first.what) {
+            (Opcode::Addiw, What::Constant(first)) if fits => {
+                constant(first.wrapping_add(second.imm))
+            }
+            (Opcode::Addi, What::Constant(first)) if fits => {
+                first.checked_add(second.imm).and_then(constant)
+            }
+            (Opcode::Addi, What::Address(first)) if fits => {
+                let value = first.wrapping_add_signed(second.imm.into());
+                self.slots.pop();
+                self.slots.push(Slot { value });
+                return true;
+            }
+            (Opcode::Srli, What::Shifted(first)) if fits => {
+                let imm = 32 - second.imm;
+                match (*first, second.imm) {
+                    (32, 32) => Some(op(fused::zero_extend_word, imm)),
+                    (48, 48) => Some(op(fused::zero_extend_halfword, imm)),
+                    (32, 1..=31) => Some(op(fused::zero_extend_shift, imm)),
+                    _ => None,
+                }
+            }
+            (Opcode::Add, What::Shifted(first)) if fits && second.rs2 != rd => {
+                Some(op(fused::shift_add, *first))
+            }
+            _ => None,
+        };
+        let Some(op) = fused else { return false };
+        self.slots.pop();
+        self.slots.push(Slot { op });
+        true
+    }
+
+    /// Ends the block, whose instructions are all counted, before `end`; gives `end`.
+    fn end(&mut self, terminator: Terminator, end: u64) -> u64 {
+        let (at, count) = (self.at(), self.count);
+        let op = |handler, rd, rs1| Slot { op: Op { handler, imm: count, rd, rs1, rs2: 0, at } };
+        let link = |pc| Slot { link: Link { next: ptr::null(), pc } };
+        let value = |value| Slot { value };
+        let offset = |offset: i32| value(i64::from(offset) as u64);
+        let terminator_pc = self.pc;
+        let backward = |target: u64| target <= terminator_pc;
+        let slots = &mut *self.slots;
+        match terminator {
+            Terminator::FallThrough => slots.extend([op(control::jump, 0, 0), link(end)]),
+            Terminator::Jump { target } => {
+                let handler = if backward(target) { control::jump_backward } else { control::jump };
+                slots.extend([op(handler, 0, 0), link(target)]);
+            }
+            Terminator::Branch { instruction, taken } => {
+                let handler = branch_handler(&instruction, backward(taken));
+                let op = Op { imm: count, ..op_of(&instruction, handler, at) };
+                slots.extend([Slot { op }, link(taken), link(end)]);
+            }
+            Terminator::Call { link: rd, target } => {
+                slots.extend([op(control::jal, rd, 0), value(end), link(target)]);
+            }
+            Terminator::IndirectJump { base, offset: o } => {
+                slots.extend([op(control::indirect_jump, 0, base), offset(o)]);
+            }
+            Terminator::Return { base, offset: o } => {
+                slots.extend([op(control::return_jump, 0, base), offset(o)]);
+            }
+            Terminator::IndirectCall { link: rd, base, offset: o } => {
+                slots.extend([op(control::jalr, rd, base), offset(o), value(end)]);
+            }
+            Terminator::Syscall => slots.extend([op(control::ecall, 0, 0), value(end)]),
+            Terminator::FenceI => slots.extend([op(control::fence_i, 0, 0), value(end)]),
+            Terminator::Breakpoint => slots.push(op(control::ebreak, 0, 0)),
+            Terminator::Illegal { .. } => slots.push(op(control::illegal, 0, 0)),
+            Terminator::FetchFault => slots.push(op(control::fetch_fault, 0, 0)),
+        }
+        end
     }
 }
 
@@ -61,112 +280,9 @@ fn op_of(instruction: &Instruction, handler: Handler, at: u8) -> Op {
     Op { handler, imm, rd, rs1, rs2, at }
 }
 
-fn push(instruction: &Instruction, pc: u64, at: u8, soft_float: bool, slots: &mut Vec<Slot>) {
-    let row = instruction.row();
-    if row.kind == Kind::Alu && instruction.rd == 0 {
-        return;
-    }
-    let mut op = op_of(instruction, HANDLERS[instruction.opcode as usize], at);
-    if row.writes_integer && !is_compare_and_swap(instruction.opcode) {
-        op.rd = sink(instruction.rd);
-    }
-    if row.kind == Kind::Float {
-        (op.handler, op.imm) = float::choose(instruction, soft_float);
-    }
-    match instruction.opcode {
-        Opcode::Auipc => {
-            slots.push(Slot { op });
-            slots.push(Slot { value: pc.wrapping_add_signed(instruction.imm.into()) });
-            return;
-        }
-        Opcode::Addi if instruction.rs1 == 0 => op.handler = ops::alu::lui,
-        Opcode::Addi if instruction.imm == 0 => op.handler = fused::copy,
-        Opcode::Addi if instruction.rs1 == instruction.rd => op.handler = fused::increment,
-        Opcode::Add if instruction.rs1 == 0 => {
-            (op.handler, op.rs1) = (fused::copy, instruction.rs2);
-        }
-        Opcode::Addiw if instruction.imm == 0 => op.handler = fused::sign_extend_word,
-        Opcode::Fence if instruction.imm == PAUSE_SETS => op.handler = ops::atomic::pause,
-        _ => {}
-    }
-    slots.push(Slot { op });
-}
-
 fn is_compare_and_swap(opcode: Opcode) -> bool {
     use Opcode::*;
     matches!(opcode, AmocasB | AmocasH | AmocasW | AmocasD | AmocasQ)
-}
-
-/// One op for two instructions, where the first one's result serves only the second.
-fn fuse(first: &Instruction, second: &Instruction, pc: u64, at: u8) -> Option<Fused> {
-    let rd = first.rd;
-    if rd == 0 || second.rd != rd || second.rs1 != rd {
-        return None;
-    }
-    let op = |handler, imm| Op { handler, imm, rd, rs1: first.rs1, rs2: second.rs2, at };
-    let constant = |imm| Some(Fused { op: op(ops::alu::lui, imm), value: None });
-    match (first.opcode, second.opcode) {
-        (Opcode::Lui, Opcode::Addiw) => constant(first.imm.wrapping_add(second.imm)),
-        (Opcode::Lui, Opcode::Addi) => constant(first.imm.checked_add(second.imm)?),
-        (Opcode::Auipc, Opcode::Addi) => {
-            let value =
-                pc.wrapping_add_signed(first.imm.into()).wrapping_add_signed(second.imm.into());
-            Some(Fused { op: op(ops::alu::auipc, 0), value: Some(value) })
-        }
-        (Opcode::Slli, Opcode::Srli) => {
-            let handler = match (first.imm, second.imm) {
-                (32, 32) => fused::zero_extend_word,
-                (48, 48) => fused::zero_extend_halfword,
-                (32, 1..=31) => fused::zero_extend_shift,
-                _ => return None,
-            };
-            Some(Fused { op: op(handler, 32 - second.imm), value: None })
-        }
-        (Opcode::Slli, Opcode::Add) if second.rs2 != rd => {
-            Some(Fused { op: op(fused::shift_add, first.imm), value: None })
-        }
-        _ => None,
-    }
-}
-
-fn push_terminator(block: &Block, slots: &mut Vec<Slot>) {
-    let at = ((block.terminator_pc - block.pc) / 2) as u8;
-    let has_instruction = block.terminator_pc != block.end;
-    let count = block.body.len() as i32 + i32::from(has_instruction);
-    let op = |handler, rd, rs1| Slot { op: Op { handler, imm: count, rd, rs1, rs2: 0, at } };
-    let link = |pc| Slot { link: Link { next: ptr::null(), pc } };
-    let value = |value| Slot { value };
-    let offset = |offset: i32| value(i64::from(offset) as u64);
-    let backward = |target: u64| target <= block.terminator_pc;
-    match block.terminator {
-        Terminator::FallThrough => slots.extend([op(control::jump, 0, 0), link(block.end)]),
-        Terminator::Jump { target } => {
-            let handler = if backward(target) { control::jump_backward } else { control::jump };
-            slots.extend([op(handler, 0, 0), link(target)]);
-        }
-        Terminator::Branch { instruction, taken } => {
-            let handler = branch_handler(&instruction, backward(taken));
-            let op = Op { imm: count, ..op_of(&instruction, handler, at) };
-            slots.extend([Slot { op }, link(taken), link(block.end)]);
-        }
-        Terminator::Call { link: rd, target } => {
-            slots.extend([op(control::jal, rd, 0), value(block.end), link(target)]);
-        }
-        Terminator::IndirectJump { base, offset: o } => {
-            slots.extend([op(control::indirect_jump, 0, base), offset(o)]);
-        }
-        Terminator::Return { base, offset: o } => {
-            slots.extend([op(control::return_jump, 0, base), offset(o)]);
-        }
-        Terminator::IndirectCall { link: rd, base, offset: o } => {
-            slots.extend([op(control::jalr, rd, base), offset(o), value(block.end)]);
-        }
-        Terminator::Syscall => slots.extend([op(control::ecall, 0, 0), value(block.end)]),
-        Terminator::FenceI => slots.extend([op(control::fence_i, 0, 0), value(block.end)]),
-        Terminator::Breakpoint => slots.push(op(control::ebreak, 0, 0)),
-        Terminator::Illegal { .. } => slots.push(op(control::illegal, 0, 0)),
-        Terminator::FetchFault => slots.push(op(control::fetch_fault, 0, 0)),
-    }
 }
 
 fn branch_handler(branch: &Instruction, backward: bool) -> Handler {
@@ -183,5 +299,75 @@ fn branch_handler(branch: &Instruction, backward: bool) -> Handler {
         (Opcode::Bltu, true) => control::bltu_backward,
         (Opcode::Bgeu, true) => control::bgeu_backward,
         (opcode, _) => HANDLERS[opcode as usize],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rvrun_decoder::{MAX_BLOCK_BYTES, lift};
+
+    /// Marsaglia's xorshift.
+    fn random(state: &mut u64) -> u64 {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        *state
+    }
+
+    /// Code of random rows with random operands, and some that is random altogether.
+    fn code(state: &mut u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // How often an instruction may be one that ends the block.
+        let rarely = 1 << (random(state) % 8);
+        while bytes.len() < 2 * MAX_BLOCK_BYTES as usize {
+            let row = &ROWS[random(state) as usize % ROWS.len()];
+            let operands = random(state) as u32;
+            let addi = ROWS[Opcode::Addi as usize].value;
+            let word = match random(state) % 64 {
+                0 if rarely == 1 => operands,
+                _ if random(state).is_multiple_of(rarely) => row.value | operands & !row.mask,
+                _ => addi | operands & 0xffff_8f80,
+            };
+            bytes.extend_from_slice(&word.to_le_bytes()[..length(word as u16).into()]);
+        }
+        bytes
+    }
+
+    #[test]
+    fn blocks_end_where_lifting_ends_them() {
+        let mut state = 1;
+        let (mut long, mut illegal) = (0, 0);
+        for extensions in [Extensions::ALL, Extensions::I] {
+            for _ in 0..2000 {
+                let bytes = code(&mut state);
+                let start = 0x1000;
+                let fetch = |pc: u64| {
+                    let at = (pc - start) as usize;
+                    Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+                };
+                let block = lift(start, extensions, Vec::new(), fetch);
+                let mut slots = Vec::new();
+                let end = predecode(start, MAX_BLOCK_BYTES, extensions, false, &mut slots, fetch);
+                assert_eq!(end, block.end);
+                let at = ((block.terminator_pc - start) / 2) as u8;
+                let retired = match block.terminator {
+                    Terminator::FallThrough
+                    | Terminator::Illegal { .. }
+                    | Terminator::FetchFault => block.body.len(),
+                    _ => block.body.len() + 1,
+                };
+                // The terminator is the last op, with up to two slots behind it.
+                let is_last = |slot: &Slot| {
+                    // SAFETY: any slot's bytes are those of an op's numbers; the handler is not read.
+                    let (place, count) = unsafe { (slot.op.at, slot.op.imm) };
+                    place == at && count == retired as i32
+                };
+                assert!(slots.iter().rev().take(3).any(is_last), "{block:?}");
+                long += u32::from(block.terminator == Terminator::FallThrough);
+                illegal += u32::from(matches!(block.terminator, Terminator::Illegal { .. }));
+            }
+        }
+        assert!(long > 0 && illegal > 0);
     }
 }

@@ -16,18 +16,20 @@ pub const fn length(parcel: u16) -> u8 {
 /// Returns `None` for bits that are reserved, or that need an extension that
 /// `enabled` does not have.
 pub fn decode(word: u32, enabled: Extensions) -> Option<Instruction> {
+    candidates(word, enabled).find_map(|opcode| operands_of(opcode, word))
+}
+
+/// The opcodes of `enabled` whose fixed bits `word` has, in decoding order: the
+/// instruction is the first for which [`operands`] gives something.
+#[inline]
+pub fn candidates(word: u32, enabled: Extensions) -> impl Iterator<Item = Opcode> {
     let word = if length(word as u16) == 2 { word & 0xffff } else { word };
     let bucket = bucket(word);
     let range = usize::from(INDEX.starts[bucket])..usize::from(INDEX.starts[bucket + 1]);
-    for key in &INDEX.keys[range] {
-        if word & key.mask == key.value && key.extensions.intersects(enabled) {
-            let decoded = operands_of(key.opcode, word);
-            if decoded.is_some() {
-                return decoded;
-            }
-        }
-    }
-    None
+    INDEX.keys[range]
+        .iter()
+        .filter(move |key| word & key.mask == key.value && key.extensions.intersects(enabled))
+        .map(|key| key.opcode)
 }
 
 macro_rules! operands_by_row {
@@ -50,7 +52,12 @@ macro_rules! operands_by_row {
 
 crate::for_each_instruction!(operands_by_row);
 
-fn operands<const ROW: usize>(word: u32) -> Option<Instruction> {
+/// What `word` is as an instruction of the row with the number `ROW`, an opcode's;
+/// nothing where the row's operands are reserved.
+///
+/// With the row known to the compiler, this is a few shifts.
+#[inline]
+pub fn operands<const ROW: usize>(word: u32) -> Option<Instruction> {
     let row: &Row = &ROWS[ROW];
     let plan = &row.plan;
     if plan.has_rules && row.fields.iter().any(|field| field.value(word).is_none()) {

@@ -74,7 +74,9 @@ impl ProgramFile {
 
     /// The file's absolute path without symbolic links, as the host's kernel knows it.
     pub fn resolved_path(&self) -> PathBuf {
-        let link = format!("/proc/self/fd/{}", self.file.as_raw_fd());
-        std::fs::read_link(link).or_else(|_| self.path.canonicalize()).unwrap_or(self.path.clone())
+        // What the kernel says of a descriptor is for files without a path: it has to make an
+        // inode of `/proc` for that, which takes it as long as all of the look-up.
+        let link = || std::fs::read_link(format!("/proc/self/fd/{}", self.file.as_raw_fd()));
+        self.path.canonicalize().or_else(|_| link()).unwrap_or(self.path.clone())
     }
 }

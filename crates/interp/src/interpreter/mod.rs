@@ -6,11 +6,12 @@ mod switching;
 
 use crate::blocks::{Blocks, content_hash};
 use crate::context::{Context, Exit};
+use crate::predecode::predecode;
 use crate::slot::{Link, Slot};
 use crate::targets::Targets;
-use rvrun_decoder::{MAX_BLOCK_BYTES, lift};
+use rvrun_decoder::MAX_BLOCK_BYTES;
 use rvrun_hart::{Hart, Trap, float};
-use rvrun_isa::{Extensions, Instruction};
+use rvrun_isa::Extensions;
 use rvrun_memory::{AccessKind, AddressSpace, CodeRegion, Fault, FaultCause, access};
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -42,8 +43,8 @@ pub struct Interpreter {
     epoch: u64,
     /// The executable mapping that was last lifted from.
     code: CodeRegion,
-    /// Memory for the next block's body.
-    body: Vec<Instruction>,
+    /// Memory for the next block's slots.
+    scratch: Vec<Slot>,
     /// Blocks of one instruction, for [`step`](Self::step).
     singles: step::Singles,
     /// Targets of indirect jumps that are neither calls nor returns.
@@ -62,7 +63,7 @@ impl Interpreter {
             context: Context::new(extensions),
             epoch,
             code: CodeRegion { range: 0..0, writable: false },
-            body: Vec::new(),
+            scratch: Vec::new(),
             singles: step::Singles::default(),
             targets: Targets::default(),
             fences: 0,
@@ -165,14 +166,24 @@ impl Interpreter {
         if self.blocks.is_full() {
             self.clear();
         }
-        let body = std::mem::take(&mut self.body);
-        let code = self.code_region(pc);
-        let block =
-            lift(pc, self.context.extensions, body, |at| self.instruction_within(&code, at));
-        let content = if code.writable { hash_of(&self.space, block.pc, block.end) } else { None };
-        let slot = self.blocks.insert(&block, self.context.soft_float, content);
-        self.body = block.body;
+        let mut slots = std::mem::take(&mut self.scratch);
+        slots.clear();
+        let (end, writable) = self.predecode(pc, MAX_BLOCK_BYTES, &mut slots);
+        let content = if writable { hash_of(&self.space, pc, end) } else { None };
+        let slot = self.blocks.insert(pc, end, &slots, content);
+        self.scratch = slots;
         slot
+    }
+
+    /// Pre-decodes the block at `pc` into `slots`; gives the address behind it and
+    /// whether its code may change in place.
+    fn predecode(&mut self, pc: u64, most_bytes: u64, slots: &mut Vec<Slot>) -> (u64, bool) {
+        let code = self.code_region(pc);
+        let Context { extensions, soft_float, .. } = self.context;
+        let end = predecode(pc, most_bytes, extensions, soft_float, slots, |at| {
+            self.instruction_within(&code, at)
+        });
+        (end, code.writable)
     }
 
     /// The same for an indirect jump, which remembers it.

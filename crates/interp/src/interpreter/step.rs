@@ -3,12 +3,12 @@
 use super::{Interpreter, Stop, target};
 use crate::context::Exit;
 use crate::fuel::Fuel;
-use crate::predecode;
 use crate::slot::Slot;
 use rustc_hash::FxHashMap;
-use rvrun_decoder::{Terminator, lift};
 use rvrun_hart::{Hart, Trap};
 
+/// Bytes of a block that has no room for a second instruction.
+const ONE: u64 = 4;
 /// Enough for all that an engine leaves to another.
 const MAX_SINGLES: usize = 4096;
 
@@ -58,17 +58,8 @@ impl Interpreter {
         if let Some(slots) = self.singles.0.get(&pc) {
             return slots.as_ptr();
         }
-        let code = self.code_region(pc);
-        let body = std::mem::take(&mut self.body);
-        let mut block = lift(pc, self.context.extensions, body, |at| {
-            if at == pc { self.instruction_within(&code, at) } else { None }
-        });
-        if !block.body.is_empty() {
-            block.terminator = Terminator::FallThrough;
-        }
         let mut slots = Vec::new();
-        predecode::predecode(&block, self.context.soft_float, &mut slots);
-        self.body = block.body;
+        self.predecode(pc, ONE, &mut slots);
         if self.singles.0.len() >= MAX_SINGLES {
             self.singles.clear();
         }
