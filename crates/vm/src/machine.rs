@@ -110,6 +110,14 @@ struct Setup {
     stats: Mutex<(Option<StatsSink>, Report)>,
 }
 
+impl Setup {
+    /// The same program with other engines and figures.
+    fn with(&self, engines: Arc<Engines>, stats: (Option<StatsSink>, Report)) -> Arc<Self> {
+        let (space, extensions) = (self.space.clone(), self.extensions);
+        Arc::new(Self { space, extensions, engines, stats: Mutex::new(stats) })
+    }
+}
+
 /// What ends when a thread stops running.
 enum End {
     /// The guest.
@@ -191,12 +199,7 @@ impl Machine {
     fn lend(&mut self, listening: &Listening) {
         let Some(borrower) = self.task.take_borrower() else { return };
         let args = borrower.clone_args();
-        let setup = Arc::new(Setup {
-            space: self.setup.space.clone(),
-            extensions: self.setup.extensions,
-            engines: self.setup.engines.clone(),
-            stats: Mutex::default(),
-        });
+        let setup = self.setup.with(self.setup.engines.clone(), Default::default());
         // What the other process has made of memory is dropped here, when it is gone.
         let mut machine = None;
         let mut borrower = Some(borrower);
@@ -252,8 +255,14 @@ impl Machine {
 
     /// What the system call did to the process concerns the engines.
     fn follow_task(&mut self) {
-        if self.task.take_forked() {
-            self.tiers.forked();
+        if self.task.take_forked()
+            && let Some(engines) = self.tiers.forked()
+        {
+            let stats = self.setup.stats.try_lock();
+            let stats = stats.map(|mut stats| std::mem::take(&mut *stats)).unwrap_or_default();
+            let anew = self.setup.with(engines, stats);
+            // The locks of the old one may never become free.
+            std::mem::forget(std::mem::replace(&mut self.setup, anew));
         }
         self.task.publish();
     }

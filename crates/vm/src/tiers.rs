@@ -171,6 +171,17 @@ impl Engines {
         })
     }
 
+    /// The same without translations.
+    fn anew(&self) -> Self {
+        Self {
+            space: self.space.clone(),
+            precise: AtomicBool::new(self.precise.load(Ordering::SeqCst)),
+            translations: Mutex::new(None),
+            translates: AtomicBool::new(false),
+            ..*self
+        }
+    }
+
     /// The translations; none if the host has no memory for code.
     fn translations(&self) -> Option<Arc<Translations>> {
         let mut translations = self.translations.lock();
@@ -304,29 +315,30 @@ impl Tiers {
         self.translator.as_mut()
     }
 
-    /// In the child of a fork.
-    pub(crate) fn forked(&mut self) {
+    /// In the child of a fork. Gives the engines that its threads share from now on, if
+    /// these are others: where another thread of the parent's was changing what is
+    /// translated, the child begins anew.
+    pub(crate) fn forked(&mut self) -> Option<Arc<Engines>> {
         let translator = self.translator.take();
-        let Some(mut translations) = self.engines.translations.try_lock() else {
-            // Another thread of the parent's was about to use it.
-            std::mem::forget(translator);
-            self.engine = Engine::Interpreter;
-            return;
-        };
-        if translations.as_ref().is_none_or(|translations| translations.is_whole()) {
-            match (translator, &*translations) {
-                (Some(mut translator), _) => {
+        let engines = self.engines.clone();
+        match engines.translations.try_lock().as_deref() {
+            Some(None) => {}
+            Some(Some(translations)) if translations.is_whole() => match translator {
+                Some(mut translator) => {
                     translator.forked();
                     self.translator = Some(translator);
                 }
-                (None, Some(translations)) => translations.forked(),
-                (None, None) => {}
+                None => translations.forked(),
+            },
+            _ => {
+                std::mem::forget(translator);
+                let anew = Arc::new(engines.anew());
+                std::mem::forget(std::mem::replace(&mut self.engines, anew.clone()));
+                self.interpreter.borrow_mut().clear_gates();
+                return Some(anew);
             }
-            return;
         }
-        std::mem::forget((translator, translations.take()));
-        self.engines.translates.store(false, Ordering::Release);
-        self.interpreter.borrow_mut().clear_gates();
+        None
     }
 
     /// Runs the hart from its pc until something has to be done that engines do not know of.
@@ -532,5 +544,26 @@ impl Tiers {
         };
         chaos.stir(translator);
         self.set_gates();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_begins_anew_if_another_thread_was_changing_the_translations() {
+        let space = Arc::new(AddressSpace::new());
+        let translation = Translation::default();
+        let engines = Engines::new(space, Extensions::ALL, Engine::Auto, &translation, false);
+        let mut tiers = Tiers::new(engines.clone(), Hart::default());
+        assert!(tiers.translator().is_some());
+        assert!(tiers.forked().is_none(), "nobody was");
+
+        let held = engines.translations.lock();
+        let anew = tiers.forked().expect("that thread has not got on in the child");
+        assert!(anew.translations().is_some());
+        assert!(tiers.translator().is_some());
+        drop(held);
     }
 }
