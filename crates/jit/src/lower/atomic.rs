@@ -1,7 +1,8 @@
 //! Atomic memory operations, on the host's locked instructions: sequentially
 //! consistent, whatever the acquire and release bits ask.
 
-use super::{Exit, Lowering};
+use super::Lowering;
+use super::exits::Exit;
 use crate::state::{Leave, offset};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I16, I32, I64};

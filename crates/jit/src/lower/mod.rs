@@ -16,21 +16,25 @@
 
 mod alu;
 mod atomic;
+mod calls;
 mod convert;
+mod edges;
+mod exits;
 mod float;
 mod helped;
 mod memory;
 mod pin;
 
+use self::exits::{Exit, Snapshot};
 use crate::analysis::{self, Held, Plan, floats_in, integers_in, run_starts};
 use crate::effects::{self, Way};
 use crate::helper::Helper;
-use crate::state::{JUMP_CACHE_ENTRIES, Leave, offset};
-use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
+use crate::state::{Leave, offset};
+use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
 use cranelift_codegen::ir::types::{F32, F64, I32, I64};
 use cranelift_codegen::ir::{
-    AbiParam, AliasRegion, AliasRegionData, Block, Function, InstBuilder, JumpTableData,
-    MemFlagsData, SigRef, Signature, SourceLoc, Value,
+    AbiParam, AliasRegion, AliasRegionData, Block, Function, InstBuilder, MemFlagsData, SigRef,
+    Signature, SourceLoc, Value,
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
@@ -70,9 +74,6 @@ pub struct Lowered {
     /// By source location.
     pub origins: Vec<Origin>,
 }
-
-/// Span of the targets of a jump that are told apart by a table, in bytes.
-const MAX_TABLE_SPAN: u64 = 8 << 10;
 
 /// Lowers `region`; `slots` has the slots of all addresses to which it is left.
 pub fn lower(
@@ -178,21 +179,6 @@ struct Lowering<'a> {
     /// See [`pin::changing_integers`].
     changing: Registers,
 }
-
-/// A way out of the region.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Exit {
-    /// On to this address.
-    To(u64),
-    /// Up to the dispatcher, to go on at this address.
-    Up(u64),
-    /// With a reason; the hart's pc is the address.
-    Because(Leave, u64),
-}
-
-/// What an exit has to store.
-#[derive(Clone, PartialEq, Eq)]
-struct Snapshot(Vec<Value>);
 
 impl Lowering<'_> {
     fn region(&mut self) {
@@ -373,356 +359,6 @@ impl Lowering<'_> {
             End::Syscall(next) => self.leave(Exit::Because(Leave::Syscall, *next)),
             End::Interpret => self.leave(Exit::Because(Leave::Interpret, pc)),
         }
-    }
-
-    /// Goes where `edge` leads.
-    fn go(&mut self, edge: Edge) {
-        match edge {
-            Edge::Leave(pc) => self.leave(Exit::To(pc)),
-            Edge::Node(to) => {
-                let before = (self.held, self.raw, self.unused, self.clean);
-                self.prepare(to);
-                self.builder.ins().jump(self.blocks[to as usize], &[]);
-                (self.held, self.raw, self.unused, self.clean) = before;
-            }
-        }
-    }
-
-    /// A block that goes where `edge` leads: the node's own if there is nothing to do.
-    fn edge_block(&mut self, edge: Edge) -> Block {
-        match edge {
-            Edge::Leave(pc) => self.exit_block(Exit::To(pc)),
-            Edge::Node(to) if self.is_prepared(to) => self.blocks[to as usize],
-            Edge::Node(_) => {
-                let here = self.builder.current_block().expect("a block is being filled");
-                let block = self.builder.create_block();
-                self.builder.switch_to_block(block);
-                self.go(edge);
-                self.builder.switch_to_block(here);
-                block
-            }
-        }
-    }
-
-    /// Whether what is held is what node `to` wants at its beginning.
-    fn is_prepared(&self, to: NodeId) -> bool {
-        let plan = &self.plan.nodes[to as usize];
-        let wanted = plan.held;
-        let clean = self.held.dirty & !self.plan.entering(self.node, to, self.held.dirty);
-        wanted.available & !self.held.available == 0
-            && self.raw & !plan.raw & wanted.available == 0
-            && plan.raw & !self.may_be_raw() == 0
-            && (self.held.single & !wanted.single) & wanted.available == 0
-            && clean == 0
-            && !self.plan.back_edges.contains(&(self.node, to))
-    }
-
-    /// Makes what is held what node `to` wants.
-    fn prepare(&mut self, to: NodeId) {
-        let (wanted, raw) = (self.plan.nodes[to as usize].held, self.plan.nodes[to as usize].raw);
-        self.make_canonical(self.raw & !raw & wanted.available);
-        let exact = raw & !self.may_be_raw();
-        let entering = self.plan.entering(self.node, to, self.held.dirty);
-        if self.plan.back_edges.contains(&(self.node, to)) && !self.entering_region() {
-            self.poll(to);
-        }
-        self.flush(self.held.dirty & !entering);
-        self.held.dirty = entering;
-        for register in integers_in(wanted.available & !self.held.available) {
-            self.x(register);
-        }
-        let missing = wanted.available & !self.held.available;
-        for register in floats_in(missing) {
-            if wanted.single & float(register) != 0 {
-                self.single(register);
-            } else {
-                self.double(register);
-            }
-        }
-        for register in floats_in(self.held.single & !wanted.single & wanted.available) {
-            let value = self.double(register);
-            self.builder.def_var(self.f[usize::from(register)], value);
-            self.held.single &= !float(register);
-        }
-        self.check_no_nan(exact);
-    }
-
-    /// Leaves the region, for the interpreter to go on, if one of `registers` is a NaN.
-    fn check_no_nan(&mut self, registers: Registers) {
-        for register in floats_in(registers) {
-            let single = self.held.single & float(register) != 0;
-            let variables = if single { &self.s } else { &self.f };
-            let value = self.builder.use_var(variables[usize::from(register)]);
-            let unordered = self.builder.ins().fcmp(FloatCC::Unordered, value, value);
-            let exit = self.exit_block(Exit::Because(Leave::Interpret, self.origin.pc));
-            let on = self.builder.create_block();
-            self.builder.ins().brif(unordered, exit, &[], on, &[]);
-            self.builder.switch_to_block(on);
-        }
-    }
-
-    /// Registers that hold no NaN but what may become the canonical one.
-    fn may_be_raw(&self) -> Registers {
-        self.raw | self.clean & self.held.available
-    }
-
-    /// Whether the entry block is being filled.
-    fn entering_region(&self) -> bool {
-        self.origins.is_empty()
-    }
-
-    /// Leaves the region if attention is wanted, with node `to` as the next one.
-    fn poll(&mut self, to: NodeId) {
-        let pc = self.region.nodes[to as usize].pc;
-        let wanted = self.attention();
-        let exit = self.exit_block(Exit::Up(pc));
-        let on = self.builder.create_block();
-        self.builder.ins().brif(wanted, exit, &[], on, &[]);
-        self.builder.switch_to_block(on);
-    }
-
-    /// Whether attention is wanted.
-    fn attention(&mut self) -> Value {
-        let flag = self.load_state(I64, offset::ATTENTION);
-        self.builder.ins().load(I32, MemFlagsData::trusted(), flag, 0)
-    }
-
-    /// Returns `target` to the dispatcher if attention is wanted. To be called with
-    /// nothing dirty, on ways that can make a loop with other regions.
-    fn poll_outside(&mut self, target: Value) {
-        let wanted = self.attention();
-        let (exit, on) = (self.cold_block(), self.builder.create_block());
-        self.builder.ins().brif(wanted, exit, &[], on, &[]);
-        self.builder.switch_to_block(exit);
-        self.builder.ins().return_(&[target]);
-        self.builder.switch_to_block(on);
-    }
-
-    /// Leaves the region here.
-    fn leave(&mut self, exit: Exit) {
-        let block = self.exit_block(exit);
-        self.builder.ins().jump(block, &[]);
-    }
-
-    /// A cold block that stores what is dirty and leaves the region.
-    fn exit_block(&mut self, exit: Exit) -> Block {
-        let here = self.builder.current_block().expect("a block is being filled");
-        let snapshot = self.snapshot();
-        let known = self.exits.iter().find(|(e, s, _)| *e == exit && *s == snapshot);
-        if let Some((_, _, block)) = known {
-            return *block;
-        }
-        let block = self.cold_block();
-        self.builder.switch_to_block(block);
-        let before = (self.held, self.raw, self.unused, self.clean);
-        self.flush(self.held.dirty);
-        match exit {
-            Exit::Up(pc) => {
-                let target = self.constant(pc);
-                self.builder.ins().return_(&[target]);
-            }
-            Exit::To(pc) => {
-                let target = self.constant(pc);
-                // A circle of regions has one that is left to its entry or to before that.
-                if pc <= self.region.entry {
-                    self.poll_outside(target);
-                }
-                let code = self.slot(pc);
-                let arguments = [self.state, target];
-                self.builder.ins().return_call_indirect(self.translation, code, &arguments);
-            }
-            Exit::Because(why, pc) => {
-                // The first node is counted once it is entered.
-                let counted = self.mode.counting && !self.entering_region();
-                if counted && why == Leave::Interpret {
-                    self.count_back(pc);
-                }
-                let pc = self.constant(pc);
-                self.store_state(pc, offset::PC);
-                let why = self.builder.ins().iconst(I32, i64::from(why as u32));
-                self.store_state(why, offset::LEAVE);
-                let odd = self.constant(3);
-                self.builder.ins().return_(&[odd]);
-            }
-        }
-        (self.held, self.raw, self.unused, self.clean) = before;
-        self.builder.switch_to_block(here);
-        self.exits.push((exit, snapshot, block));
-        block
-    }
-
-    fn snapshot(&mut self) -> Snapshot {
-        let dirty = self.held.dirty;
-        let mut values: Vec<Value> = Vec::new();
-        for register in integers_in(dirty) {
-            values.push(self.builder.use_var(self.x[usize::from(register)]));
-        }
-        for register in floats_in(dirty) {
-            let variables = if self.held.single & float(register) != 0 { &self.s } else { &self.f };
-            values.push(self.builder.use_var(variables[usize::from(register)]));
-        }
-        values.push(self.state);
-        Snapshot(values)
-    }
-
-    fn cold_block(&mut self) -> Block {
-        let block = self.builder.create_block();
-        self.builder.set_cold_block(block);
-        block
-    }
-
-    /// Calls the translation at `code` for guest address `target`; goes on where
-    /// `back` leads if it returns `return_pc`, else returns what it returned.
-    fn call(&mut self, code: Value, target: Value, return_pc: u64, back: Edge) {
-        let arguments = [self.state, target];
-        let call = self.builder.ins().call_indirect(self.translation, code, &arguments);
-        let returned = self.builder.inst_results(call)[0];
-        self.held = Held::default();
-        // What the way back wants interpreted is not the call once more.
-        self.at(return_pc, None);
-        let expected = self.constant(return_pc);
-        let same = self.builder.ins().icmp(IntCC::Equal, returned, expected);
-        let other = self.cold_block();
-        let back_block = self.edge_block(back);
-        self.builder.ins().brif(same, back_block, &[], other, &[]);
-        self.builder.switch_to_block(other);
-        self.builder.ins().return_(&[returned]);
-    }
-
-    /// Where the stack is used up: returns `target`, so that everything is returned
-    /// from and the dispatcher goes on there with the stack empty.
-    fn check_depth(&mut self, target: u64) {
-        let target = self.constant(target);
-        self.check_depth_of(target);
-    }
-
-    fn check_depth_of(&mut self, target: Value) {
-        let limit = self.load_state(I64, offset::STACK_LIMIT);
-        let stack = self.builder.ins().get_stack_pointer(I64);
-        let over = self.builder.ins().icmp(IntCC::UnsignedLessThan, stack, limit);
-        let (exit, on) = (self.cold_block(), self.builder.create_block());
-        self.builder.ins().brif(over, exit, &[], on, &[]);
-        self.builder.switch_to_block(exit);
-        self.builder.ins().return_(&[target]);
-        self.builder.switch_to_block(on);
-    }
-
-    fn jump_target(&mut self, base: u8, offset: i32) -> Value {
-        let base = self.x(base);
-        let sum = self.add_constant(base, offset.into());
-        let mask = self.builder.ins().iconst(I64, !1);
-        self.builder.ins().band(sum, mask)
-    }
-
-    /// Jumps to `target`: to a node for those of `targets`, else out of the region.
-    fn jump(&mut self, target: Value, targets: &[(u64, NodeId)]) {
-        let other = if targets.is_empty() { None } else { Some(self.builder.create_block()) };
-        if let (Some((first, _)), Some((last, _)), Some(other)) =
-            (targets.first(), targets.last(), other)
-        {
-            if targets.len() <= 2 || last - first > MAX_TABLE_SPAN {
-                self.search(target, targets, other);
-            } else {
-                self.table(target, targets, *first, *last, other);
-            }
-            self.builder.switch_to_block(other);
-        }
-        self.flush(self.held.dirty);
-        self.poll_outside(target);
-        let code = self.find(target, offset::FIND_JUMP);
-        let arguments = [self.state, target];
-        self.builder.ins().return_call_indirect(self.translation, code, &arguments);
-    }
-
-    /// Compares `target` with each of `targets`, by bisection.
-    fn search(&mut self, target: Value, targets: &[(u64, NodeId)], other: Block) {
-        if let [(pc, node)] = targets {
-            let pc = self.constant(*pc);
-            let same = self.builder.ins().icmp(IntCC::Equal, target, pc);
-            let block = self.edge_block(Edge::Node(*node));
-            self.builder.ins().brif(same, block, &[], other, &[]);
-            return;
-        }
-        let (low, high) = targets.split_at(targets.len() / 2);
-        let pivot = self.constant(high[0].0);
-        let below = self.builder.ins().icmp(IntCC::UnsignedLessThan, target, pivot);
-        let (low_block, high_block) = (self.builder.create_block(), self.builder.create_block());
-        self.builder.ins().brif(below, low_block, &[], high_block, &[]);
-        self.builder.switch_to_block(low_block);
-        self.search(target, low, other);
-        self.builder.switch_to_block(high_block);
-        self.search(target, high, other);
-    }
-
-    /// Looks `target` up in a table of all addresses from `first` to `last`.
-    fn table(
-        &mut self,
-        target: Value,
-        targets: &[(u64, NodeId)],
-        first: u64,
-        last: u64,
-        other: Block,
-    ) {
-        let mut nodes: FxHashMap<u64, Block> = FxHashMap::default();
-        for (pc, node) in targets {
-            let block = self.edge_block(Edge::Node(*node));
-            nodes.insert(*pc, block);
-        }
-        let first_value = self.constant(first);
-        let distance = self.builder.ins().isub(target, first_value);
-        let index = self.builder.ins().ushr_imm_u(distance, 1);
-        let within = self.builder.create_block();
-        let bound = ((last - first) / 2) as i64;
-        let outside = self.builder.ins().icmp_imm_s(IntCC::UnsignedGreaterThan, index, bound);
-        self.builder.ins().brif(outside, other, &[], within, &[]);
-        self.builder.switch_to_block(within);
-        let index = self.builder.ins().ireduce(I32, index);
-        let pool = &mut self.builder.func.dfg.value_lists;
-        let mut call = |block| cranelift_codegen::ir::BlockCall::new(block, [], pool);
-        let table: Vec<_> = (first..=last)
-            .step_by(2)
-            .map(|pc| call(nodes.get(&pc).copied().unwrap_or(other)))
-            .collect();
-        let default = call(other);
-        let table = self.builder.create_jump_table(JumpTableData::new(default, &table));
-        self.builder.ins().br_table(index, table);
-    }
-
-    /// The translation for the guest address `target`, by the jump cache.
-    fn find(&mut self, target: Value, finder: i32) -> Value {
-        let mask = (JUMP_CACHE_ENTRIES as i64 - 1) << 4;
-        let cache = self.load_state(I64, offset::JUMP_CACHE);
-        // Entries take 16 bytes, and instructions stand at even addresses.
-        let place = self.builder.ins().ishl_imm_u(target, 3);
-        let mask = self.builder.ins().iconst(I64, mask);
-        let place = self.builder.ins().band(place, mask);
-        let entry = self.builder.ins().iadd(cache, place);
-        let hart = self.hart_flags();
-        let pc = self.builder.ins().load(I64, hart, entry, 0);
-        let same = self.builder.ins().icmp(IntCC::Equal, pc, target);
-        let (hit, miss, found) =
-            (self.builder.create_block(), self.cold_block(), self.builder.create_block());
-        let code = self.builder.append_block_param(found, I64);
-        self.builder.ins().brif(same, hit, &[], miss, &[]);
-        self.builder.switch_to_block(hit);
-        let cached = self.builder.ins().load(I64, hart, entry, 8);
-        self.builder.ins().jump(found, &[cached.into()]);
-        self.builder.switch_to_block(miss);
-        let find = self.load_state(I64, finder);
-        let arguments = [self.state, target];
-        let call = self.builder.ins().call_indirect(self.finding, find, &arguments);
-        let looked_up = self.builder.inst_results(call)[0];
-        self.builder.ins().jump(found, &[looked_up.into()]);
-        self.builder.switch_to_block(found);
-        code
-    }
-
-    /// The translation in the slot of guest address `pc`.
-    fn slot(&mut self, pc: u64) -> Value {
-        let slots = self.load_state(I64, offset::SLOTS);
-        let slot = self.slots.get(&pc).copied().expect("every address to leave to has a slot");
-        let flags = self.hart_flags();
-        self.builder.ins().load(I64, flags, slots, 8 * slot as i32)
     }
 
     /// Has the interpreter execute `instruction`.

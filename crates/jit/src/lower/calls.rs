@@ -1,0 +1,169 @@
+//! Calls and jumps to other regions, and jumps through registers.
+
+use super::Lowering;
+use crate::analysis::Held;
+use crate::state::{JUMP_CACHE_ENTRIES, offset};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::types::{I32, I64};
+use cranelift_codegen::ir::{Block, InstBuilder, JumpTableData, Value};
+use rustc_hash::FxHashMap;
+use rvrun_decoder::region::{Edge, NodeId};
+
+/// Span of the targets of a jump that are told apart by a table, in bytes.
+const MAX_TABLE_SPAN: u64 = 8 << 10;
+
+impl Lowering<'_> {
+    /// Calls the translation at `code` for guest address `target`; goes on where
+    /// `back` leads if it returns `return_pc`, else returns what it returned.
+    pub(super) fn call(&mut self, code: Value, target: Value, return_pc: u64, back: Edge) {
+        let arguments = [self.state, target];
+        let call = self.builder.ins().call_indirect(self.translation, code, &arguments);
+        let returned = self.builder.inst_results(call)[0];
+        self.held = Held::default();
+        // What the way back wants interpreted is not the call once more.
+        self.at(return_pc, None);
+        let expected = self.constant(return_pc);
+        let same = self.builder.ins().icmp(IntCC::Equal, returned, expected);
+        let other = self.cold_block();
+        let back_block = self.edge_block(back);
+        self.builder.ins().brif(same, back_block, &[], other, &[]);
+        self.builder.switch_to_block(other);
+        self.builder.ins().return_(&[returned]);
+    }
+
+    /// Where the stack is used up: returns `target`, so that everything is returned
+    /// from and the dispatcher goes on there with the stack empty.
+    pub(super) fn check_depth(&mut self, target: u64) {
+        let target = self.constant(target);
+        self.check_depth_of(target);
+    }
+
+    pub(super) fn check_depth_of(&mut self, target: Value) {
+        let limit = self.load_state(I64, offset::STACK_LIMIT);
+        let stack = self.builder.ins().get_stack_pointer(I64);
+        let over = self.builder.ins().icmp(IntCC::UnsignedLessThan, stack, limit);
+        let (exit, on) = (self.cold_block(), self.builder.create_block());
+        self.builder.ins().brif(over, exit, &[], on, &[]);
+        self.builder.switch_to_block(exit);
+        self.builder.ins().return_(&[target]);
+        self.builder.switch_to_block(on);
+    }
+
+    pub(super) fn jump_target(&mut self, base: u8, offset: i32) -> Value {
+        let base = self.x(base);
+        let sum = self.add_constant(base, offset.into());
+        let mask = self.builder.ins().iconst(I64, !1);
+        self.builder.ins().band(sum, mask)
+    }
+
+    /// Jumps to `target`: to a node for those of `targets`, else out of the region.
+    pub(super) fn jump(&mut self, target: Value, targets: &[(u64, NodeId)]) {
+        let other = if targets.is_empty() { None } else { Some(self.builder.create_block()) };
+        if let (Some((first, _)), Some((last, _)), Some(other)) =
+            (targets.first(), targets.last(), other)
+        {
+            if targets.len() <= 2 || last - first > MAX_TABLE_SPAN {
+                self.search(target, targets, other);
+            } else {
+                self.table(target, targets, *first, *last, other);
+            }
+            self.builder.switch_to_block(other);
+        }
+        self.flush(self.held.dirty);
+        self.poll_outside(target);
+        let code = self.find(target, offset::FIND_JUMP);
+        let arguments = [self.state, target];
+        self.builder.ins().return_call_indirect(self.translation, code, &arguments);
+    }
+
+    /// Compares `target` with each of `targets`, by bisection.
+    pub(super) fn search(&mut self, target: Value, targets: &[(u64, NodeId)], other: Block) {
+        if let [(pc, node)] = targets {
+            let pc = self.constant(*pc);
+            let same = self.builder.ins().icmp(IntCC::Equal, target, pc);
+            let block = self.edge_block(Edge::Node(*node));
+            self.builder.ins().brif(same, block, &[], other, &[]);
+            return;
+        }
+        let (low, high) = targets.split_at(targets.len() / 2);
+        let pivot = self.constant(high[0].0);
+        let below = self.builder.ins().icmp(IntCC::UnsignedLessThan, target, pivot);
+        let (low_block, high_block) = (self.builder.create_block(), self.builder.create_block());
+        self.builder.ins().brif(below, low_block, &[], high_block, &[]);
+        self.builder.switch_to_block(low_block);
+        self.search(target, low, other);
+        self.builder.switch_to_block(high_block);
+        self.search(target, high, other);
+    }
+
+    /// Looks `target` up in a table of all addresses from `first` to `last`.
+    pub(super) fn table(
+        &mut self,
+        target: Value,
+        targets: &[(u64, NodeId)],
+        first: u64,
+        last: u64,
+        other: Block,
+    ) {
+        let mut nodes: FxHashMap<u64, Block> = FxHashMap::default();
+        for (pc, node) in targets {
+            let block = self.edge_block(Edge::Node(*node));
+            nodes.insert(*pc, block);
+        }
+        let first_value = self.constant(first);
+        let distance = self.builder.ins().isub(target, first_value);
+        let index = self.builder.ins().ushr_imm_u(distance, 1);
+        let within = self.builder.create_block();
+        let bound = ((last - first) / 2) as i64;
+        let outside = self.builder.ins().icmp_imm_s(IntCC::UnsignedGreaterThan, index, bound);
+        self.builder.ins().brif(outside, other, &[], within, &[]);
+        self.builder.switch_to_block(within);
+        let index = self.builder.ins().ireduce(I32, index);
+        let pool = &mut self.builder.func.dfg.value_lists;
+        let mut call = |block| cranelift_codegen::ir::BlockCall::new(block, [], pool);
+        let table: Vec<_> = (first..=last)
+            .step_by(2)
+            .map(|pc| call(nodes.get(&pc).copied().unwrap_or(other)))
+            .collect();
+        let default = call(other);
+        let table = self.builder.create_jump_table(JumpTableData::new(default, &table));
+        self.builder.ins().br_table(index, table);
+    }
+
+    /// The translation for the guest address `target`, by the jump cache.
+    pub(super) fn find(&mut self, target: Value, finder: i32) -> Value {
+        let mask = (JUMP_CACHE_ENTRIES as i64 - 1) << 4;
+        let cache = self.load_state(I64, offset::JUMP_CACHE);
+        // Entries take 16 bytes, and instructions stand at even addresses.
+        let place = self.builder.ins().ishl_imm_u(target, 3);
+        let mask = self.builder.ins().iconst(I64, mask);
+        let place = self.builder.ins().band(place, mask);
+        let entry = self.builder.ins().iadd(cache, place);
+        let hart = self.hart_flags();
+        let pc = self.builder.ins().load(I64, hart, entry, 0);
+        let same = self.builder.ins().icmp(IntCC::Equal, pc, target);
+        let (hit, miss, found) =
+            (self.builder.create_block(), self.cold_block(), self.builder.create_block());
+        let code = self.builder.append_block_param(found, I64);
+        self.builder.ins().brif(same, hit, &[], miss, &[]);
+        self.builder.switch_to_block(hit);
+        let cached = self.builder.ins().load(I64, hart, entry, 8);
+        self.builder.ins().jump(found, &[cached.into()]);
+        self.builder.switch_to_block(miss);
+        let find = self.load_state(I64, finder);
+        let arguments = [self.state, target];
+        let call = self.builder.ins().call_indirect(self.finding, find, &arguments);
+        let looked_up = self.builder.inst_results(call)[0];
+        self.builder.ins().jump(found, &[looked_up.into()]);
+        self.builder.switch_to_block(found);
+        code
+    }
+
+    /// The translation in the slot of guest address `pc`.
+    pub(super) fn slot(&mut self, pc: u64) -> Value {
+        let slots = self.load_state(I64, offset::SLOTS);
+        let slot = self.slots.get(&pc).copied().expect("every address to leave to has a slot");
+        let flags = self.hart_flags();
+        self.builder.ins().load(I64, flags, slots, 8 * slot as i32)
+    }
+}
