@@ -30,6 +30,9 @@ pub enum Outcome {
     /// The thread [`Task::take_newborn`] is to be started; [`Task::spawned`] then says
     /// what became of it.
     Spawn,
+    /// The VM's own threads are to end, so that the guest's process has one thread for the
+    /// host as well; [`Task::left_alone`] then says that they have. The call is made again.
+    Alone,
     /// A signal ends it, other than by the host's own doing.
     Killed {
         /// The signal's number.

@@ -6,8 +6,8 @@
 //! differs is converted in [`crate::abi`].
 
 use crate::calls::{
-    clone, exec, exit, files, identity, io_uring, ipc, machine, memory, metadata, poll, signals,
-    sockets,
+    clone, exec, exit, files, identity, io_uring, ipc, machine, memory, metadata, namespaces, poll,
+    signals, sockets,
 };
 use crate::procfs::listing;
 use crate::raw::young::*;
@@ -132,7 +132,7 @@ rows! {
     94 exit_group(status: Int) => control(exit::exit_group), Full;
     95 waitid(which: Names(&WAITID), id: Int, info: Ptr, options: Names(&WAIT), usage: Ptr) => host(SYS_waitid), Full;
     96 set_tid_address(address: Ptr) => call(exit::set_tid_address), Full;
-    97 unshare(flags: Names(&CLONE)) => host(SYS_unshare), Full;
+    97 unshare(flags: Names(&CLONE)) => control(namespaces::unshare), Full;
     98 futex(word: Ptr, op: Names(&FUTEX), value: Uint, timeout: Ptr, word2: Ptr, value3: Hex) => host(SYS_futex), Full;
     99 set_robust_list(head: Ptr, len: Size) => host(SYS_set_robust_list), Full;
     100 get_robust_list(pid: Int, head: Ptr, len: Ptr) => host(SYS_get_robust_list), Full;
@@ -269,7 +269,7 @@ rows! {
     231 munlockall() => host(SYS_munlockall), Full;
     232 mincore(address: Ptr, len: Size, vec: Ptr) => host(SYS_mincore), Full;
     233 madvise(address: Ptr, len: Size, advice: Names(&MADVICE)) => call(memory::madvise), Full;
-    234 remap_file_pages(address: Ptr, size: Size, prot: Names(&PROT), offset: Size, flags: Names(&MAP)) => Missing, stub("deprecated; Linux itself only emulates it");
+    234 remap_file_pages(address: Ptr, size: Size, prot: Names(&PROT), offset: Size, flags: Names(&MAP)) => call(memory::remap_file_pages), Full;
     235 mbind(address: Ptr, len: Size, mode: Int, mask: Ptr, maxnode: Size, flags: Hex) => host(SYS_mbind), Full;
     236 get_mempolicy(mode: Ptr, mask: Ptr, maxnode: Size, address: Ptr, flags: Hex) => host(SYS_get_mempolicy), Full;
     237 set_mempolicy(mode: Int, mask: Ptr, maxnode: Size) => host(SYS_set_mempolicy), Full;
@@ -289,7 +289,7 @@ rows! {
     265 open_by_handle_at(mount: Fd, handle: Ptr, flags: Names(&O)) => host(SYS_open_by_handle_at), Full;
     266 clock_adjtime(clock: Names(&CLOCK), buf: Ptr) => host(SYS_clock_adjtime), Full;
     267 syncfs(fd: Fd) => host(SYS_syncfs), Full;
-    268 setns(fd: Fd, flags: Names(&CLONE)) => host(SYS_setns), Full;
+    268 setns(fd: Fd, flags: Names(&CLONE)) => control(namespaces::setns), Full;
     269 sendmmsg(fd: Fd, messages: Ptr, count: Uint, flags: Names(&MSG)) => host(SYS_sendmmsg), partial("the path of a Unix socket is the host's, without the sysroot");
     270 process_vm_readv(pid: Int, local: Ptr, locals: Size, remote: Ptr, remotes: Size, flags: Hex) => host(SYS_process_vm_readv), Full;
     271 process_vm_writev(pid: Int, local: Ptr, locals: Size, remote: Ptr, remotes: Size, flags: Hex) => host(SYS_process_vm_writev), Full;
@@ -354,5 +354,5 @@ rows! {
     459 lsm_get_self_attr(attr: Uint, context: Ptr, size: Ptr, flags: Hex) => host(SYS_LSM_GET_SELF_ATTR), Full;
     460 lsm_set_self_attr(attr: Uint, context: Ptr, size: Uint, flags: Hex) => host(SYS_LSM_SET_SELF_ATTR), Full;
     461 lsm_list_modules(ids: Ptr, size: Ptr, flags: Hex) => host(SYS_LSM_LIST_MODULES), Full;
-    462 mseal(start: Ptr, len: Size, flags: Hex) => Missing, stub("memory cannot be sealed yet; C libraries do without");
+    462 mseal(start: Ptr, len: Size, flags: Hex) => call(memory::mseal), Full;
 }

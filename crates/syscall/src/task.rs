@@ -37,6 +37,8 @@ pub struct Task {
     pub(crate) membership: Option<Membership>,
     /// The code epoch of which the other threads know.
     pub(crate) published: u64,
+    /// Whether the VM's own threads have ended for the call that comes next.
+    pub(crate) alone: bool,
     /// The thread that the call that is being carried out makes.
     pub(crate) newborn: Option<Box<Newborn>>,
     /// The process that the call that is being carried out makes in this one's memory.
@@ -103,6 +105,7 @@ impl Task {
             forked: false,
             membership: None,
             published: 0,
+            alone: false,
             newborn: None,
             borrower: None,
             pending: None,
@@ -140,6 +143,7 @@ impl Task {
             forked: false,
             membership: None,
             published: self.published,
+            alone: false,
             newborn: None,
             borrower: None,
             pending: None,

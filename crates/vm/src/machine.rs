@@ -234,6 +234,10 @@ impl Machine {
                 Outcome::Continue => self.follow_task(),
                 Outcome::Spawn => self.spawn(),
                 Outcome::Borrow => self.lend(&listening),
+                Outcome::Alone => {
+                    self.tiers.rest();
+                    self.task.left_alone();
+                }
                 Outcome::ThreadEnds(status) => return End::Thread(status),
                 Outcome::Exit(status) => return End::Process(Exit::Status(status)),
                 Outcome::Killed { signal, cause } => {

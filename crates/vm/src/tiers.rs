@@ -304,6 +304,14 @@ impl Tiers {
         self.translator.as_mut()
     }
 
+    /// Ends the thread that compiles, until there is something to compile again.
+    pub(crate) fn rest(&self) {
+        let translations = self.engines.translations.lock().clone();
+        if let Some(translations) = translations {
+            translations.rest();
+        }
+    }
+
     /// In the child of a fork.
     pub(crate) fn forked(&mut self) {
         let translator = self.translator.take();

@@ -14,6 +14,7 @@ pub(crate) mod ipc;
 pub(crate) mod machine;
 pub(crate) mod memory;
 pub(crate) mod metadata;
+pub(crate) mod namespaces;
 pub(crate) mod poll;
 pub(crate) mod signals;
 pub(crate) mod sockets;
