@@ -7,7 +7,7 @@
 
 use crate::calls::{
     clone, exec, exit, files, identity, io_uring, ipc, machine, memory, metadata, namespaces, poll,
-    signals, sockets,
+    seccomp, signals, sockets,
 };
 use crate::procfs::listing;
 use crate::raw::young::*;
@@ -31,7 +31,6 @@ const PATHS_OF_HOST: Support =
 const IO_URING: Support = partial(
     "paths in requests are the host's, without the sysroot; IORING_OP_EPOLL_CTL does not work on a ring with IORING_SETUP_SQPOLL",
 );
-const BPF: &str = "seccomp filters see riscv64 system calls natively and would see the host's here";
 
 rows! {
     /// Every system call of riscv64 Linux 6.12, in the order of its numbers.
@@ -202,7 +201,7 @@ rows! {
     164 setrlimit(resource: Names(&RESOURCE), limit: Ptr) => host(SYS_setrlimit), partial("RLIMIT_AS, RLIMIT_DATA and RLIMIT_CPU count what the VM itself uses, too");
     165 getrusage(who: Names(&RUSAGE), usage: Ptr) => host(SYS_getrusage), Full;
     166 umask(mask: Mode) => host(SYS_umask), Full;
-    167 prctl(option: Names(&PRCTL), arg2: Hex, arg3: Hex, arg4: Hex, arg5: Hex) => call(identity::prctl), partial("options about registers of other architectures, seccomp and the layout of memory give EINVAL");
+    167 prctl(option: Names(&PRCTL), arg2: Hex, arg3: Hex, arg4: Hex, arg5: Hex) => call(identity::prctl), partial("options about registers of other architectures and the layout of memory give EINVAL");
     168 getcpu(cpu: Ptr, node: Ptr, unused: Ptr) => host(SYS_getcpu), Full;
     169 gettimeofday(time: Ptr, zone: Ptr) => host(SYS_gettimeofday), Full;
     170 settimeofday(time: Ptr, zone: Ptr) => host(SYS_settimeofday), Full;
@@ -298,7 +297,7 @@ rows! {
     274 sched_setattr(pid: Int, attr: Ptr, flags: Hex) => host(SYS_sched_setattr), Full;
     275 sched_getattr(pid: Int, attr: Ptr, size: Uint, flags: Hex) => host(SYS_sched_getattr), Full;
     276 renameat2(olddirfd: DirFd, oldpath: Path, newdirfd: DirFd, newpath: Path, flags: Names(&RENAME)) => paths(SYS_renameat2, &[at(1, NoFollow), at(3, Replace)]), Full;
-    277 seccomp(op: Int, flags: Hex, args: Ptr) => Missing, stub(BPF);
+    277 seccomp(op: Int, flags: Hex, args: Ptr) => call(seccomp::seccomp), partial(seccomp::NOTE);
     278 getrandom(buf: Ptr, len: Size, flags: Names(&GRND)) => host(SYS_getrandom), Full;
     279 memfd_create(name: Str, flags: Names(&MEMFD)) => host(SYS_memfd_create), Full;
     280 bpf(cmd: Int, attr: Ptr, size: Uint) => host(SYS_bpf), HOST_MACHINE;

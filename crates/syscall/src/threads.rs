@@ -320,6 +320,7 @@ impl Newborn {
             raw::syscall(libc::SYS_unshare, [self.unshared, 0, 0, 0, 0, 0]);
         }
         robust::reset();
+        self.task.sandbox.enter(number as i32);
         (number as i32, self.task, self.hart)
     }
 }

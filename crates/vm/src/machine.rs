@@ -341,6 +341,7 @@ fn load(
         exec: program.exec,
         uname_release: None,
         cpu: cpu::describe(program.extensions),
+        filters: program.filters,
     };
     Ok((hart, config, image))
 }

@@ -13,7 +13,7 @@ use crate::host_signals;
 use crate::row::{Args, Flow};
 use crate::task::Task;
 use crate::threads::{Newborn, Wanted};
-use crate::{Errno, Outcome, guest, raw};
+use crate::{Errno, Outcome, guest, raw, seccomp};
 use libc::{
     CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_SETTLS,
     CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK, CLONE_VM,
@@ -207,7 +207,7 @@ fn process(
     process.note_relatives();
     // The child has none of the other threads, who may hold these.
     let _held = (process.actions.lock(), process.attached.lock());
-    let _held = (process.threads.hold(), process.space.hold());
+    let _held = (process.threads.hold(), process.space.hold(), process.sandboxes.lock());
     // The C library can do its own part of that, the memory allocator's above all, but
     // only if nothing is asked that its `fork` has not got.
     const KNOWN: u64 = (CLONE_PARENT_SETTID | CLONE_CHILD_SETTID) as u64 | NOT_THE_HOSTS | 0xff;
@@ -276,6 +276,7 @@ fn begin(task: &mut Task, hart: &mut Hart, pid: u64, child: &Child) -> Flow {
         task.forked = true;
         let process = &task.process;
         process.space.forked();
+        seccomp::forked(process, &task.sandbox);
         process.attached.lock().retain(|at, _| process.space.check_owned(*at, 1));
         task.process.threads.forked();
         task.join(task.attention.clone());

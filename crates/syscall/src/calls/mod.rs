@@ -16,5 +16,6 @@ pub(crate) mod memory;
 pub(crate) mod metadata;
 pub(crate) mod namespaces;
 pub(crate) mod poll;
+pub(crate) mod seccomp;
 pub(crate) mod signals;
 pub(crate) mod sockets;
