@@ -124,9 +124,22 @@ struct Options {
     #[arg(long, hide = true, value_name = "NAME")]
     execfn: Option<OsString>,
 
+    /// A seccomp filter of the guest's, from before it executed this program
+    #[arg(long, hide = true, value_name = "HEX", value_parser = parse_hex)]
+    seccomp_filter: Vec<Bytes>,
+
     /// The program and its arguments
     #[arg(value_name = "PROGRAM", trailing_var_arg = true)]
     command: Vec<OsString>,
+}
+
+/// What an option gives in hexadecimal.
+type Bytes = std::sync::Arc<[u8]>;
+
+fn parse_hex(text: &str) -> Result<Bytes, String> {
+    let digits = text.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    digits.map(byte).collect::<Option<_>>().ok_or_else(|| "not hexadecimal".into())
 }
 
 /// How guest code is executed.
@@ -241,6 +254,7 @@ fn settings(options: Options) -> Result<Settings, EarlyStop> {
         args: command.collect(),
         argv0: options.argv0,
         execfn: options.execfn,
+        filters: options.seccomp_filter.iter().map(|filter| filter.to_vec()).collect(),
         sysroot: options.sysroot.or_else(sysroot_from_environment),
         environment,
         cpu: options.cpu,

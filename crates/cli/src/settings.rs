@@ -18,6 +18,8 @@ pub struct Settings {
     pub argv0: Option<OsString>,
     /// Its `AT_EXECFN`, if it is not the program's name.
     pub execfn: Option<OsString>,
+    /// seccomp filters that it is executed with.
+    pub filters: Vec<Vec<u8>>,
     /// The sysroot that the command line or the environment names.
     pub sysroot: Option<PathBuf>,
     /// `KEY=VALUE` settings and `KEY` removals, in order.
@@ -78,6 +80,7 @@ impl Settings {
             .envs(std::env::vars_os())
             .argv0(self.argv0.unwrap_or_else(|| self.program.clone().into_os_string()))
             .execfn(self.execfn.unwrap_or_else(|| self.program.clone().into_os_string()))
+            .filters(self.filters)
             .extensions(extensions)
             .randomize(!self.no_aslr)
             .engine(self.engine)

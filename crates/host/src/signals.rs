@@ -232,7 +232,10 @@ pub fn catch(signal: i32, flags: u64) {
 extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel gives SA_SIGINFO handlers valid pointers to both.
     let (info, context) = unsafe { (&*info, &mut *context.cast::<libc::ucontext_t>()) };
-    if EXCEPTIONS & bit(signal) != 0 && info.si_code > 0 {
+    /// `si_code` of a SIGTRAP by which perf_event_open(2) tells of an event, wherever that was.
+    const TRAP_PERF: i32 = 6;
+    let told = signal == libc::SIGTRAP && info.si_code == TRAP_PERF;
+    if EXCEPTIONS & bit(signal) != 0 && info.si_code > 0 && !told {
         fault::give_up(signal, true);
     } else {
         arrived(signal, info, context);

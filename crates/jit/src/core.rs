@@ -67,6 +67,8 @@ pub(crate) struct Core {
     pub options: Options,
     pub store: Store,
     worker: Option<Worker>,
+    /// The process whose memory this is.
+    owner: u32,
     compiler: Option<Compiler>,
     /// Entries that the worker has.
     pending: FxHashSet<u64>,
@@ -105,6 +107,7 @@ impl Core {
             options,
             store: Store::new(options.code_bytes)?,
             worker: None,
+            owner: std::process::id(),
             compiler: None,
             pending: FxHashSet::default(),
             generation: 0,
@@ -262,6 +265,10 @@ impl Core {
             self.waiting.insert(pc, wait);
             return;
         }
+        // A thread made by a process that has borrowed this memory would end with it.
+        if self.worker.is_none() && !self.options.synchronous && self.owner != std::process::id() {
+            return;
+        }
         self.stats.requested += 1;
         self.pending.insert(pc);
         let job = Box::new(job);
@@ -276,6 +283,13 @@ impl Core {
         if worker.give(job).is_err() {
             self.pending.remove(&pc);
         }
+    }
+
+    /// The worker, if there is one: what it has not begun may be asked for again.
+    pub fn dismiss(&mut self) -> Option<Worker> {
+        self.collect();
+        self.pending.clear();
+        self.worker.take()
     }
 
     /// The worker, started if there is none yet. None if the host has no more threads.
@@ -450,6 +464,7 @@ impl Core {
     pub fn forked(&mut self, member: Option<&Arc<Member>>) {
         // What it had locked stays locked.
         std::mem::forget(self.worker.take());
+        self.owner = std::process::id();
         self.pending.clear();
         self.members.retain(|other| member.is_some_and(|member| Arc::ptr_eq(other, member)));
     }

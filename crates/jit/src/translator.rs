@@ -148,6 +148,14 @@ impl Translations {
         self.lock().forked(None);
     }
 
+    /// Ends the thread that compiles. One is started when something is to be compiled again.
+    pub fn rest(&self) {
+        let worker = self.lock().dismiss();
+        if let Some(worker) = worker {
+            worker.end();
+        }
+    }
+
     /// Whether all of it is as it should be in the child of a fork: no thread that the
     /// child has not got was about to change something.
     pub fn is_whole(&self) -> bool {

@@ -11,6 +11,7 @@ use rvrun_host::process;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Jobs that may wait; what is hot asks again.
@@ -52,6 +53,7 @@ impl Default for Queue {
 /// The side of the one who has jobs.
 pub struct Worker {
     shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
     /// Jobs that have been given and not been taken back.
     open: usize,
 }
@@ -71,12 +73,21 @@ impl Worker {
     pub fn new(mut compiler: Compiler) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let theirs = shared.clone();
-        process::with_signals_blocked(|| {
+        let thread = process::with_signals_blocked(|| {
             std::thread::Builder::new()
                 .name(process::VM_THREAD.into())
                 .spawn(move || work(&theirs, &mut compiler))
         })?;
-        Ok(Self { shared, open: 0 })
+        Ok(Self { shared, thread: Some(thread), open: 0 })
+    }
+
+    /// Ends the thread and waits for that; what it has not begun is dropped.
+    pub fn end(mut self) {
+        self.shared.lock().jobs.clear();
+        let thread = self.thread.take();
+        drop(self);
+        // Had it panicked, it would have ended as well.
+        let _ = thread.map(JoinHandle::join);
     }
 
     /// Gives a job to the thread, or back if there are too many.

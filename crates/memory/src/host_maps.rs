@@ -4,6 +4,7 @@
 use crate::GuestAddr;
 use crate::regions::Regions;
 use std::fs;
+use std::ops::Range;
 
 /// A mapping as a line of `/proc/self/maps` shows it (proc_pid_maps(5)).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +42,24 @@ pub fn mappings(regions: &Regions) -> Vec<Mapping> {
     all
 }
 
+/// The parts of `ranges` at which the host has no mapping; none if it does not tell.
+pub(crate) fn holes(ranges: &[Range<GuestAddr>]) -> Vec<Range<GuestAddr>> {
+    if ranges.is_empty() {
+        return Vec::new();
+    }
+    let Ok(text) = fs::read_to_string("/proc/self/maps") else { return Vec::new() };
+    let mut left = ranges.to_vec();
+    for host in text.lines().filter_map(parse) {
+        let outside = |range: Range<GuestAddr>| {
+            let before = range.start..range.end.min(host.start);
+            let behind = range.start.max(host.end)..range.end;
+            [before, behind]
+        };
+        left = left.into_iter().flat_map(outside).filter(|range| !range.is_empty()).collect();
+    }
+    left
+}
+
 /// What the guest has of a mapping of the host.
 pub(crate) fn parts<'a>(
     regions: &'a Regions,
@@ -48,8 +67,10 @@ pub(crate) fn parts<'a>(
 ) -> impl Iterator<Item = Mapping> + 'a {
     regions.within(host.start..host.end).map(|(part, attributes)| {
         let label = attributes.label.as_deref();
-        // The host's own names for anonymous memory are not the guest's.
-        let name = label.unwrap_or(if host.inode == 0 { "" } else { &host.name });
+        // The host's own names for anonymous memory are not the guest's, but for those that
+        // the guest has given (`PR_SET_VMA_ANON_NAME`).
+        let hosts = host.inode != 0 || host.name.starts_with("[anon");
+        let name = label.unwrap_or(if hosts { &host.name } else { "" });
         Mapping {
             start: part.start,
             end: part.end,

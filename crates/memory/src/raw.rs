@@ -3,6 +3,7 @@
 use crate::{Errno, GuestAddr};
 use std::ffi::c_void;
 use std::io;
+use std::ops::Range;
 
 fn last_errno() -> Errno {
     Errno(io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL))
@@ -36,6 +37,13 @@ pub fn munmap(addr: GuestAddr, len: u64) -> Result<(), Errno> {
     check(unsafe { libc::munmap(pointer(addr), len as usize) })
 }
 
+/// Whether something is mapped at every page of `range`.
+pub fn is_mapped(range: Range<GuestAddr>) -> bool {
+    let len = (range.end - range.start) as usize;
+    // SAFETY: with this flag the call does nothing but look for holes.
+    check(unsafe { libc::msync(pointer(range.start), len, libc::MS_ASYNC) }).is_ok()
+}
+
 /// mprotect(2) of guest memory.
 pub fn mprotect(addr: GuestAddr, len: u64, prot: i32) -> Result<(), Errno> {
     // SAFETY: only guest memory is changed, by the caller's promise.
@@ -61,4 +69,25 @@ pub fn mremap(
         libc::mremap(pointer(old), old_len as usize, new_len as usize, flags, pointer(new))
     };
     if result == libc::MAP_FAILED { Err(last_errno()) } else { Ok(result as GuestAddr) }
+}
+
+/// mseal(2) of guest memory.
+pub fn mseal(addr: GuestAddr, len: u64, flags: u64) -> Result<(), Errno> {
+    /// Its number on x86-64; young.
+    const MSEAL: i64 = 462;
+    // SAFETY: only guest memory is kept from being changed.
+    check(unsafe { libc::syscall(MSEAL, addr, len, flags) } as i32)
+}
+
+/// remap_file_pages(2) of guest memory.
+pub fn remap_file_pages(
+    addr: GuestAddr,
+    len: u64,
+    prot: u64,
+    page: u64,
+    flags: u64,
+) -> Result<(), Errno> {
+    // SAFETY: only guest memory is replaced, by the caller's promise.
+    let result = unsafe { libc::syscall(libc::SYS_remap_file_pages, addr, len, prot, page, flags) };
+    check(result as i32)
 }

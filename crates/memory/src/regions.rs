@@ -66,6 +66,18 @@ impl Regions {
         gaps
     }
 
+    /// The ranges that regions cover without a gap, in ascending order.
+    pub fn runs(&self) -> Vec<Range<GuestAddr>> {
+        let mut runs: Vec<Range<GuestAddr>> = Vec::new();
+        for (start, region) in &self.by_start {
+            match runs.last_mut() {
+                Some(last) if last.end == *start => last.end = region.end,
+                _ => runs.push(*start..region.end),
+            }
+        }
+        runs
+    }
+
     /// Whether all of `range` is in regions.
     pub fn cover(&self, range: Range<GuestAddr>) -> bool {
         self.gaps(range).is_empty()

@@ -224,20 +224,41 @@ impl AddressSpace {
         if new_len == 0 {
             return Err(Errno(EINVAL));
         }
+        let moves = flags & libc::MREMAP_MAYMOVE != 0;
+        if flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) != 0 && !moves {
+            return Err(Errno(EINVAL));
+        }
         let old_range = pages(old, old_len, EINVAL)?;
         let new_len = pages(0, new_len, EINVAL)?.end;
         let mut state = self.state.write();
         let Some((region, attributes)) = state.regions.at(old) else {
             return Err(Errno(EFAULT));
         };
-        if old_range.end > region.end {
+        let attributes = attributes.clone();
+        // What is to go may reach over the region's end.
+        let kept = if flags & MREMAP_DONTUNMAP == 0 {
+            (old + new_len).min(old_range.end)
+        } else {
+            old_range.end
+        };
+        if kept > region.end {
             return Err(Errno(EFAULT));
         }
-        let attributes = attributes.clone();
-        let move_it = || raw::mremap(old, old_range.end - old, new_len, flags, new);
+        let in_place = flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) == 0;
+        if kept < old_range.end && in_place {
+            self.unmap_owned(&mut state, kept..old_range.end)?;
+            return Ok(old);
+        }
+        let move_it = || raw::mremap(old, kept - old, new_len, flags, new);
         let placed = if flags & MREMAP_FIXED != 0 {
             aligned(new)?;
             let target = pages(new, new_len, EINVAL)?;
+            if target.start < old_range.end && old_range.start < target.end {
+                return Err(Errno(EINVAL));
+            }
+            if kept < old_range.end {
+                self.unmap_owned(&mut state, kept..old_range.end)?;
+            }
             state.with_owned(target, |_| move_it())?
         } else {
             move_it()?
@@ -274,6 +295,45 @@ impl AddressSpace {
             self.note_code(&mut state, range.clone());
         }
         if state.regions.cover(range) { Ok(()) } else { Err(Errno(ENOMEM)) }
+    }
+
+    /// mseal(2).
+    ///
+    /// # Errors
+    /// As mseal(2), `ENOSYS` included if the host has none.
+    pub fn seal(&self, addr: GuestAddr, len: u64, flags: u64) -> Result<(), Errno> {
+        let range = pages(addr, len, EINVAL)?;
+        let state = self.state.write();
+        if flags == 0 && addr.is_multiple_of(PAGE) && !state.regions.cover(range) {
+            return Err(Errno(ENOMEM));
+        }
+        raw::mseal(addr, len, flags)
+    }
+
+    /// remap_file_pages(2).
+    ///
+    /// # Errors
+    /// As remap_file_pages(2).
+    pub fn remap_file_pages(
+        &self,
+        addr: GuestAddr,
+        len: u64,
+        prot: u64,
+        page: u64,
+        flags: u64,
+    ) -> Result<(), Errno> {
+        // The kernel takes whole pages, too, but rounds down.
+        let start = addr & !(PAGE - 1);
+        let range = pages(start, len & !(PAGE - 1), EINVAL)?;
+        let mut state = self.state.write();
+        if !state.regions.cover(range.clone()) {
+            return Err(Errno(EINVAL));
+        }
+        raw::remap_file_pages(addr, len, prot, page, flags)?;
+        if state.has_code(range.clone()) {
+            self.note_code(&mut state, range);
+        }
+        Ok(())
     }
 
     /// Sets where the heap begins. To be called once, by the loader.
@@ -391,6 +451,22 @@ impl AddressSpace {
     /// known: then it may have changed anywhere.
     pub fn code_changes_since(&self, epoch: u64) -> Option<Vec<Range<GuestAddr>>> {
         self.state.read().code.since(epoch)
+    }
+
+    /// In the child of a fork: forgets the mappings that the host has not copied, by the
+    /// guest's advice (`MADV_DONTFORK`) or because they are a device's. Whatever the
+    /// host puts there from now on may be the VM's.
+    pub fn forked(&self) {
+        let mut state = self.state.write();
+        let lost: Vec<_> =
+            state.regions.runs().into_iter().filter(|run| !raw::is_mapped(run.clone())).collect();
+        for hole in host_maps::holes(&lost) {
+            let had_code = state.has_code(hole.clone());
+            state.regions.remove(hole.clone());
+            if had_code {
+                self.note_code(&mut state, hole);
+            }
+        }
     }
 
     /// Keeps the address space as it is until the value is dropped.

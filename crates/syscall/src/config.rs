@@ -19,6 +19,9 @@ pub struct Config {
     pub uname_release: Option<String>,
     /// The processor that the guest sees.
     pub cpu: Cpu,
+    /// seccomp filters that were there before this program was executed, the oldest first,
+    /// each an array of `struct sock_filter`.
+    pub filters: Vec<Vec<u8>>,
 }
 
 /// Reporting of system calls.
@@ -36,7 +39,8 @@ pub struct Strace {
 ///
 /// The new VM's arguments are [`prefix`](Self::prefix), then `--argv0 NAME
 /// --execfn NAME -- PROGRAM ARG...`: `argv[0]` and the path as the guest gave
-/// them, the program's path on the host, and the guest's other arguments. The
+/// them, the program's path on the host, and the guest's other arguments. Before these
+/// there is a `--seccomp-filter HEX` for each of [`Config::filters`]. The
 /// environment is the guest's, so the VM's own settings have to be options.
 #[derive(Clone, Debug, Default)]
 pub struct ExecConfig {

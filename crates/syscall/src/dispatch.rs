@@ -1,7 +1,8 @@
 //! From an `ecall` to a handler and back.
 
 use crate::row::{Args, Flow, Handler, Row};
-use crate::signals::Cause;
+use crate::seccomp::Verdict;
+use crate::signals::{Cause, info};
 use crate::strace::{self, Pending};
 use crate::table::SYSCALLS;
 use crate::task::Task;
@@ -30,6 +31,9 @@ pub enum Outcome {
     /// The thread [`Task::take_newborn`] is to be started; [`Task::spawned`] then says
     /// what became of it.
     Spawn,
+    /// The VM's own threads are to end, so that the guest's process has one thread for the
+    /// host as well; [`Task::left_alone`] then says that they have. The call is made again.
+    Alone,
     /// A signal ends it, other than by the host's own doing.
     Killed {
         /// The signal's number.
@@ -73,6 +77,12 @@ pub fn dispatch(task: &mut Task, hart: &mut Hart) -> Outcome {
     }
     let number = hart.x[A7];
     let args = [hart.x[10], hart.x[11], hart.x[12], hart.x[13], hart.x[14], hart.x[15]];
+    if task.sandbox.is_on() {
+        match task.sandbox.judge(number, hart.pc, &args) {
+            Verdict::Allow => {}
+            verdict => return refuse(task, hart, number, verdict),
+        }
+    }
     let row = row(number);
     let flow = if task.process.config.strace.is_some() {
         traced(task, hart, row, number, args)
@@ -84,6 +94,29 @@ pub fn dispatch(task: &mut Task, hart: &mut Hart) -> Outcome {
         Flow::Restart => hart.pc = hart.pc.wrapping_sub(ECALL),
         Flow::Stop(Outcome::Continue) => {}
         Flow::Stop(outcome) => return outcome,
+    }
+    if task.wants_attention() { task.deliver(hart) } else { Outcome::Continue }
+}
+
+/// Does about a call what the guest's filters want.
+#[cold]
+fn refuse(task: &mut Task, hart: &mut Hart, number: u64, verdict: Verdict) -> Outcome {
+    /// `SYS_SECCOMP`, the `si_code`.
+    const BY_FILTER: i32 = 1;
+    match verdict {
+        Verdict::Fail(Errno(error)) => hart.x[A0] = i64::from(-error) as u64,
+        Verdict::Trap(value) => {
+            let arrived = info::forbidden_call(BY_FILTER, value, hart.pc, number);
+            return task.forbid(hart, &arrived);
+        }
+        Verdict::KillThread(signal) if task.has_company() && !task.resign() => {
+            return Outcome::ThreadEnds(signal);
+        }
+        Verdict::KillThread(signal) => return Outcome::Killed { signal, cause: Cause::Sent },
+        Verdict::KillProcess => {
+            return Outcome::Killed { signal: libc::SIGSYS, cause: Cause::Sent };
+        }
+        Verdict::Allow => {}
     }
     if task.wants_attention() { task.deliver(hart) } else { Outcome::Continue }
 }

@@ -31,6 +31,7 @@ mod program;
 mod raw;
 mod robust;
 mod row;
+mod seccomp;
 mod shown;
 mod signals;
 mod strace;

@@ -6,8 +6,8 @@
 //! differs is converted in [`crate::abi`].
 
 use crate::calls::{
-    clone, exec, exit, files, identity, io_uring, ipc, machine, memory, metadata, poll, signals,
-    sockets,
+    clone, exec, exit, files, identity, io_uring, ipc, machine, memory, metadata, namespaces, poll,
+    seccomp, signals, sockets,
 };
 use crate::procfs::listing;
 use crate::raw::young::*;
@@ -31,7 +31,6 @@ const PATHS_OF_HOST: Support =
 const IO_URING: Support = partial(
     "paths in requests are the host's, without the sysroot; IORING_OP_EPOLL_CTL does not work on a ring with IORING_SETUP_SQPOLL",
 );
-const BPF: &str = "seccomp filters see riscv64 system calls natively and would see the host's here";
 
 rows! {
     /// Every system call of riscv64 Linux 6.12, in the order of its numbers.
@@ -132,7 +131,7 @@ rows! {
     94 exit_group(status: Int) => control(exit::exit_group), Full;
     95 waitid(which: Names(&WAITID), id: Int, info: Ptr, options: Names(&WAIT), usage: Ptr) => host(SYS_waitid), Full;
     96 set_tid_address(address: Ptr) => call(exit::set_tid_address), Full;
-    97 unshare(flags: Names(&CLONE)) => host(SYS_unshare), Full;
+    97 unshare(flags: Names(&CLONE)) => control(namespaces::unshare), Full;
     98 futex(word: Ptr, op: Names(&FUTEX), value: Uint, timeout: Ptr, word2: Ptr, value3: Hex) => host(SYS_futex), Full;
     99 set_robust_list(head: Ptr, len: Size) => host(SYS_set_robust_list), Full;
     100 get_robust_list(pid: Int, head: Ptr, len: Ptr) => host(SYS_get_robust_list), Full;
@@ -202,7 +201,7 @@ rows! {
     164 setrlimit(resource: Names(&RESOURCE), limit: Ptr) => host(SYS_setrlimit), partial("RLIMIT_AS, RLIMIT_DATA and RLIMIT_CPU count what the VM itself uses, too");
     165 getrusage(who: Names(&RUSAGE), usage: Ptr) => host(SYS_getrusage), Full;
     166 umask(mask: Mode) => host(SYS_umask), Full;
-    167 prctl(option: Names(&PRCTL), arg2: Hex, arg3: Hex, arg4: Hex, arg5: Hex) => call(identity::prctl), partial("options about registers of other architectures, seccomp and the layout of memory give EINVAL");
+    167 prctl(option: Names(&PRCTL), arg2: Hex, arg3: Hex, arg4: Hex, arg5: Hex) => call(identity::prctl), partial("options about registers of other architectures and the layout of memory give EINVAL");
     168 getcpu(cpu: Ptr, node: Ptr, unused: Ptr) => host(SYS_getcpu), Full;
     169 gettimeofday(time: Ptr, zone: Ptr) => host(SYS_gettimeofday), Full;
     170 settimeofday(time: Ptr, zone: Ptr) => host(SYS_settimeofday), Full;
@@ -269,7 +268,7 @@ rows! {
     231 munlockall() => host(SYS_munlockall), Full;
     232 mincore(address: Ptr, len: Size, vec: Ptr) => host(SYS_mincore), Full;
     233 madvise(address: Ptr, len: Size, advice: Names(&MADVICE)) => call(memory::madvise), Full;
-    234 remap_file_pages(address: Ptr, size: Size, prot: Names(&PROT), offset: Size, flags: Names(&MAP)) => Missing, stub("deprecated; Linux itself only emulates it");
+    234 remap_file_pages(address: Ptr, size: Size, prot: Names(&PROT), offset: Size, flags: Names(&MAP)) => call(memory::remap_file_pages), Full;
     235 mbind(address: Ptr, len: Size, mode: Int, mask: Ptr, maxnode: Size, flags: Hex) => host(SYS_mbind), Full;
     236 get_mempolicy(mode: Ptr, mask: Ptr, maxnode: Size, address: Ptr, flags: Hex) => host(SYS_get_mempolicy), Full;
     237 set_mempolicy(mode: Int, mask: Ptr, maxnode: Size) => host(SYS_set_mempolicy), Full;
@@ -289,7 +288,7 @@ rows! {
     265 open_by_handle_at(mount: Fd, handle: Ptr, flags: Names(&O)) => host(SYS_open_by_handle_at), Full;
     266 clock_adjtime(clock: Names(&CLOCK), buf: Ptr) => host(SYS_clock_adjtime), Full;
     267 syncfs(fd: Fd) => host(SYS_syncfs), Full;
-    268 setns(fd: Fd, flags: Names(&CLONE)) => host(SYS_setns), Full;
+    268 setns(fd: Fd, flags: Names(&CLONE)) => control(namespaces::setns), Full;
     269 sendmmsg(fd: Fd, messages: Ptr, count: Uint, flags: Names(&MSG)) => host(SYS_sendmmsg), partial("the path of a Unix socket is the host's, without the sysroot");
     270 process_vm_readv(pid: Int, local: Ptr, locals: Size, remote: Ptr, remotes: Size, flags: Hex) => host(SYS_process_vm_readv), Full;
     271 process_vm_writev(pid: Int, local: Ptr, locals: Size, remote: Ptr, remotes: Size, flags: Hex) => host(SYS_process_vm_writev), Full;
@@ -298,7 +297,7 @@ rows! {
     274 sched_setattr(pid: Int, attr: Ptr, flags: Hex) => host(SYS_sched_setattr), Full;
     275 sched_getattr(pid: Int, attr: Ptr, size: Uint, flags: Hex) => host(SYS_sched_getattr), Full;
     276 renameat2(olddirfd: DirFd, oldpath: Path, newdirfd: DirFd, newpath: Path, flags: Names(&RENAME)) => paths(SYS_renameat2, &[at(1, NoFollow), at(3, Replace)]), Full;
-    277 seccomp(op: Int, flags: Hex, args: Ptr) => Missing, stub(BPF);
+    277 seccomp(op: Int, flags: Hex, args: Ptr) => call(seccomp::seccomp), partial(seccomp::NOTE);
     278 getrandom(buf: Ptr, len: Size, flags: Names(&GRND)) => host(SYS_getrandom), Full;
     279 memfd_create(name: Str, flags: Names(&MEMFD)) => host(SYS_memfd_create), Full;
     280 bpf(cmd: Int, attr: Ptr, size: Uint) => host(SYS_bpf), HOST_MACHINE;
@@ -354,5 +353,5 @@ rows! {
     459 lsm_get_self_attr(attr: Uint, context: Ptr, size: Ptr, flags: Hex) => host(SYS_LSM_GET_SELF_ATTR), Full;
     460 lsm_set_self_attr(attr: Uint, context: Ptr, size: Uint, flags: Hex) => host(SYS_LSM_SET_SELF_ATTR), Full;
     461 lsm_list_modules(ids: Ptr, size: Ptr, flags: Hex) => host(SYS_LSM_LIST_MODULES), Full;
-    462 mseal(start: Ptr, len: Size, flags: Hex) => Missing, stub("memory cannot be sealed yet; C libraries do without");
+    462 mseal(start: Ptr, len: Size, flags: Hex) => call(memory::mseal), Full;
 }

@@ -5,6 +5,7 @@ use crate::calls::clone::Borrower;
 use crate::calls::io_uring::Rings;
 use crate::config::{Config, ProcessImage};
 use crate::path::Sysroot;
+use crate::seccomp::{Sandbox, Sandboxes, bpf};
 use crate::signals::stack::SignalStack;
 use crate::strace::Pending;
 use crate::threads::{Membership, Newborn, Threads};
@@ -31,12 +32,16 @@ pub struct Task {
     pub(crate) attention: Arc<AtomicU32>,
     /// Where the thread's number is cleared at its end (`set_tid_address`); 0 for nowhere.
     pub(crate) clear_child_tid: u64,
+    /// What it may do.
+    pub(crate) sandbox: Arc<Sandbox>,
     /// Whether this task was made by a fork since somebody asked.
     pub(crate) forked: bool,
     /// What the other threads know of it.
     pub(crate) membership: Option<Membership>,
     /// The code epoch of which the other threads know.
     pub(crate) published: u64,
+    /// Whether the VM's own threads have ended for the call that comes next.
+    pub(crate) alone: bool,
     /// The thread that the call that is being carried out makes.
     pub(crate) newborn: Option<Box<Newborn>>,
     /// The process that the call that is being carried out makes in this one's memory.
@@ -64,6 +69,8 @@ pub(crate) struct Process {
     pub(crate) threads: Threads,
     /// The guest's io_uring rings.
     pub(crate) rings: Mutex<Rings>,
+    /// What its threads may do.
+    pub(crate) sandboxes: Sandboxes,
 }
 
 impl Task {
@@ -87,12 +94,19 @@ impl Task {
             relatives: AtomicBool::new(false),
             threads: Threads::new(),
             rings: Mutex::default(),
+            sandboxes: Mutex::default(),
             shown_by_host,
             config,
             space,
             image,
         };
         process.note_directory();
+        let sandbox = Sandbox::default().inherit(&process.sandboxes);
+        sandbox.enter(raw::syscall(libc::SYS_gettid, [0; 6]) as i32);
+        for filter in &process.config.filters {
+            // They were checked before.
+            let _ = bpf::Program::new(filter).and_then(|program| sandbox.add(program));
+        }
         Self {
             process: Arc::new(process),
             blocked: host_signals::mask(),
@@ -100,9 +114,11 @@ impl Task {
             attention: Arc::default(),
             signal_stack: SignalStack::default(),
             clear_child_tid: 0,
+            sandbox,
             forked: false,
             membership: None,
             published: 0,
+            alone: false,
             newborn: None,
             borrower: None,
             pending: None,
@@ -124,8 +140,15 @@ impl Task {
             relatives: AtomicBool::new(true),
             threads: process.threads.alone(),
             rings: Mutex::new(process.rings.lock().clone()),
+            sandboxes: Mutex::default(),
         };
-        Self { process: Arc::new(copy), signal_stack: self.signal_stack, ..self.sibling(0) }
+        let sandbox = self.sandbox.inherit(&copy.sandboxes);
+        Self {
+            process: Arc::new(copy),
+            signal_stack: self.signal_stack,
+            sandbox,
+            ..self.sibling(0)
+        }
     }
 
     /// A new thread of the same process, with the same signals blocked.
@@ -137,9 +160,11 @@ impl Task {
             attention: Arc::default(),
             signal_stack: SignalStack::default(),
             clear_child_tid,
+            sandbox: self.sandbox.inherit(&self.process.sandboxes),
             forked: false,
             membership: None,
             published: self.published,
+            alone: false,
             newborn: None,
             borrower: None,
             pending: None,

@@ -220,6 +220,19 @@ impl Task {
         }
     }
 
+    /// The VM's own threads have ended; see [`Outcome::Alone`](crate::Outcome::Alone).
+    pub fn left_alone(&mut self) {
+        /// A thread that has ended counts until the kernel has buried it.
+        const BURIAL: Duration = Duration::from_millis(50);
+        // Does nothing but fail while there are others.
+        let look = [libc::CLONE_THREAD as u64, 0, 0, 0, 0, 0];
+        let start = Instant::now();
+        while raw::syscall(libc::SYS_unshare, look) != 0 && start.elapsed() < BURIAL {
+            std::thread::yield_now();
+        }
+        self.alone = true;
+    }
+
     /// The thread that a call has asked for; see [`Outcome::Spawn`](crate::Outcome::Spawn).
     pub fn take_newborn(&mut self) -> Option<Box<Newborn>> {
         self.newborn.take()
@@ -307,6 +320,7 @@ impl Newborn {
             raw::syscall(libc::SYS_unshare, [self.unshared, 0, 0, 0, 0, 0]);
         }
         robust::reset();
+        self.task.sandbox.enter(number as i32);
         (number as i32, self.task, self.hart)
     }
 }

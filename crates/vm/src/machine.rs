@@ -237,6 +237,10 @@ impl Machine {
                 Outcome::Continue => self.follow_task(),
                 Outcome::Spawn => self.spawn(),
                 Outcome::Borrow => self.lend(&listening),
+                Outcome::Alone => {
+                    self.tiers.rest();
+                    self.task.left_alone();
+                }
                 Outcome::ThreadEnds(status) => return End::Thread(status),
                 Outcome::Exit(status) => return End::Process(Exit::Status(status)),
                 Outcome::Killed { signal, cause } => {
@@ -346,6 +350,7 @@ fn load(
         exec: program.exec,
         uname_release: None,
         cpu: cpu::describe(program.extensions),
+        filters: program.filters,
     };
     Ok((hart, config, image))
 }

@@ -84,6 +84,7 @@ pub struct Program {
     pub(crate) path: PathBuf,
     pub(crate) argv0: Option<OsString>,
     pub(crate) execfn: Option<OsString>,
+    pub(crate) filters: Vec<Vec<u8>>,
     pub(crate) args: Vec<OsString>,
     pub(crate) env: Vec<(OsString, OsString)>,
     pub(crate) sysroot: Option<PathBuf>,
@@ -108,6 +109,7 @@ impl Program {
             path: path.into(),
             argv0: None,
             execfn: None,
+            filters: Vec::new(),
             args: Vec::new(),
             env: Vec::new(),
             sysroot: None,
@@ -171,6 +173,14 @@ impl Program {
     #[must_use]
     pub fn execfn(mut self, name: impl Into<OsString>) -> Self {
         self.execfn = Some(name.into());
+        self
+    }
+
+    /// seccomp filters that bind the program from the start, the oldest first, each an array
+    /// of `struct sock_filter`; none by default.
+    #[must_use]
+    pub fn filters(mut self, filters: Vec<Vec<u8>>) -> Self {
+        self.filters = filters;
         self
     }
 

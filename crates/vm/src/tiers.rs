@@ -315,6 +315,14 @@ impl Tiers {
         self.translator.as_mut()
     }
 
+    /// Ends the thread that compiles, until there is something to compile again.
+    pub(crate) fn rest(&self) {
+        let translations = self.engines.translations.lock().clone();
+        if let Some(translations) = translations {
+            translations.rest();
+        }
+    }
+
     /// In the child of a fork. Gives the engines that its threads share from now on, if
     /// these are others: where another thread of the parent's was changing what is
     /// translated, the child begins anew.

@@ -91,6 +91,14 @@ static void remapping(void) {
     show("mremap fixed", moved - other);
     touch("load at fixed", other, 0);
     touch("load behind fixed", other + 3 * PAGE, 0);
+    char *tail = map(4 * PAGE, PROT_READ);
+    sys(mprotect, tail + 2 * PAGE, PAGE, PROT_READ | PROT_WRITE);
+    sys(munmap, tail + 3 * PAGE, PAGE);
+    show("mremap shrinks over other mappings and holes", sys(mremap, tail, 4 * PAGE, PAGE, MREMAP_MAYMOVE) - (long)tail);
+    touch("load kept", tail, 0);
+    touch("load of what went", tail + 2 * PAGE, 0);
+    show("mremap grows over holes", sys(mremap, tail, 2 * PAGE, 4 * PAGE, MREMAP_MAYMOVE));
+    show("mremap fixed, not to be moved", sys(mremap, tail, PAGE, PAGE, MREMAP_FIXED, other));
     show("mremap overlapping", sys(mremap, other, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, other + PAGE));
     show("madvise", sys(madvise, other, 2 * PAGE, MADV_DONTNEED));
     touch("load advised", other, 0);
@@ -146,6 +154,65 @@ static void heap(void) {
     touch("load new heap", (char *)start + 2 * PAGE, 0);
 }
 
+/* Pages of address space that there are. */
+static long pages(void) {
+    char text[64] = {0};
+    long fd = sys(openat, AT_FDCWD, "/proc/self/statm", O_RDONLY), count = 0;
+    sys(read, fd, text, sizeof text - 1);
+    sys(close, fd);
+    for (char *at = text; *at >= '0' && *at <= '9'; at++) count = count * 10 + *at - '0';
+    return count;
+}
+
+/* Mappings that a child does not inherit. */
+static void forks(void) {
+    char *at = map(3 * PAGE, PROT_READ | PROT_WRITE);
+    at[PAGE] = 41, at[2 * PAGE] = 42;
+    sys(mprotect, at + PAGE, PAGE, PROT_READ);
+    long before = pages();
+    show("advise against forks", sys(madvise, at + PAGE, PAGE, MADV_DONTFORK));
+    long child = fork_child();
+    if (child == 0) {
+        show("pages that the child lacks", before - pages());
+        show("unmapping what is not there", sys(munmap, at + PAGE, PAGE));
+        show("protecting it", sys(mprotect, at + PAGE, PAGE, PROT_READ));
+        quit(at[2 * PAGE]);
+    }
+    show_status("child", reap(child));
+    touch("load of it in a child", at + PAGE, 0);
+    show("parent has", at[PAGE]);
+    show("advise for forks", sys(madvise, at + PAGE, PAGE, MADV_DOFORK));
+    touch("load of it in a child", at + PAGE, 0);
+}
+
+static void sealing(void) {
+    char *at = map(2 * PAGE, PROT_READ | PROT_WRITE);
+    enum { MSEAL = 462 }; /* younger than the headers */
+    show("mseal bad flags", syscall6(MSEAL, (long)at, PAGE, 1, 0, 0, 0));
+    show("mseal unaligned", syscall6(MSEAL, (long)at + 1, PAGE, 0, 0, 0, 0));
+    show("mseal nothing mapped", syscall6(MSEAL, (long)WILD, PAGE, 0, 0, 0, 0));
+    show("mseal no bytes", syscall6(MSEAL, (long)at, 0, 0, 0, 0, 0));
+    if (show("mseal", syscall6(MSEAL, (long)at, PAGE, 0, 0, 0, 0)) != 0) return;
+    show("munmap sealed", sys(munmap, at, PAGE));
+    show("mprotect sealed", sys(mprotect, at, PAGE, PROT_READ));
+    show("mmap over sealed", sys(mmap, at, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+    show("mremap sealed", sys(mremap, at, PAGE, 2 * PAGE, MREMAP_MAYMOVE));
+    show("munmap behind sealed", sys(munmap, at + PAGE, PAGE));
+    at[0] = 1;
+}
+
+static void nonlinear(void) {
+    long fd = sys(openat, AT_FDCWD, "nonlinear", O_RDWR | O_CREAT, 0600);
+    sys(ftruncate, fd, 3 * PAGE);
+    sys(pwrite64, fd, "a", 1, 0), sys(pwrite64, fd, "b", 1, PAGE), sys(pwrite64, fd, "c", 1, 2 * PAGE);
+    char *at = (char *)sys(mmap, 0, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    show("remap_file_pages", sys(remap_file_pages, at, PAGE, 0, 2, 0));
+    show("first", at[0]), show("second", at[PAGE]);
+    show("remap_file_pages protected", sys(remap_file_pages, at, PAGE, PROT_READ, 2, 0));
+    show("remap_file_pages nothing mapped", sys(remap_file_pages, WILD, PAGE, 0, 2, 0));
+    show("remap_file_pages private", sys(remap_file_pages, map(PAGE, PROT_READ), PAGE, 0, 0, 0));
+}
+
 int program(int argc, char **argv, char **envp) {
     (void)argc, (void)argv, (void)envp;
     prepare();
@@ -154,5 +221,8 @@ int program(int argc, char **argv, char **envp) {
     remapping();
     files();
     heap();
+    forks();
+    sealing();
+    nonlinear();
     return 0;
 }

@@ -170,6 +170,16 @@ static void cloning(void) {
     show("clone3 stack without size", sys(clone3, &args, sizeof args));
     args = (struct clone_args){.flags = 1ul << 60};
     show("clone3 bad flags", sys(clone3, &args, sizeof args));
+    args = (struct clone_args){.flags = SIGCHLD};
+    show("clone3 signal among flags", sys(clone3, &args, sizeof args));
+    args = (struct clone_args){.flags = 0x00400000};
+    show("clone3 obsolete flag", sys(clone3, &args, sizeof args));
+    args = (struct clone_args){.exit_signal = SIGCHLD, .set_tid_size = 1};
+    show("clone3 size without numbers", sys(clone3, &args, sizeof args));
+    args = (struct clone_args){.exit_signal = SIGCHLD, .set_tid = (uint64_t)&args};
+    show("clone3 numbers without size", sys(clone3, &args, sizeof args));
+    args = (struct clone_args){.exit_signal = SIGCHLD, .stack = -4096ul, .stack_size = 4096};
+    show("clone3 stack outside", sys(clone3, &args, sizeof args));
     show("pidfd_open bad", sys(pidfd_open, -1, 0));
     show("pidfd_open bad flags", sys(pidfd_open, sys(getpid), 1));
 }
@@ -275,6 +285,18 @@ static void process_settings(void) {
     show_status("adopted", killed == first ? second : first);
 }
 
+/* What is for processes with one thread, after code that is worth translating. */
+static void alone(void) {
+    for (int i = 0; i < 3; i++) {
+        for (volatile long n = i * 10; n < 3000000; n++) {}
+        show("unshare thread", sys(unshare, CLONE_THREAD));
+        show("unshare memory", sys(unshare, CLONE_VM));
+    }
+    show("unshare bad flags", sys(unshare, CLONE_THREAD | 1));
+    show("setns bad descriptor", sys(setns, -1, 0));
+    show("setns no namespace", sys(setns, sys(openat, AT_FDCWD, "/dev/null", O_RDONLY), 0));
+}
+
 int program(int argc, char **argv, char **envp) {
     (void)argc, (void)argv, (void)envp;
     prepare();
@@ -285,5 +307,6 @@ int program(int argc, char **argv, char **envp) {
     cloning();
     groups();
     process_settings();
+    alone();
     return 0;
 }

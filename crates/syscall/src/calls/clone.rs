@@ -13,12 +13,13 @@ use crate::host_signals;
 use crate::row::{Args, Flow};
 use crate::task::Task;
 use crate::threads::{Newborn, Wanted};
-use crate::{Errno, Outcome, guest, raw};
+use crate::{Errno, Outcome, guest, raw, seccomp};
 use libc::{
     CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_SETTLS,
     CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK, CLONE_VM,
 };
 use rvrun_hart::{Hart, Reservation};
+use rvrun_memory::TASK_SIZE;
 
 /// What users should know of `clone` and `clone3`.
 pub(crate) const NOTE: &str = "memory shared with another process without CLONE_VFORK gives ENOSYS";
@@ -77,12 +78,16 @@ mod field {
     pub const STACK: usize = 5;
     pub const STACK_SIZE: usize = 6;
     pub const TLS: usize = 7;
+    pub const SET_TID: usize = 8;
     pub const SET_TID_SIZE: usize = 9;
 }
 
 /// Words of `struct clone_args` in Linux 6.12, and in its first version.
 const WORDS: usize = 11;
 const FIRST_WORDS: usize = 8;
+/// Flags that `clone3` does not take: the signal, which has a field, but for the bit that
+/// means `CLONE_NEWTIME`; and `CLONE_DETACHED`.
+const OBSOLETE: u64 = 0x7f | libc::CLONE_DETACHED as u64;
 /// The largest structure that the kernel reads.
 const MAX_SIZE: usize = 4096;
 
@@ -92,6 +97,13 @@ pub(crate) fn clone3(task: &mut Task, hart: &mut Hart, args: Args) -> Result<Flo
     let [flags, stack, stack_size] =
         [field::FLAGS, field::STACK, field::STACK_SIZE].map(|index| words[index]);
     if (stack == 0) != (stack_size == 0) {
+        return Err(EINVAL);
+    }
+    if stack.checked_add(stack_size).is_none_or(|end| end > TASK_SIZE)
+        || flags & !(0xffff_ffff | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP) != 0
+        || flags & OBSOLETE != 0
+        || (words[field::SET_TID] == 0) != (words[field::SET_TID_SIZE] == 0)
+    {
         return Err(EINVAL);
     }
     check(flags)?;
@@ -195,7 +207,7 @@ fn process(
     process.note_relatives();
     // The child has none of the other threads, who may hold these.
     let _held = (process.actions.lock(), process.attached.lock());
-    let _held = (process.threads.hold(), process.space.hold());
+    let _held = (process.threads.hold(), process.space.hold(), process.sandboxes.lock());
     // The C library can do its own part of that, the memory allocator's above all, but
     // only if nothing is asked that its `fork` has not got.
     const KNOWN: u64 = (CLONE_PARENT_SETTID | CLONE_CHILD_SETTID) as u64 | NOT_THE_HOSTS | 0xff;
@@ -262,6 +274,10 @@ impl Borrower {
 fn begin(task: &mut Task, hart: &mut Hart, pid: u64, child: &Child) -> Flow {
     if pid == 0 {
         task.forked = true;
+        let process = &task.process;
+        process.space.forked();
+        seccomp::forked(process, &task.sandbox);
+        process.attached.lock().retain(|at, _| process.space.check_owned(*at, 1));
         task.process.threads.forked();
         task.join(task.attention.clone());
         rvrun_host::signals::drop_held();

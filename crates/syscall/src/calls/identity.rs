@@ -1,12 +1,13 @@
 //! `prctl`. Users, groups and capabilities are the host's and have no code here.
 
+use super::seccomp;
 use crate::row::{Args, SysResult};
 use crate::task::Task;
 use crate::{Errno, guest, raw};
 use libc::*;
 
 /// Options that mean the same to the host's process as to the guest's.
-const PASSED: [i32; 37] = [
+const PASSED: [i32; 36] = [
     PR_SET_PDEATHSIG,
     PR_GET_PDEATHSIG,
     PR_GET_DUMPABLE,
@@ -43,7 +44,6 @@ const PASSED: [i32; 37] = [
     PR_SET_VMA,
     PR_SET_MEMORY_MERGE,
     PR_GET_MEMORY_MERGE,
-    PR_GET_SECCOMP,
 ];
 const PR_SET_IO_FLUSHER: i32 = 57;
 const PR_GET_IO_FLUSHER: i32 = 58;
@@ -61,6 +61,8 @@ pub(crate) fn prctl(task: &mut Task, args: Args) -> SysResult {
             guest::write(args[1], &task.clear_child_tid.to_le_bytes())?;
             Ok(0)
         }
+        PR_GET_SECCOMP => Ok(task.sandbox.state().0),
+        PR_SET_SECCOMP => seccomp::set_mode(task, args[1], args[2]),
         PR_GET_AUXV => auxv(task, args),
         PR_RISCV_SET_ICACHE_FLUSH_CTX => match (args[1], args[2]) {
             (0 | 1, 0 | 1) => Ok(0),

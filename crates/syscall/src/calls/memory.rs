@@ -71,6 +71,19 @@ pub(crate) fn madvise(task: &mut Task, args: Args) -> SysResult {
     Ok(0)
 }
 
+/// `mseal(address, len, flags)`.
+pub(crate) fn mseal(task: &mut Task, args: Args) -> SysResult {
+    task.process.space.seal(args[0], args[1], args[2])?;
+    Ok(0)
+}
+
+/// `remap_file_pages(address, size, prot, offset, flags)`.
+pub(crate) fn remap_file_pages(task: &mut Task, args: Args) -> SysResult {
+    let [address, size, prot, offset, flags, _] = args;
+    task.process.space.remap_file_pages(address, size, prot, offset, flags)?;
+    Ok(0)
+}
+
 /// `pkey_mprotect(address, len, prot, key)`: no riscv64 machine has protection
 /// keys, so only the key -1, "none", is valid (`pkeys(7)`).
 pub(crate) fn pkey_mprotect(task: &mut Task, args: Args) -> SysResult {

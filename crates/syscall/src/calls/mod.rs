@@ -14,6 +14,8 @@ pub(crate) mod ipc;
 pub(crate) mod machine;
 pub(crate) mod memory;
 pub(crate) mod metadata;
+pub(crate) mod namespaces;
 pub(crate) mod poll;
+pub(crate) mod seccomp;
 pub(crate) mod signals;
 pub(crate) mod sockets;

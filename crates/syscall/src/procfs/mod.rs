@@ -131,6 +131,8 @@ impl Place {
     /// Its bytes; none for what the host's file has right, or does not have.
     pub(crate) fn content(&self, task: &Task) -> Option<Vec<u8>> {
         let file = self.file?;
+        // What the host has not, be it for how `/proc` was mounted, is not there.
+        std::fs::symlink_metadata(self.host(file)).ok()?;
         if file == ProcFile::CpuInfo {
             return Some(cpuinfo::text(&task.process.config.cpu).into_bytes());
         }
@@ -170,6 +172,9 @@ impl Place {
 
     /// The host's path of a file of a process or thread.
     fn host(&self, file: ProcFile) -> String {
+        if file == ProcFile::CpuInfo {
+            return "/proc/cpuinfo".into();
+        }
         let name =
             FILES.iter().find(|(_, known)| *known == file).map_or(&b""[..], |(name, _)| name);
         let name = String::from_utf8_lossy(name);

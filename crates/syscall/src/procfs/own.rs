@@ -151,6 +151,8 @@ pub(super) fn status(task: &Task, host: &str, calling: bool) -> Option<Vec<u8>> 
             let blocked = std::str::from_utf8(value).ok()?.trim();
             set(u64::from_str_radix(blocked, 16).ok()? & !FAULTS)
         }
+        b"Seccomp" if calling => Some(task.sandbox.state().0.to_string()),
+        b"Seccomp_filters" if calling => Some(task.sandbox.state().1.to_string()),
         b"SigIgn" => set(signals.ignored),
         b"SigCgt" => set(signals.caught),
         _ => None,

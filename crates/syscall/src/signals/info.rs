@@ -1,5 +1,6 @@
 //! `siginfo_t`: the same bytes on both architectures (`asm-generic/siginfo.h`).
 
+use crate::seccomp::ARCHITECTURE;
 use rvrun_hart::Trap;
 use rvrun_host::signals::{Arrived, Info};
 use rvrun_memory::FaultCause;
@@ -26,6 +27,15 @@ fn arrived(signal: i32, code: i32, address: u64) -> Arrived {
 /// What the kernel forces on a thread whose stack or frame it cannot use.
 pub(crate) fn forced_segv() -> Arrived {
     arrived(libc::SIGSEGV, SI_KERNEL, 0)
+}
+
+/// What the kernel says of a system call that the guest itself does not let pass. `pc` is
+/// behind the call.
+pub(crate) fn forbidden_call(code: i32, value: u16, pc: u64, number: u64) -> Arrived {
+    let mut arrived = arrived(libc::SIGSYS, code, pc);
+    arrived.info[0] |= u64::from(value) << 32;
+    arrived.info[3] = u64::from(number as u32) | u64::from(ARCHITECTURE) << 32;
+    arrived
 }
 
 /// The signal of a trap at `pc` (kernel: `arch/riscv/kernel/traps.c`, `arch/riscv/mm/fault.c`).

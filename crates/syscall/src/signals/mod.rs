@@ -86,6 +86,16 @@ impl Task {
         }
     }
 
+    /// Has the guest's handler run for a call that it does not let pass, if it has one.
+    pub(crate) fn forbid(&mut self, hart: &mut Hart, arrived: &Arrived) -> Outcome {
+        let outcome = self.force(hart, arrived, Cause::Sent);
+        self.set_host_mask();
+        match outcome {
+            Outcome::Continue => self.deliver(hart),
+            other => other,
+        }
+    }
+
     /// A signal that the thread cannot go on without (kernel: `force_sig_info`).
     fn force(&mut self, hart: &mut Hart, arrived: &Arrived, cause: Cause) -> Outcome {
         let signal = arrived.signal;
