@@ -128,7 +128,7 @@ struct Options {
     #[arg(long, hide = true, value_name = "HEX", value_parser = parse_hex)]
     seccomp_filter: Vec<Bytes>,
 
-    /// The program and its arguments
+    /// A RISC-V program, or a script whose interpreter is one, and its arguments
     #[arg(value_name = "PROGRAM", trailing_var_arg = true)]
     command: Vec<OsString>,
 }
