@@ -180,7 +180,8 @@ pub(crate) extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, conte
                 registers[libc::REG_RSP as usize] = stack as i64;
             }
         }
-        _ if !raised_by_cpu && signals::arrived(signal, info, context) => {}
+        _ if (!raised_by_cpu || signals::is_behind_call(ip))
+            && signals::arrived(signal, info, context) => {}
         _ => give_up(signal, raised_by_cpu),
     }
 }

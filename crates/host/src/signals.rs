@@ -235,11 +235,21 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
     /// `si_code` of a SIGTRAP by which perf_event_open(2) tells of an event, wherever that was.
     const TRAP_PERF: i32 = 6;
     let told = signal == libc::SIGTRAP && info.si_code == TRAP_PERF;
-    if EXCEPTIONS & bit(signal) != 0 && info.si_code > 0 && !told {
+    let ip = context.uc_mcontext.gregs[libc::REG_RIP as usize] as usize;
+    if EXCEPTIONS & bit(signal) != 0 && info.si_code > 0 && !told && !is_behind_call(ip) {
         fault::give_up(signal, true);
     } else {
         arrived(signal, info, context);
     }
+}
+
+/// Whether the instruction before `ip`, where a signal has come, is a system call: none of
+/// the VM's is followed by an instruction that raises an exception, but a guest may send
+/// itself a signal that looks like one (rt_sigqueueinfo(2)).
+pub(crate) fn is_behind_call(ip: usize) -> bool {
+    const SYSCALL: [u8; 2] = [0x0f, 0x05];
+    // SAFETY: the CPU was about to execute what is there, or has just done so with this.
+    unsafe { (ip as *const [u8; 2]).wrapping_sub(1).read_unaligned() == SYSCALL }
 }
 
 /// Notes a signal that was sent; false if the thread runs no guest.

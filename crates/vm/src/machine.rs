@@ -16,13 +16,14 @@ use rvrun_host::signals::Listening;
 use rvrun_host::{fault, process, vfork};
 use rvrun_memory::AddressSpace;
 use rvrun_syscall::{
-    Cause, Config, Errno, Layout, Newborn, Outcome, ProcessImage, Strace, Task, dispatch,
+    Borrower, Cause, Config, Errno, Layout, Newborn, Outcome, ProcessImage, Strace, Task, dispatch,
 };
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 /// How a guest process ended.
@@ -118,6 +119,31 @@ impl Setup {
     }
 }
 
+/// Runs a process in this one's memory while the calling thread goes on: another one, which
+/// the guest does not know of, waits for the end. Gives the process's number, or the host's
+/// error as its kernel returns it.
+fn lend_aside(setup: Arc<Setup>, borrower: Box<Borrower>) -> u64 {
+    let (sender, receiver) = sync_channel(1);
+    let wait = move || {
+        let stack = fault::install_thread();
+        let value = if stack.is_ok() {
+            Machine::lend_to(&setup, borrower, |number| {
+                // The one that waits for it does so until it comes.
+                let _ = sender.send(number as u64);
+            })
+        } else {
+            -i64::from(libc::ENOMEM) as u64
+        };
+        // Nobody listens if it has begun.
+        let _ = sender.try_send(value);
+    };
+    let thread = process::with_signals_blocked(|| {
+        std::thread::Builder::new().name(process::VM_THREAD.into()).spawn(wait)
+    });
+    let value = thread.and_then(|_| receiver.recv().map_err(std::io::Error::other));
+    value.unwrap_or(-i64::from(libc::EAGAIN) as u64)
+}
+
 /// What ends when a thread stops running.
 enum End {
     /// The guest.
@@ -198,23 +224,36 @@ impl Machine {
     /// Runs the process that the guest has asked for in this one's memory.
     fn lend(&mut self, listening: &Listening) {
         let Some(borrower) = self.task.take_borrower() else { return };
-        let args = borrower.clone_args();
         let setup = self.setup.with(self.setup.engines.clone(), Default::default());
+        let value = if borrower.is_waited_for() {
+            let value = Self::lend_to(&setup, borrower, |_| ());
+            listening.renew();
+            value
+        } else {
+            lend_aside(setup, borrower)
+        };
+        self.task.lent(self.tiers.hart(), value);
+    }
+
+    /// Runs a process in this one's memory, and returns when that is over: what the host's
+    /// kernel returns to who makes it. `started` is called in the process, with its number.
+    fn lend_to(setup: &Arc<Setup>, borrower: Box<Borrower>, started: impl Fn(i32)) -> u64 {
+        let number = AtomicI32::new(0);
+        let args = borrower.clone_args(&number);
         // What the other process has made of memory is dropped here, when it is gone.
         let mut machine = None;
         let mut borrower = Some(borrower);
         let result = vfork::lend_memory(args, &mut || {
             let Some(borrower) = borrower.take() else { return };
-            let (task, hart) = borrower.begin();
+            let (task, hart) = borrower.begin(&number);
+            started(number.load(Ordering::SeqCst));
             let machine = machine.insert(Self::new(setup.clone(), task, hart));
             match machine.run() {
                 End::Process(exit) => end(&exit),
                 End::Thread(status) => process::exit_now(status),
             }
         });
-        listening.renew();
-        let value = result.unwrap_or(-i64::from(libc::ENOMEM) as u64);
-        self.task.lent(self.tiers.hart(), value);
+        result.unwrap_or(-i64::from(libc::ENOMEM) as u64)
     }
 
     fn run_to_end(&mut self) -> End {

@@ -231,6 +231,29 @@ long deep(long n) {
     return deep(n + 1) + frame[n & 3];
 }
 
+static void looks_like(int signal, siginfo_t *info, struct ucontext *context) {
+    (void)context;
+    show("came", signal), show("  code", info->si_code), show_yes("  address", info->si_addr == (void *)0x1234);
+}
+
+/* What a process sends itself may look as if the CPU had raised it. */
+static void sent(void) {
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
+    for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) {
+        siginfo_t info = {.si_signo = signals[i], .si_code = 1, .si_addr = (void *)0x1234};
+        on(signals[i], looks_like, 0, 0);
+        show("rt_tgsigqueueinfo", sys(rt_tgsigqueueinfo, sys(getpid), sys(gettid), signals[i], &info));
+        show("rt_sigqueueinfo", sys(rt_sigqueueinfo, sys(getpid), signals[i], &info));
+    }
+    long child = fork_child();
+    if (child == 0) {
+        siginfo_t info = {.si_signo = SIGSEGV, .si_code = 1};
+        act(SIGSEGV, 0, 0, 0);
+        sys(rt_tgsigqueueinfo, sys(getpid), sys(gettid), SIGSEGV, &info);
+    }
+    show_status("without a handler", reap(child));
+}
+
 int program(int argc, char **argv, char **envp) {
     (void)argc, (void)argv, (void)envp;
     prepare();
@@ -240,5 +263,6 @@ int program(int argc, char **argv, char **envp) {
     lazily();
     floats();
     endings();
+    sent();
     return 0;
 }

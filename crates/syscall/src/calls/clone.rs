@@ -7,7 +7,8 @@
 //! A new thread is a thread of the host's, which the VM starts: see [`threads`](crate::threads).
 //!
 //! `vfork` (`CLONE_VM` and `CLONE_VFORK`) makes a process that shares the memory of this
-//! one, the VM's included, while the thread that made it waits: see [`Borrower`].
+//! one, the VM's included, while the thread that made it waits: see [`Borrower`]. Without
+//! `CLONE_VFORK` a thread of the VM's waits in its place.
 
 use crate::host_signals;
 use crate::row::{Args, Flow};
@@ -20,9 +21,11 @@ use libc::{
 };
 use rvrun_hart::{Hart, Reservation};
 use rvrun_memory::TASK_SIZE;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 /// What users should know of `clone` and `clone3`.
-pub(crate) const NOTE: &str = "memory shared with another process without CLONE_VFORK gives ENOSYS";
+pub(crate) const NOTE: &str = "a process that shares memory has handlers of signals of its own, even with CLONE_SIGHAND; \
+     without CLONE_VFORK it gives ENOSYS with set_tid, CLONE_INTO_CGROUP, or CLONE_NEWPID and CLONE_PIDFD";
 
 /// Resets the caught signals of the child. The host would reset the VM's, too.
 const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
@@ -44,6 +47,8 @@ struct Child {
     tls: u64,
     parent_tid: u64,
     child_tid: u64,
+    /// Where its descriptor is stored (`CLONE_PIDFD`).
+    pidfd: u64,
 }
 
 /// `clone(flags, stack, parent_tid, tls, child_tid)`.
@@ -56,7 +61,7 @@ pub(crate) fn clone(task: &mut Task, hart: &mut Hart, args: Args) -> Result<Flow
     {
         return Err(EINVAL);
     }
-    let child = Child { flags, stack, tls, parent_tid, child_tid };
+    let child = Child { flags, stack, tls, parent_tid, child_tid, pidfd: parent_tid };
     if flags & CLONE_THREAD as u64 != 0 {
         return Ok(thread(task, hart, &child));
     }
@@ -72,6 +77,7 @@ pub(crate) fn clone(task: &mut Task, hart: &mut Hart, args: Args) -> Result<Flow
 /// Offsets of `struct clone_args`, in words.
 mod field {
     pub const FLAGS: usize = 0;
+    pub const PIDFD: usize = 1;
     pub const CHILD_TID: usize = 2;
     pub const PARENT_TID: usize = 3;
     pub const EXIT_SIGNAL: usize = 4;
@@ -116,6 +122,7 @@ pub(crate) fn clone3(task: &mut Task, hart: &mut Hart, args: Args) -> Result<Flo
         tls: words[field::TLS],
         parent_tid: words[field::PARENT_TID],
         child_tid: words[field::CHILD_TID],
+        pidfd: words[field::PIDFD],
     };
     let exit_signal = words[field::EXIT_SIGNAL];
     if flags & CLONE_THREAD as u64 != 0 {
@@ -125,8 +132,13 @@ pub(crate) fn clone3(task: &mut Task, hart: &mut Hart, args: Args) -> Result<Flo
         return Ok(thread(task, hart, &child));
     }
     if shares_memory(flags) && words[field::SET_TID_SIZE] == 0 && flags & CLONE_INTO_CGROUP == 0 {
-        let flags = flags | exit_signal & 0xff;
-        return borrow(task, hart, Child { flags, ..child });
+        if exit_signal > 64 {
+            return Err(EINVAL);
+        }
+        return borrow(task, hart, Child { flags: flags | exit_signal, ..child });
+    }
+    if flags & (CLONE_VM | CLONE_VFORK) as u64 == CLONE_VM as u64 {
+        return Err(Errno(libc::ENOSYS));
     }
     words[field::FLAGS] = flags & !NOT_THE_HOSTS;
     words[field::STACK] = 0;
@@ -172,7 +184,7 @@ fn check(flags: u64) -> Result<(), Errno> {
         const NEW: i32 = libc::CLONE_NEWUSER | libc::CLONE_NEWPID | libc::CLONE_NEWNS;
         return if has(NEW | CLONE_PIDFD) { Err(EINVAL) } else { Ok(()) };
     }
-    if has(CLONE_VM) && !has(CLONE_VFORK) {
+    if has(CLONE_VM) && !has(CLONE_VFORK) && has(CLONE_PIDFD) && has(libc::CLONE_NEWPID) {
         return Err(Errno(libc::ENOSYS));
     }
     Ok(())
@@ -232,8 +244,7 @@ fn process(
 }
 
 fn shares_memory(flags: u64) -> bool {
-    const BOTH: u64 = (CLONE_VM | CLONE_VFORK) as u64;
-    flags & BOTH == BOTH
+    flags & CLONE_VM as u64 != 0
 }
 
 /// Has the VM make a process in the same memory.
@@ -241,29 +252,58 @@ fn borrow(task: &mut Task, hart: &Hart, child: Child) -> Result<Flow, Errno> {
     // The child inherits that; signals that come now are for the parent.
     host_signals::change_mask(u64::MAX)?;
     task.process.note_relatives();
-    task.borrower = Some(Box::new(Borrower { task: task.borrowing(), hart: hart.clone(), child }));
+    let mut name = [0u8; 16];
+    raw::call(libc::SYS_prctl, &[libc::PR_GET_NAME as u64, name.as_mut_ptr() as u64])?;
+    let (task_of_child, hart) = (task.borrowing(), hart.clone());
+    task.borrower = Some(Box::new(Borrower { task: task_of_child, hart, child, name }));
     Ok(Flow::Stop(Outcome::Borrow))
 }
 
-/// A process that runs in the memory of another one, whose thread waits until it
-/// executes a program or ends (`vfork(2)`).
+/// A process that runs in the memory of another one, a thread of which waits until it
+/// executes a program or ends: the one that made it (`vfork(2)`), or one of the VM's.
 pub struct Borrower {
     task: Task,
     hart: Hart,
     child: Child,
+    /// Of the thread that makes it.
+    name: [u8; 16],
 }
 
 impl Borrower {
-    /// The arguments for the host's `clone`: flags, where to store the number, for whom.
-    pub fn clone_args(&self) -> [u64; 3] {
-        let Child { flags, parent_tid, child_tid, .. } = self.child;
-        [flags & !NOT_THE_HOSTS | (CLONE_VM | CLONE_VFORK) as u64, parent_tid, child_tid]
+    /// Whether the thread that makes it waits for it.
+    pub fn is_waited_for(&self) -> bool {
+        self.child.flags & CLONE_VFORK as u64 != 0
     }
 
-    /// In the new process: its task and its hart.
-    pub fn begin(self) -> (Task, Hart) {
-        let Self { mut task, mut hart, child } = self;
+    /// The arguments for the host's `clone`: flags, and where to store two numbers, of
+    /// which the first is the new process's, in `number`, unless the guest wants a descriptor.
+    pub fn clone_args(&self, number: &AtomicI32) -> [u64; 3] {
+        let Child { flags, child_tid, pidfd, .. } = self.child;
+        let flags = flags & !NOT_THE_HOSTS | (CLONE_VM | CLONE_VFORK) as u64;
+        if flags & CLONE_PIDFD as u64 != 0 {
+            [flags & !(CLONE_PARENT_SETTID as u64), pidfd, child_tid]
+        } else {
+            [flags | CLONE_PARENT_SETTID as u64, number.as_ptr() as u64, child_tid]
+        }
+    }
+
+    /// In the new process: its task and its hart. `number` is where it has its number, and
+    /// gets it if the host has stored none.
+    pub fn begin(self, number: &AtomicI32) -> (Task, Hart) {
+        let waited_for = self.is_waited_for();
+        let Self { mut task, mut hart, child, name } = self;
+        if !waited_for {
+            host_signals::name_thread(name.split(|byte| *byte == 0).next().unwrap_or_default());
+            task.signal_stack = Default::default();
+        }
         rvrun_host::signals::drop_held();
+        if number.load(Ordering::SeqCst) == 0 {
+            number.store(std::process::id() as i32, Ordering::SeqCst);
+        }
+        if child.flags & CLONE_PARENT_SETTID as u64 != 0 {
+            // A bad address is the guest's own loss.
+            let _ = guest::write(child.parent_tid, &number.load(Ordering::SeqCst).to_le_bytes());
+        }
         hart.x[A0] = 0;
         start(&mut task, &mut hart, &child);
         (task, hart)
