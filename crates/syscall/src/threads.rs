@@ -195,6 +195,7 @@ impl Task {
     /// Notes that this thread ends; says whether it was the last one.
     pub(crate) fn resign(&mut self) -> bool {
         self.leave();
+        self.sandbox.leave(&self.process.sandboxes);
         let threads = &self.process.threads;
         let last = threads.alive.fetch_sub(1, Ordering::SeqCst) == 1;
         if !last {

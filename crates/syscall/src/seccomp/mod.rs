@@ -122,6 +122,11 @@ impl Sandbox {
         self.thread.store(thread, Ordering::Relaxed);
     }
 
+    /// The thread ends: what it was, or is still let do, concerns nobody else.
+    pub(crate) fn leave(&self, all: &Sandboxes) {
+        all.lock().retain(|other| !std::ptr::eq(other.as_ptr(), self));
+    }
+
     /// Whether calls have to be looked at.
     #[inline]
     pub(crate) fn is_on(&self) -> bool {
