@@ -47,6 +47,8 @@ struct State {
     code: CodeLog,
     /// First address of the heap, and its current end.
     heap: Range<GuestAddr>,
+    /// What is sealed, for good.
+    sealed: Vec<Range<GuestAddr>>,
 }
 
 fn page_up(addr: u64) -> Option<u64> {
@@ -171,6 +173,10 @@ impl AddressSpace {
     }
 
     fn unmap_owned(&self, state: &mut State, range: Range<GuestAddr>) -> Result<(), Errno> {
+        // All or nothing.
+        if state.sealed.iter().any(|seal| seal.start < range.end && range.start < seal.end) {
+            return Err(Errno(libc::EPERM));
+        }
         let had_code = state.has_code(range.clone());
         let parts: Vec<_> = state.regions.within(range.clone()).map(|(part, _)| part).collect();
         for part in parts {
@@ -303,11 +309,15 @@ impl AddressSpace {
     /// As mseal(2), `ENOSYS` included if the host has none.
     pub fn seal(&self, addr: GuestAddr, len: u64, flags: u64) -> Result<(), Errno> {
         let range = pages(addr, len, EINVAL)?;
-        let state = self.state.write();
-        if flags == 0 && addr.is_multiple_of(PAGE) && !state.regions.cover(range) {
+        let mut state = self.state.write();
+        if flags == 0 && addr.is_multiple_of(PAGE) && !state.regions.cover(range.clone()) {
             return Err(Errno(ENOMEM));
         }
-        raw::mseal(addr, len, flags)
+        raw::mseal(addr, len, flags)?;
+        if !range.is_empty() {
+            state.sealed.push(range);
+        }
+        Ok(())
     }
 
     /// remap_file_pages(2).

@@ -197,6 +197,11 @@ static void sealing(void) {
     show("mprotect sealed", sys(mprotect, at, PAGE, PROT_READ));
     show("mmap over sealed", sys(mmap, at, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
     show("mremap sealed", sys(mremap, at, PAGE, 2 * PAGE, MREMAP_MAYMOVE));
+    char *before = map(4 * PAGE, PROT_READ);
+    sys(mprotect, before + 2 * PAGE, PAGE, PROT_NONE);
+    syscall6(MSEAL, (long)before + 3 * PAGE, PAGE, 0, 0, 0, 0);
+    show("munmap all or nothing", sys(munmap, before, 4 * PAGE));
+    show("still there", before[0]);
     show("munmap behind sealed", sys(munmap, at + PAGE, PAGE));
     at[0] = 1;
 }
