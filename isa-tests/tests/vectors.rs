@@ -4,6 +4,7 @@ mod engines;
 
 use engines::{Counts, Form, InterpreterEngine, TranslatorEngine};
 use libtest_mimic::{Arguments, Failed, Trial};
+use rvrun_interp::Warm;
 use rvrun_isa::Opcode;
 use rvrun_isa_tests::{Engine, Trap, Vector, VectorFile, differences, read_all};
 use std::cell::RefCell;
@@ -15,6 +16,19 @@ const SHOWN: usize = 10;
 
 /// Calls a function with the engine that belongs to this thread.
 type WithEngine = fn(&mut dyn FnMut(&mut dyn Engine));
+
+/// Entries of [`ENGINES`] for forms of the interpreter.
+macro_rules! interpreter {
+    ($name:literal, $warm:expr) => {
+        ($name, |run| {
+            thread_local! {
+                static ENGINE: RefCell<InterpreterEngine> =
+                    RefCell::new(InterpreterEngine::new($warm));
+            }
+            ENGINE.with_borrow_mut(|engine| run(engine));
+        })
+    };
+}
 
 /// Entries of [`ENGINES`] for forms of the translator.
 macro_rules! translator {
@@ -39,13 +53,9 @@ const COUNTS: [(&str, &Counts); 4] =
     [("jit", &ALONE), ("jit_loop", &LOOP), ("jit_live", &LIVE), ("jit_precise", &PRECISE)];
 
 /// The engines with their names. Another one is another entry.
-const ENGINES: [(&str, WithEngine); 5] = [
-    ("interp", |run| {
-        thread_local! {
-            static ENGINE: RefCell<InterpreterEngine> = RefCell::new(InterpreterEngine::new());
-        }
-        ENGINE.with_borrow_mut(|engine| run(engine));
-    }),
+const ENGINES: [(&str, WithEngine); 6] = [
+    interpreter!("interp", Warm::Never),
+    interpreter!("baseline", Warm::AtOnce),
     translator!("jit", ALONE, Form::default()),
     translator!("jit_loop", LOOP, Form { repeated: true, ..Form::default() }),
     translator!("jit_live", LIVE, Form { live: true, ..Form::default() }),

@@ -9,6 +9,10 @@
 //! handler of [`fault`](crate::fault) restores the stack pointer that `enter` has
 //! noted in the thread's [`Frame`] and resumes behind the call. Translated code
 //! is compiled with its own bookkeeping of what to do then.
+//!
+//! Code that is not entered that way but jumped to, and has all registers in a
+//! known state wherever it may fault, has an arena with a *landing*
+//! ([`CodeArena::with_landing`]): the handler resumes there.
 
 use crate::process;
 use std::cell::Cell;
@@ -19,12 +23,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub const FAULTED: u64 = 1;
 
 /// How many arenas there can be at once: one for each thread of a program.
-const MAX_ARENAS: usize = 1024;
+const MAX_ARENAS: usize = 4096;
 
-/// Where the arenas are, for the fault handler: first address and length, 0 if
-/// the place is free.
-static ARENAS: [(AtomicUsize, AtomicUsize); MAX_ARENAS] =
-    [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; MAX_ARENAS];
+/// What the fault handler knows of an arena.
+struct Place {
+    /// Its first address, 0 if the place is free.
+    start: AtomicUsize,
+    len: AtomicUsize,
+    /// Where to resume, 0 to unwind.
+    landing: AtomicUsize,
+}
+
+static ARENAS: [Place; MAX_ARENAS] = [const {
+    Place { start: AtomicUsize::new(0), len: AtomicUsize::new(0), landing: AtomicUsize::new(0) }
+}; MAX_ARENAS];
 
 /// What unwinding to [`enter`] needs.
 #[derive(Debug, Default)]
@@ -38,6 +50,7 @@ struct Frame {
 
 thread_local! {
     static FRAME: Cell<*mut Frame> = const { Cell::new(std::ptr::null_mut()) };
+    static FAULT_IP: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Memory for translated code.
@@ -55,19 +68,29 @@ impl CodeArena {
     ///
     /// # Errors
     /// The host's, when it has no memory or forbids memory that is both
-    /// writable and executable; `ENOMEM` when there are 1,024 arenas already.
+    /// writable and executable; `ENOMEM` when there are 4,096 arenas already.
     pub fn new(len: usize) -> io::Result<Self> {
+        Self::with_landing(len, 0)
+    }
+
+    /// The same, for code whose faults resume at the address `landing`, with all other
+    /// registers as they were; [`fault_ip`] tells there what faulted. 0 means unwinding.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn with_landing(len: usize, landing: usize) -> io::Result<Self> {
         let start = process::anonymous(len, libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC)?;
-        let claim = |place: &&(AtomicUsize, AtomicUsize)| {
+        let claim = |place: &&Place| {
             let (order, failed) = (Ordering::AcqRel, Ordering::Acquire);
-            place.0.compare_exchange(0, start as usize, order, failed).is_ok()
+            place.start.compare_exchange(0, start as usize, order, failed).is_ok()
         };
         let Some(place) = ARENAS.iter().find(claim) else {
             // SAFETY: the mapping was just made, and nobody knows of it.
             unsafe { libc::munmap(start, len) };
             return Err(io::Error::from_raw_os_error(libc::ENOMEM));
         };
-        place.1.store(len, Ordering::Release);
+        place.landing.store(landing, Ordering::Release);
+        place.len.store(len, Ordering::Release);
         Ok(Self { start: start.cast(), len })
     }
 
@@ -102,9 +125,10 @@ impl CodeArena {
 impl Drop for CodeArena {
     fn drop(&mut self) {
         let start = self.start as usize;
-        if let Some(place) = ARENAS.iter().find(|place| place.0.load(Ordering::Acquire) == start) {
-            place.1.store(0, Ordering::Release);
-            place.0.store(0, Ordering::Release);
+        let is_own = |place: &&Place| place.start.load(Ordering::Acquire) == start;
+        if let Some(place) = ARENAS.iter().find(is_own) {
+            place.len.store(0, Ordering::Release);
+            place.start.store(0, Ordering::Release);
         }
         // SAFETY: the mapping is this value's own; `enter`'s contract wants it alive.
         unsafe { libc::munmap(self.start.cast(), self.len) };
@@ -155,10 +179,11 @@ impl Drop for Slots {
     }
 }
 
-fn in_an_arena(ip: usize) -> bool {
-    ARENAS.iter().any(|(start, len)| {
-        let (start, len) = (start.load(Ordering::Acquire), len.load(Ordering::Acquire));
-        ip.wrapping_sub(start) < len
+/// The arena around `ip`.
+fn arena_of(ip: usize) -> Option<&'static Place> {
+    ARENAS.iter().find(|place| {
+        let start = place.start.load(Ordering::Acquire);
+        ip.wrapping_sub(start) < place.len.load(Ordering::Acquire)
     })
 }
 
@@ -294,15 +319,25 @@ pub unsafe fn enter(context: *mut u8, argument: u64, code: usize) -> Return {
     if value == FAULTED { Return::Fault(frame.fault_ip) } else { Return::Value(value) }
 }
 
-/// For the fault handler: if the fault at `ip` is a translation's, where to
-/// resume, and with which stack pointer.
-pub(crate) fn unwind(ip: usize) -> Option<(usize, usize)> {
+/// At a landing: the instruction of this thread that faulted last.
+pub fn fault_ip() -> usize {
+    FAULT_IP.get()
+}
+
+/// For the fault handler: if the fault at `ip` is an arena's, where to resume, and
+/// with which stack pointer if with another one.
+pub(crate) fn resume(ip: usize) -> Option<(usize, Option<usize>)> {
+    let landing = arena_of(ip)?.landing.load(Ordering::Acquire);
+    if landing != 0 {
+        FAULT_IP.set(ip);
+        return Some((landing, None));
+    }
     let frame = FRAME.get();
-    if frame.is_null() || !in_an_arena(ip) {
+    if frame.is_null() {
         return None;
     }
     // SAFETY: a frame is noted while its `enter` runs, on this very thread.
     let frame = unsafe { &mut *frame };
     frame.fault_ip = ip;
-    Some((translation_faulted as *const () as usize, frame.stack))
+    Some((translation_faulted as *const () as usize, Some(frame.stack)))
 }

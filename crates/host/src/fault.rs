@@ -6,8 +6,8 @@
 //! which every such access has written its own address and that of its landing
 //! ([`EXCEPTION_ENTRY`]). Found there, the handler notes what happened in a
 //! thread-local and resumes at the landing, where [`take`] tells the access what
-//! to report. An access of translated code is not in the table: it unwinds to
-//! where that code was entered ([`code`]). Otherwise the fault is the VM's own: after one line of explanation
+//! to report. An access of translated code is not in the table: where it resumes is
+//! for [`code`] to say. Otherwise the fault is the VM's own: after one line of explanation
 //! the default action kills it.
 //!
 //! Async-signal-safety: the handler reads a table that is sorted before the
@@ -165,7 +165,7 @@ pub(crate) extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, conte
     let ip = registers[libc::REG_RIP as usize] as usize;
     let raised_by_cpu = info.si_code > 0;
     let access = landing(ip).map(|landing| (landing, None));
-    let resume = access.or_else(|| code::unwind(ip).map(|(ip, stack)| (ip, Some(stack))));
+    let resume = access.or_else(|| code::resume(ip));
     match resume {
         Some((landing, stack)) if raised_by_cpu => {
             // SAFETY: these signals carry an address when the CPU raised them.

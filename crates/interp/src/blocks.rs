@@ -7,6 +7,7 @@
 //! [`MAX_CHUNKS`]. Nothing here may be called while handlers run, except through
 //! the interpreter's own loop after they have stopped.
 
+use crate::baseline::Last;
 use crate::gates::Gates;
 use crate::slot::{Link, Slot};
 use hashbrown::HashTable;
@@ -37,6 +38,8 @@ struct Entry {
     pc: u64,
     /// Bytes of guest code.
     length: u16,
+    /// Slots.
+    slot_count: u16,
     /// The next one of the blocks that begin in the same page, or [`NONE`].
     next_in_page: Id,
     /// The first op.
@@ -71,6 +74,8 @@ pub struct Blocks {
     more_incoming: FxHashMap<Id, Vec<*mut Link>>,
     /// Hashes of the guest bytes of the blocks whose code the guest may write in place.
     contents: FxHashMap<Id, NonZeroU64>,
+    /// Those that host code was made for, and where they end.
+    compiled: FxHashMap<Id, Last>,
     /// They outlive the blocks.
     gates: Gates,
 }
@@ -86,6 +91,7 @@ impl Blocks {
             by_page: FxHashMap::default(),
             more_incoming: FxHashMap::default(),
             contents: FxHashMap::default(),
+            compiled: FxHashMap::default(),
             gates: Gates::default(),
         }
     }
@@ -93,6 +99,29 @@ impl Blocks {
     /// The block at `pc`, if there is one.
     pub fn get(&self, pc: u64) -> Option<*const Slot> {
         self.find(pc).map(|id| self.entries[id as usize].slots)
+    }
+
+    /// Where the block at `pc` ends, with its slots from there on, and whether this was asked
+    /// for the first time: then `compile` says it, and may change the handlers of the slots
+    /// that it gets.
+    pub fn compile(
+        &mut self,
+        pc: u64,
+        compile: impl FnOnce(&mut [Slot]) -> Last,
+    ) -> Option<(Last, &[Slot], bool)> {
+        let id = self.find(pc)?;
+        let entry = &self.entries[id as usize];
+        let (first, count) = (entry.slots.cast_mut(), entry.slot_count.into());
+        // SAFETY: these are the block's slots in their chunk, which nobody else refers to while
+        // no handlers run.
+        let slots = unsafe { std::slice::from_raw_parts_mut(first, count) };
+        let before = self.compiled.get(&id).copied();
+        let last = before.unwrap_or_else(|| {
+            let last = compile(slots);
+            self.compiled.insert(id, last);
+            last
+        });
+        Some((last, slots.get(last.index..)?, before.is_none()))
     }
 
     /// What control goes to that goes to `pc`: the gate there, or else the block.
@@ -148,9 +177,10 @@ impl Blocks {
         chunk.blocks.push(id);
         let slots = chunk.slots[first..].as_ptr();
         let length = end.wrapping_sub(pc) as u16;
+        let slot_count = block.len() as u16;
         let incoming = [ptr::null_mut(); 2];
         let next_in_page = self.by_page.insert(pc / PAGE, id).unwrap_or(NONE);
-        self.entries.push(Entry { pc, length, slots, incoming, next_in_page });
+        self.entries.push(Entry { pc, length, slot_count, slots, incoming, next_in_page });
         if let Some(content) = content {
             self.contents.insert(id, content);
         }

@@ -1,6 +1,7 @@
 //! What handlers share beside the hart: why they stopped, the jump cache, the
 //! attention flag, how long they may run.
 
+use crate::baseline::Sites;
 use crate::fuel::Fuel;
 use crate::slot::{Link, Slot};
 use rvrun_hart::{Hart, Trap};
@@ -43,11 +44,12 @@ pub enum Exit {
 /// pages of any cache, and many once they have come to replace one another.
 const JUMP_CACHE_ENTRIES: [usize; 2] = [512, 8192];
 
+/// A target of indirect jumps and the block there.
 #[derive(Clone, Copy)]
-struct JumpCacheEntry {
+pub struct JumpCacheEntry {
     /// A target with bit 0 set, or 0 if the entry is empty.
-    key: u64,
-    block: *const Slot,
+    pub key: u64,
+    pub block: *const Slot,
 }
 
 const EMPTY: JumpCacheEntry = JumpCacheEntry { key: 0, block: ptr::null() };
@@ -63,9 +65,15 @@ pub struct Context {
     pub soft_float: bool,
     /// Events that are left.
     pub fuel: Fuel,
+    /// What host code knows of accesses that may fault.
+    pub sites: Sites,
     attention: Arc<AtomicU32>,
     /// As many entries as a power of two.
     jump_cache: Box<[JumpCacheEntry]>,
+    /// The first of them, for host code.
+    pub jump_cache_start: *const JumpCacheEntry,
+    /// One less than their number.
+    pub jump_cache_mask: usize,
     /// Entries that replaced another since the cache was made.
     replaced: usize,
     jump_cache_used: bool,
@@ -74,16 +82,28 @@ pub struct Context {
 impl Context {
     /// An empty context.
     pub fn new(extensions: Extensions) -> Self {
-        Self {
+        let mut context = Self {
             exit: Exit::Indirect,
             extensions,
             soft_float: false,
             fuel: Fuel::default(),
+            sites: Sites::default(),
             attention: Arc::default(),
-            jump_cache: vec![EMPTY; JUMP_CACHE_ENTRIES[0]].into(),
+            jump_cache: Box::default(),
+            jump_cache_start: ptr::null(),
+            jump_cache_mask: 0,
             replaced: 0,
             jump_cache_used: false,
-        }
+        };
+        context.set_jump_cache(JUMP_CACHE_ENTRIES[0]);
+        context
+    }
+
+    /// Makes it one of so many entries, all empty.
+    fn set_jump_cache(&mut self, entries: usize) {
+        self.jump_cache = vec![EMPTY; entries].into();
+        self.jump_cache_start = self.jump_cache.as_ptr();
+        self.jump_cache_mask = entries - 1;
     }
 
     /// Non-zero makes the interpreter stop at its next pause.
@@ -111,7 +131,7 @@ impl Context {
         self.jump_cache_used = true;
         let [few, many] = JUMP_CACHE_ENTRIES;
         if self.replaced > few && self.jump_cache.len() == few {
-            self.jump_cache = vec![EMPTY; many].into();
+            self.set_jump_cache(many);
         }
     }
 

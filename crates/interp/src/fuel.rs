@@ -4,6 +4,8 @@
 //! pause is where the interpreter looks at the attention flag and at whether its
 //! owner wants a sample, so handlers need look at nothing but one counter.
 
+use std::mem::offset_of;
+
 /// Events between two looks at the attention flag: a few microseconds at most.
 const SLICE: u32 = 256;
 
@@ -19,6 +21,9 @@ pub struct Fuel {
 }
 
 impl Fuel {
+    /// Offset of the events until the next pause, for host code.
+    pub const LEFT: usize = offset_of!(Self, left);
+
     /// Enough for this many events up to the sample, that one included.
     pub fn new(events: u32) -> Self {
         let reserve = (events != NEVER).then_some(events.max(1));

@@ -17,6 +17,7 @@
 //! ([`blocks`]), which share one invariant: a slot pointer that handlers see
 //! points into a live chunk, at an op that pre-decoding laid out.
 
+mod baseline;
 mod blocks;
 mod context;
 mod fuel;
@@ -27,4 +28,4 @@ mod predecode;
 mod slot;
 mod targets;
 
-pub use interpreter::{Interpreter, Stop};
+pub use interpreter::{Interpreter, Stop, Warm};

@@ -15,7 +15,8 @@ use rvrun_hart::Hart;
 ///
 /// # Safety
 /// `slot` points to an op of a live block whose handler this is.
-pub type Handler = unsafe fn(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next;
+pub type Handler =
+    unsafe extern "sysv64" fn(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next;
 
 /// See [`Handler`].
 pub type Next = *const Slot;

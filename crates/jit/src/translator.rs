@@ -124,6 +124,7 @@ impl Translations {
             translations: self.clone(),
             jump_cache: vec![EMPTY_ENTRY; JUMP_CACHE_ENTRIES].into(),
             jump_cache_used: false,
+            jump_cache_changes: 0,
             removals: 0,
             epoch: self.space.code_epoch(),
             changes: 0,
@@ -169,6 +170,8 @@ pub struct Translator {
     member: Arc<Member>,
     jump_cache: Box<[JumpCacheEntry]>,
     jump_cache_used: bool,
+    /// How many entries had come or gone when it was last emptied for that.
+    jump_cache_changes: u64,
     /// How many translations had been dropped when the jump cache was last up to date.
     removals: u64,
     /// The epoch of the code that it has followed.
@@ -293,16 +296,39 @@ impl Translator {
     }
 
     /// The translation entered at `pc`, if there is one.
+    ///
+    /// That there is none is remembered, too: as a translation that returns at once.
     #[inline]
     fn code_at(&mut self, pc: u64) -> Option<usize> {
-        let index = (pc >> 1) as usize & (JUMP_CACHE_ENTRIES - 1);
-        if self.jump_cache[index].pc == pc {
-            return Some(self.jump_cache[index].code);
+        let stub = self.translations.stub;
+        let entry = self.jump_cache[jump_cache_index(pc)];
+        let is_known = entry.pc == pc && (entry.code != stub || self.is_current());
+        let code = if is_known { entry.code } else { self.look_up(pc) };
+        (code != stub).then_some(code)
+    }
+
+    /// Whether no translation came or went since the jump cache was last emptied for that.
+    fn is_current(&self) -> bool {
+        self.translations.changes.load(Ordering::Acquire) == self.jump_cache_changes
+    }
+
+    #[inline(never)]
+    fn look_up(&mut self, pc: u64) -> usize {
+        if !self.is_current() {
+            self.jump_cache_changes = self.translations.changes.load(Ordering::Acquire);
+            self.empty_jump_cache();
         }
-        let code = self.translations.lock().store.address(pc)?;
-        self.jump_cache[index] = JumpCacheEntry { pc, code };
+        let code = self.translations.lock().store.address(pc);
+        let code = code.unwrap_or(self.translations.stub);
+        self.jump_cache[jump_cache_index(pc)] = JumpCacheEntry { pc, code };
         self.jump_cache_used = true;
-        Some(code)
+        code
+    }
+
+    fn empty_jump_cache(&mut self) {
+        if std::mem::take(&mut self.jump_cache_used) {
+            self.jump_cache.fill(EMPTY_ENTRY);
+        }
     }
 
     /// Says that this hart may execute from now on what is not dropped yet.
@@ -318,9 +344,7 @@ impl Translator {
         }
         if removals != self.removals {
             self.removals = removals;
-            if std::mem::take(&mut self.jump_cache_used) {
-                self.jump_cache.fill(EMPTY_ENTRY);
-            }
+            self.empty_jump_cache();
         }
     }
 
@@ -398,6 +422,11 @@ impl Translator {
         // The host gives the address, unless no address has these bits.
         Outcome::Fault(Refused.fault(u64::MAX, kind))
     }
+}
+
+/// Where the jump cache has what is known of `pc`.
+fn jump_cache_index(pc: u64) -> usize {
+    (pc >> 1) as usize & (JUMP_CACHE_ENTRIES - 1)
 }
 
 /// For translated code: the translation for guest address `pc`, or code that returns `pc`.

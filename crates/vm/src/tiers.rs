@@ -11,7 +11,7 @@ use crate::program::{Engine, Translation};
 use rustc_hash::FxHashMap;
 use rvrun_hart::{Hart, Trap, float};
 use rvrun_host::lock::Mutex;
-use rvrun_interp::{Interpreter, Stop};
+use rvrun_interp::{Interpreter, Stop, Warm};
 use rvrun_isa::Extensions;
 use rvrun_jit::{
     All, Changes, Mode, Options, Outcome, Profile, State, Stats, Translations, Translator,
@@ -249,6 +249,8 @@ impl Tiers {
         let mut sampler = Sampler::new(engines.threshold);
         if engines.engine == Engine::Auto {
             interpreter.set_fuel(sampler.next_period());
+            let chaos = engines.chaos.is_some();
+            interpreter.set_warm(if chaos { Warm::AtOnce } else { Warm::Seen });
         }
         let interpreter = Rc::new(RefCell::new(interpreter));
         let stepped = Rc::new(Cell::new(None));

@@ -1,7 +1,7 @@
-//! The interpreter.
+//! The interpreter, with host code or without.
 
 use super::guest::{self, Guest};
-use rvrun_interp::Interpreter;
+use rvrun_interp::{Interpreter, Warm};
 use rvrun_isa::Extensions;
 use rvrun_isa_tests::{Engine, Layout, State, Symbol, Trap};
 
@@ -13,9 +13,10 @@ pub struct InterpreterEngine {
 
 impl InterpreterEngine {
     /// An interpreter whose memory is its own: many can run at the same time.
-    pub fn new() -> Self {
+    pub fn new(warm: Warm) -> Self {
         let guest = Guest::new();
-        let interpreter = Interpreter::new(guest.space.clone(), Extensions::ALL);
+        let mut interpreter = Interpreter::new(guest.space.clone(), Extensions::ALL);
+        interpreter.set_warm(warm);
         Self { guest, interpreter }
     }
 }

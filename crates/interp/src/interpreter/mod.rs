@@ -3,7 +3,11 @@
 
 mod step;
 mod switching;
+mod warm;
 
+pub use warm::Warm;
+
+use crate::baseline::Baseline;
 use crate::blocks::{Blocks, content_hash};
 use crate::context::{Context, Exit};
 use crate::predecode::predecode;
@@ -51,6 +55,11 @@ pub struct Interpreter {
     targets: Targets,
     /// Executed fence.i instructions.
     fences: u64,
+    /// Host code of the blocks.
+    baseline: Baseline,
+    warm: Warm,
+    /// Pauses that have passed.
+    pauses: u32,
 }
 
 impl Interpreter {
@@ -67,6 +76,9 @@ impl Interpreter {
             singles: step::Singles::default(),
             targets: Targets::default(),
             fences: 0,
+            baseline: Baseline::default(),
+            warm: Warm::Never,
+            pauses: 0,
         }
     }
 
@@ -99,7 +111,10 @@ impl Interpreter {
     }
 
     fn dispatch(&mut self, hart: &mut Hart) -> Stop {
-        let mut slot = self.entrance(hart.pc);
+        let mut slot = match self.context.cached(hart.pc) {
+            Some(slot) => slot,
+            None => self.indirect_entrance(hart.pc),
+        };
         loop {
             self.execute(slot, hart);
             slot = match self.context.exit {
@@ -118,9 +133,16 @@ impl Interpreter {
                     self.targets.record(hart.pc);
                     self.indirect_entrance(hart.pc)
                 }
-                Exit::Pause if self.context.fuel.refill() => return Stop::Sample,
-                Exit::Pause if self.context.wants_attention() => return Stop::Attention,
-                Exit::Pause => self.entrance(hart.pc),
+                Exit::Pause => {
+                    self.pause(hart.pc);
+                    if self.context.fuel.refill() {
+                        return Stop::Sample;
+                    }
+                    if self.context.wants_attention() {
+                        return Stop::Attention;
+                    }
+                    self.entrance(hart.pc)
+                }
                 Exit::Gate => return Stop::Gate,
                 Exit::FenceI => {
                     self.fence_i();
@@ -172,6 +194,9 @@ impl Interpreter {
         let content = if writable { hash_of(&self.space, pc, end) } else { None };
         let slot = self.blocks.insert(pc, end, &slots, content);
         self.scratch = slots;
+        if self.warm == Warm::AtOnce {
+            self.compile(pc);
+        }
         slot
     }
 
@@ -203,9 +228,14 @@ impl Interpreter {
     }
 
     fn clear(&mut self) {
-        self.blocks.clear();
+        self.clear_blocks();
         self.singles.clear();
         self.context.clear_cache();
+    }
+
+    fn clear_blocks(&mut self) {
+        self.blocks.clear();
+        self.baseline.clear(&mut self.context.sites);
     }
 
     /// Brings the blocks up to date with what the guest did to its mappings of code.
@@ -221,7 +251,7 @@ impl Interpreter {
         self.singles.clear();
         match changes {
             None => {
-                self.blocks.clear();
+                self.clear_blocks();
                 self.targets.clear();
             }
             Some(ranges) => {

@@ -163,7 +163,7 @@ handlers! {
 ///
 /// # Safety
 /// See [`Handler`](crate::slot::Handler); the slot behind holds a value.
-pub unsafe fn auipc(
+pub unsafe extern "sysv64" fn auipc(
     slot: *const crate::slot::Slot,
     hart: &mut rvrun_hart::Hart,
     context: &mut crate::context::Context,

@@ -202,7 +202,11 @@ handlers! {
 ///
 /// # Safety
 /// See [`Handler`](crate::slot::Handler).
-pub unsafe fn pause(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
+pub unsafe extern "sysv64" fn pause(
+    slot: *const Slot,
+    hart: &mut Hart,
+    context: &mut Context,
+) -> Next {
     std::hint::spin_loop();
     next!(slot, 1, hart, context)
 }

@@ -46,7 +46,7 @@ macro_rules! branches {
         ///
         /// # Safety
         /// See [`Handler`](crate::slot::Handler).
-        pub unsafe fn $name(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
+        pub unsafe extern "sysv64" fn $name(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
             let op = op!(slot);
             let ($a, $b) = (x!(hart, op.rs1), x!(hart, op.rs2));
             hart.instret += op.imm as u64;
@@ -60,7 +60,7 @@ macro_rules! branches {
         ///
         /// # Safety
         /// See [`Handler`](crate::slot::Handler).
-        pub unsafe fn $backward(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
+        pub unsafe extern "sysv64" fn $backward(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
             let op = op!(slot);
             let ($a, $b) = (x!(hart, op.rs1), x!(hart, op.rs2));
             hart.instret += op.imm as u64;
@@ -99,7 +99,11 @@ branches! {
 ///
 /// # Safety
 /// See [`Handler`](crate::slot::Handler).
-pub unsafe fn jump(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
+pub unsafe extern "sysv64" fn jump(
+    slot: *const Slot,
+    hart: &mut Hart,
+    context: &mut Context,
+) -> Next {
     let op = op!(slot);
     hart.instret += op.imm as u64;
     follow!(data!(slot, 1), hart, context)
@@ -109,7 +113,11 @@ pub unsafe fn jump(slot: *const Slot, hart: &mut Hart, context: &mut Context) ->
 ///
 /// # Safety
 /// See [`Handler`](crate::slot::Handler).
-pub unsafe fn jump_backward(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
+pub unsafe extern "sysv64" fn jump_backward(
+    slot: *const Slot,
+    hart: &mut Hart,
+    context: &mut Context,
+) -> Next {
     let op = op!(slot);
     hart.instret += op.imm as u64;
     follow_backward!(data!(slot, 1), hart, context)
@@ -119,7 +127,11 @@ pub unsafe fn jump_backward(slot: *const Slot, hart: &mut Hart, context: &mut Co
 ///
 /// # Safety
 /// See [`Handler`](crate::slot::Handler).
-pub unsafe fn jal(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
+pub unsafe extern "sysv64" fn jal(
+    slot: *const Slot,
+    hart: &mut Hart,
+    context: &mut Context,
+) -> Next {
     let op = op!(slot);
     hart.instret += op.imm as u64;
     *x_mut!(hart, op.rd) = value!(slot, 1);
@@ -153,7 +165,11 @@ macro_rules! target {
 ///
 /// # Safety
 /// See [`Handler`](crate::slot::Handler).
-pub unsafe fn indirect_jump(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
+pub unsafe extern "sysv64" fn indirect_jump(
+    slot: *const Slot,
+    hart: &mut Hart,
+    context: &mut Context,
+) -> Next {
     let op = op!(slot);
     hart.instret += op.imm as u64;
     jump_to!(target!(slot, op, hart), IndirectJump, hart, context)
@@ -164,7 +180,11 @@ pub unsafe fn indirect_jump(slot: *const Slot, hart: &mut Hart, context: &mut Co
 ///
 /// # Safety
 /// See [`Handler`](crate::slot::Handler).
-pub unsafe fn return_jump(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
+pub unsafe extern "sysv64" fn return_jump(
+    slot: *const Slot,
+    hart: &mut Hart,
+    context: &mut Context,
+) -> Next {
     let op = op!(slot);
     hart.instret += op.imm as u64;
     jump_to!(target!(slot, op, hart), Indirect, hart, context)
@@ -174,7 +194,11 @@ pub unsafe fn return_jump(slot: *const Slot, hart: &mut Hart, context: &mut Cont
 ///
 /// # Safety
 /// See [`Handler`](crate::slot::Handler).
-pub unsafe fn jalr(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
+pub unsafe extern "sysv64" fn jalr(
+    slot: *const Slot,
+    hart: &mut Hart,
+    context: &mut Context,
+) -> Next {
     let op = op!(slot);
     hart.instret += op.imm as u64;
     let target = target!(slot, op, hart);
@@ -189,7 +213,7 @@ macro_rules! stops {
         ///
         /// # Safety
         /// See [`Handler`](crate::slot::Handler).
-        pub unsafe fn $name(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
+        pub unsafe extern "sysv64" fn $name(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
             let op = op!(slot);
             hart.instret += op.imm as u64;
             hart.pc = value!(slot, 1);
@@ -207,7 +231,11 @@ stops! {
 ///
 /// # Safety
 /// See [`Handler`](crate::slot::Handler).
-pub unsafe fn ebreak(slot: *const Slot, _hart: &mut Hart, context: &mut Context) -> Next {
+pub unsafe extern "sysv64" fn ebreak(
+    slot: *const Slot,
+    _hart: &mut Hart,
+    context: &mut Context,
+) -> Next {
     context.trap(slot, Trap::Breakpoint)
 }
 
@@ -215,7 +243,11 @@ pub unsafe fn ebreak(slot: *const Slot, _hart: &mut Hart, context: &mut Context)
 ///
 /// # Safety
 /// See [`Handler`](crate::slot::Handler).
-pub unsafe fn illegal(slot: *const Slot, _hart: &mut Hart, context: &mut Context) -> Next {
+pub unsafe extern "sysv64" fn illegal(
+    slot: *const Slot,
+    _hart: &mut Hart,
+    context: &mut Context,
+) -> Next {
     context.stop(Exit::Illegal(slot))
 }
 
@@ -223,7 +255,11 @@ pub unsafe fn illegal(slot: *const Slot, _hart: &mut Hart, context: &mut Context
 ///
 /// # Safety
 /// See [`Handler`](crate::slot::Handler).
-pub unsafe fn fetch_fault(slot: *const Slot, _hart: &mut Hart, context: &mut Context) -> Next {
+pub unsafe extern "sysv64" fn fetch_fault(
+    slot: *const Slot,
+    _hart: &mut Hart,
+    context: &mut Context,
+) -> Next {
     context.stop(Exit::FetchFault(slot))
 }
 
@@ -231,7 +267,11 @@ pub unsafe fn fetch_fault(slot: *const Slot, _hart: &mut Hart, context: &mut Con
 ///
 /// # Safety
 /// See [`Handler`](crate::slot::Handler).
-pub unsafe fn gate(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
+pub unsafe extern "sysv64" fn gate(
+    slot: *const Slot,
+    hart: &mut Hart,
+    context: &mut Context,
+) -> Next {
     hart.pc = value!(slot, 1);
     context.stop(Exit::Gate)
 }

@@ -36,14 +36,14 @@ fn third_source(imm: i32) -> u8 {
 macro_rules! shape {
     ($trait:ident: $dynamic:ident $apart:ident $static:ident $soft:ident
      |$op:ident, $hart:ident| ($($name:ident = $operand:expr),+) => $place:expr) => {
-        unsafe fn $dynamic<O: $trait>(slot: *const Slot, $hart: &mut Hart, context: &mut Context) -> Next {
+        unsafe extern "sysv64" fn $dynamic<O: $trait>(slot: *const Slot, $hart: &mut Hart, context: &mut Context) -> Next {
             let $op = op!(slot);
             let result = O::host($($operand),+);
             *$place = result;
             next!(slot, 1, $hart, context)
         }
 
-        unsafe fn $apart<O: $trait>(slot: *const Slot, $hart: &mut Hart, context: &mut Context) -> Next {
+        unsafe extern "sysv64" fn $apart<O: $trait>(slot: *const Slot, $hart: &mut Hart, context: &mut Context) -> Next {
             #[inline(never)]
             fn compute<O: $trait>($($name: u64),+) -> u64 {
                 O::host($($name),+)
@@ -54,7 +54,7 @@ macro_rules! shape {
             next!(slot, 1, $hart, context)
         }
 
-        unsafe fn $static<O: $trait>(slot: *const Slot, $hart: &mut Hart, context: &mut Context) -> Next {
+        unsafe extern "sysv64" fn $static<O: $trait>(slot: *const Slot, $hart: &mut Hart, context: &mut Context) -> Next {
             #[inline(never)]
             fn compute<O: $trait>($($name: u64),+, imm: i32) -> u64 {
                 O::host_static($($name),+, static_mode(imm))
@@ -65,7 +65,7 @@ macro_rules! shape {
             next!(slot, 1, $hart, context)
         }
 
-        unsafe fn $soft<O: $trait>(slot: *const Slot, $hart: &mut Hart, context: &mut Context) -> Next {
+        unsafe extern "sysv64" fn $soft<O: $trait>(slot: *const Slot, $hart: &mut Hart, context: &mut Context) -> Next {
             #[inline(never)]
             fn compute<O: $trait>($($name: u64),+, imm: i32, hart: &mut Hart) -> Option<u64> {
                 let mode = soft_mode(imm, hart)?;
@@ -104,7 +104,7 @@ macro_rules! rounding {
             ///
             /// # Safety
             /// See [`Handler`].
-            pub unsafe fn $name(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
+            pub unsafe extern "sysv64" fn $name(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
                 // SAFETY: the contract is the same.
                 unsafe { $dynamic::<op::$op>(slot, hart, context) }
             }
@@ -148,6 +148,11 @@ rounding! {
         fcvt_d_w FcvtDW, fcvt_d_wu FcvtDWu, fcvt_d_l FcvtDL, fcvt_d_lu FcvtDLu;
     apart_fx static_fx soft_fx:
         fcvt_h_w FcvtHW, fcvt_h_wu FcvtHWu, fcvt_h_l FcvtHL, fcvt_h_lu FcvtHLu;
+}
+
+/// The handler of an instruction that rounds as MXCSR says.
+pub fn on_host(opcode: Opcode) -> Option<Handler> {
+    rounding_handlers(opcode).map(|[dynamic, ..]| dynamic)
 }
 
 /// The handler of a floating-point instruction and the immediate that it wants.

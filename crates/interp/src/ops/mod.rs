@@ -79,7 +79,7 @@ macro_rules! handlers {
             ///
             /// # Safety
             /// See [`Handler`](crate::slot::Handler).
-            pub unsafe fn $name(
+            pub unsafe extern "sysv64" fn $name(
                 $slot: *const $crate::slot::Slot,
                 $hart: &mut rvrun_hart::Hart,
                 $context: &mut $crate::context::Context,
@@ -102,7 +102,7 @@ macro_rules! handlers_apart {
             ///
             /// # Safety
             /// See [`Handler`](crate::slot::Handler).
-            pub unsafe fn $name(
+            pub unsafe extern "sysv64" fn $name(
                 slot: *const $crate::slot::Slot,
                 hart: &mut rvrun_hart::Hart,
                 context: &mut $crate::context::Context,

@@ -1,8 +1,9 @@
-//! A hart with a little memory for programs in assembly.
+//! A hart with a little memory for programs in assembly. In the tests of host code, all of
+//! it is executed as such.
 
 use rvrun_hart::Hart;
 use rvrun_host::fault;
-use rvrun_interp::{Interpreter, Stop};
+use rvrun_interp::{Interpreter, Stop, Warm};
 use rvrun_isa::{Extensions, assemble, encode};
 use rvrun_memory::{AddressSpace, access};
 use std::sync::Arc;
@@ -26,7 +27,10 @@ impl Guest {
         let space = Arc::new(AddressSpace::new());
         let prot = READ | WRITE | EXEC;
         let code = space.mmap(0, CODE_BYTES, prot, PRIVATE_ANONYMOUS, -1, 0, None).unwrap();
-        let interpreter = Interpreter::new(space.clone(), Extensions::ALL);
+        let mut interpreter = Interpreter::new(space.clone(), Extensions::ALL);
+        if env!("CARGO_CRATE_NAME") == "baseline" {
+            interpreter.set_warm(Warm::AtOnce);
+        }
         let mut hart = Hart::new();
         hart.pc = code;
         let guest = Self { space, interpreter, hart, code };

@@ -1,0 +1,451 @@
+//! Host code for the ops of a body.
+//!
+//! While a run executes, `rdi` holds the slot of its first op, `rsi` the hart and
+//! `rdx` the context, as handlers get them. `rax` and `rcx` are scratch; the
+//! registers of [`HOST`](super::registers::HOST) hold guest registers.
+//!
+//! Wherever an access may fault or an op may be left to its handler, the hart in
+//! memory is exact: what was computed is written back before.
+
+use super::registers::{Registers, Transfer};
+use super::templates::{Binary, Float, Load, Store, Unary};
+use crate::slot::{Handler, Op, Slot};
+use dynasmrt::x64::X64Relocation;
+use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
+use rvrun_hart::Hart;
+use std::mem::offset_of;
+
+/// Emits instructions.
+macro_rules! asm {
+    ($emitter:ident; $($t:tt)*) => { dynasm!($emitter.code; .arch x64; $($t)*) };
+}
+pub(super) use asm;
+
+/// A host instruction that accesses guest memory.
+pub struct Access {
+    /// Its offset in the code.
+    pub at: usize,
+    /// The op that it is part of, and its handler.
+    pub slot: *const Slot,
+    pub handler: Handler,
+}
+
+/// Code that leaves an op to its handler.
+struct Slow {
+    label: DynamicLabel,
+    /// Whether an event was counted that the handler will count again.
+    event: bool,
+    /// The op's distance from the run's first one, in slots.
+    distance: usize,
+    handler: Handler,
+}
+
+/// Host code of a block in the making.
+pub struct Emitter {
+    pub(super) code: VecAssembler<X64Relocation>,
+    pub(super) registers: Registers,
+    pub(super) accesses: Vec<Access>,
+    slow: Vec<Slow>,
+    /// The op that code is emitted for.
+    slot: *const Slot,
+    handler: Handler,
+    distance: usize,
+}
+
+/// Offset in the hart of an integer register.
+pub(super) fn x(register: u8) -> i32 {
+    (offset_of!(Hart, x) + 8 * usize::from(register)) as i32
+}
+
+/// Offset in the hart of a floating-point register.
+fn f(register: u8) -> i32 {
+    (offset_of!(Hart, f) + 8 * usize::from(register)) as i32
+}
+
+fn transfer(code: &mut VecAssembler<X64Relocation>, transfer: Transfer) {
+    match transfer {
+        Transfer::Load { host, guest: 0 } => dynasm!(code; .arch x64; xor Rd(host), Rd(host)),
+        Transfer::Load { host, guest } => match i8::try_from(x(guest)) {
+            Ok(at) => dynasm!(code; .arch x64; mov Rq(host), [BYTE rsi + at]),
+            Err(_) => dynasm!(code; .arch x64; mov Rq(host), [rsi + x(guest)]),
+        },
+        Transfer::Store { host, guest } => match i8::try_from(x(guest)) {
+            Ok(at) => dynasm!(code; .arch x64; mov [BYTE rsi + at], Rq(host)),
+            Err(_) => dynasm!(code; .arch x64; mov [rsi + x(guest)], Rq(host)),
+        },
+    }
+}
+
+impl Emitter {
+    /// Nothing is emitted yet.
+    pub fn new(slot: *const Slot, handler: Handler) -> Self {
+        Self {
+            code: VecAssembler::new(0),
+            registers: Registers::new(),
+            accesses: Vec::new(),
+            slow: Vec::new(),
+            slot,
+            handler,
+            distance: 0,
+        }
+    }
+
+    /// Bytes so far.
+    pub fn len(&self) -> usize {
+        self.code.offset().0
+    }
+
+    /// Goes on with the op at `slot`, which has that handler and is `distance` slots behind
+    /// the run's first one.
+    pub fn begin(&mut self, slot: *const Slot, handler: Handler, distance: usize) {
+        (self.slot, self.handler, self.distance) = (slot, handler, distance);
+    }
+
+    pub(super) fn read(&mut self, guest: u8) -> u8 {
+        self.registers.read(guest, |t| transfer(&mut self.code, t))
+    }
+
+    pub(super) fn define(&mut self, guest: u8) -> u8 {
+        self.registers.define(guest, |t| transfer(&mut self.code, t))
+    }
+
+    /// Brings the hart in memory up to date.
+    pub fn flush(&mut self) {
+        self.registers.flush(|t| transfer(&mut self.code, t));
+    }
+
+    /// Where to go to leave the op to its handler; the hart in memory must be exact there.
+    /// `event` says that an event was counted which the handler will count again.
+    pub(super) fn slow(&mut self, event: bool) -> DynamicLabel {
+        let label = self.code.new_dynamic_label();
+        let (distance, handler) = (self.distance, self.handler);
+        self.slow.push(Slow { label, event, distance, handler });
+        label
+    }
+
+    /// Ends a run: its ops left to their handlers.
+    pub fn finish(&mut self) {
+        self.registers = Registers::new();
+        for Slow { label, event, distance, handler } in std::mem::take(&mut self.slow) {
+            asm!(self; =>label);
+            if event {
+                asm!(self; inc DWORD [rdx + super::ends::FUEL]);
+            }
+            asm!(self
+                ; add rdi, (distance * size_of::<Slot>()) as i32
+                ; mov rax, QWORD handler as usize as i64
+                ; jmp rax
+            );
+        }
+    }
+
+    /// Says that the next instruction accesses guest memory.
+    fn access(&mut self) {
+        let at = self.len();
+        self.accesses.push(Access { at, slot: self.slot, handler: self.handler });
+    }
+
+    pub fn constant(&mut self, rd: u8, value: u64) {
+        let d = self.define(rd);
+        if value == 0 {
+            asm!(self; xor Rd(d), Rd(d));
+        } else if let Ok(value) = u32::try_from(value) {
+            asm!(self; mov Rd(d), DWORD value as i32);
+        } else if let Ok(value) = i32::try_from(value as i64) {
+            asm!(self; mov Rq(d), DWORD value);
+        } else {
+            asm!(self; mov Rq(d), QWORD value as i64);
+        }
+    }
+
+    pub fn load(&mut self, op: Op, load: Load) {
+        let a = self.read(op.rs1);
+        self.flush();
+        let d = self.define(op.rd);
+        self.access();
+        let imm = op.imm;
+        match load {
+            Load::Byte => asm!(self; movsx Rq(d), BYTE [Rq(a) + imm]),
+            Load::Half => asm!(self; movsx Rq(d), WORD [Rq(a) + imm]),
+            Load::Word => asm!(self; movsxd Rq(d), DWORD [Rq(a) + imm]),
+            Load::Double => asm!(self; mov Rq(d), [Rq(a) + imm]),
+            Load::UnsignedByte => asm!(self; movzx Rd(d), BYTE [Rq(a) + imm]),
+            Load::UnsignedHalf => asm!(self; movzx Rd(d), WORD [Rq(a) + imm]),
+            Load::UnsignedWord => asm!(self; mov Rd(d), [Rq(a) + imm]),
+        }
+    }
+
+    pub fn store(&mut self, op: Op, store: Store) {
+        let a = self.read(op.rs1);
+        let b = self.read(op.rs2);
+        self.flush();
+        self.access();
+        let imm = op.imm;
+        match store {
+            Store::Byte => asm!(self; mov [Rq(a) + imm], Rb(b)),
+            Store::Half => asm!(self; mov [Rq(a) + imm], Rw(b)),
+            Store::Word => asm!(self; mov [Rq(a) + imm], Rd(b)),
+            Store::Double => asm!(self; mov [Rq(a) + imm], Rq(b)),
+        }
+    }
+
+    pub fn float(&mut self, op: Op, float: Float) {
+        match float {
+            Float::LoadWord | Float::LoadDouble => {
+                let a = self.read(op.rs1);
+                self.flush();
+                self.access();
+                if float == Float::LoadWord {
+                    // The bits that box it (F, "NaN Boxing of Narrower Values").
+                    asm!(self
+                        ; mov eax, [Rq(a) + op.imm]
+                        ; mov rcx, QWORD -1i64 << 32
+                        ; or rax, rcx
+                    );
+                } else {
+                    asm!(self; mov rax, [Rq(a) + op.imm]);
+                }
+                asm!(self; mov [rsi + f(op.rd)], rax);
+            }
+            Float::StoreWord | Float::StoreDouble => {
+                let a = self.read(op.rs1);
+                self.flush();
+                asm!(self; mov rax, [rsi + f(op.rs2)]);
+                self.access();
+                if float == Float::StoreWord {
+                    asm!(self; mov [Rq(a) + op.imm], eax);
+                } else {
+                    asm!(self; mov [Rq(a) + op.imm], rax);
+                }
+            }
+            Float::ToInteger => {
+                let d = self.define(op.rd);
+                asm!(self; mov Rq(d), [rsi + f(op.rs1)]);
+            }
+            Float::FromInteger => {
+                let a = self.read(op.rs1);
+                asm!(self; mov [rsi + f(op.rd)], Rq(a));
+            }
+            Float::AddD | Float::SubD | Float::MulD | Float::DivD => {
+                self.flush();
+                let other = f(op.rs2);
+                asm!(self; movsd xmm0, [rsi + f(op.rs1)]);
+                match float {
+                    Float::AddD => asm!(self; addsd xmm0, [rsi + other]),
+                    Float::SubD => asm!(self; subsd xmm0, [rsi + other]),
+                    Float::MulD => asm!(self; mulsd xmm0, [rsi + other]),
+                    _ => asm!(self; divsd xmm0, [rsi + other]),
+                }
+                // A NaN is the handler's, which raises the same flags once more.
+                let slow = self.slow(false);
+                asm!(self
+                    ; ucomisd xmm0, xmm0
+                    ; jp =>slow
+                    ; movsd [rsi + f(op.rd)], xmm0
+                );
+            }
+        }
+    }
+
+    pub fn unary(&mut self, op: Op, unary: Unary) {
+        use Unary::*;
+        let a = self.read(op.rs1);
+        let d = self.define(op.rd);
+        let imm = op.imm;
+        let bit = imm as i8;
+        let copy = |emitter: &mut Self| {
+            if d != a {
+                asm!(emitter; mov Rq(d), Rq(a));
+            }
+        };
+        match unary {
+            Addi if d == a => asm!(self; add Rq(d), imm),
+            Addi => asm!(self; lea Rq(d), [Rq(a) + imm]),
+            Addiw => asm!(self; lea eax, [Rq(a) + imm]; movsxd Rq(d), eax),
+            Andi => {
+                copy(self);
+                asm!(self; and Rq(d), imm);
+            }
+            Ori => {
+                copy(self);
+                asm!(self; or Rq(d), imm);
+            }
+            Xori => {
+                copy(self);
+                asm!(self; xor Rq(d), imm);
+            }
+            Slli => {
+                copy(self);
+                asm!(self; shl Rq(d), bit);
+            }
+            Srli => {
+                copy(self);
+                asm!(self; shr Rq(d), bit);
+            }
+            Srai => {
+                copy(self);
+                asm!(self; sar Rq(d), bit);
+            }
+            Rori => {
+                copy(self);
+                asm!(self; ror Rq(d), bit);
+            }
+            Bseti => {
+                copy(self);
+                asm!(self; bts Rq(d), BYTE bit);
+            }
+            Bclri => {
+                copy(self);
+                asm!(self; btr Rq(d), BYTE bit);
+            }
+            Binvi => {
+                copy(self);
+                asm!(self; btc Rq(d), BYTE bit);
+            }
+            Bexti => asm!(self; bt Rq(a), BYTE bit; setc al; movzx Rd(d), al),
+            Slliw => asm!(self; mov eax, Rd(a); shl eax, bit; movsxd Rq(d), eax),
+            Srliw => asm!(self; mov eax, Rd(a); shr eax, bit; movsxd Rq(d), eax),
+            Sraiw => asm!(self; mov eax, Rd(a); sar eax, bit; movsxd Rq(d), eax),
+            Slti => asm!(self; cmp Rq(a), imm; setl al; movzx Rd(d), al),
+            Sltiu => asm!(self; cmp Rq(a), imm; setb al; movzx Rd(d), al),
+            SlliUw => {
+                asm!(self; mov Rd(d), Rd(a); shl Rq(d), bit);
+            }
+            ZeroExtendShift => asm!(self; mov Rd(d), Rd(a); shl Rq(d), bit & 31),
+            Copy => copy(self),
+            ZeroExtendWord => asm!(self; mov Rd(d), Rd(a)),
+            ZeroExtendHalfword => asm!(self; movzx Rd(d), Rw(a)),
+            SignExtendWord => asm!(self; movsxd Rq(d), Rd(a)),
+            SignExtendHalfword => asm!(self; movsx Rq(d), Rw(a)),
+            SignExtendByte => asm!(self; movsx Rq(d), Rb(a)),
+            Rev8 => {
+                copy(self);
+                asm!(self; bswap Rq(d));
+            }
+        }
+    }
+
+    pub fn binary(&mut self, op: Op, binary: Binary) {
+        use Binary::*;
+        if matches!(binary, Div | Divu | Rem | Remu | Divw | Divuw | Remw | Remuw) {
+            return self.divide(op, binary);
+        }
+        let a = self.read(op.rs1);
+        let b = self.read(op.rs2);
+        let d = self.define(op.rd);
+        match binary {
+            Add if d == a => asm!(self; add Rq(d), Rq(b)),
+            Add if d == b => asm!(self; add Rq(d), Rq(a)),
+            Add => asm!(self; lea Rq(d), [Rq(a) + Rq(b)]),
+            Sub if d == a => asm!(self; sub Rq(d), Rq(b)),
+            Sub if d == b => asm!(self; neg Rq(d); add Rq(d), Rq(a)),
+            Sub => asm!(self; mov Rq(d), Rq(a); sub Rq(d), Rq(b)),
+            And | Or | Xor | Mul => {
+                let other = if d == b { a } else { b };
+                if d != a && d != b {
+                    asm!(self; mov Rq(d), Rq(a));
+                }
+                match binary {
+                    And => asm!(self; and Rq(d), Rq(other)),
+                    Or => asm!(self; or Rq(d), Rq(other)),
+                    Xor => asm!(self; xor Rq(d), Rq(other)),
+                    _ => asm!(self; imul Rq(d), Rq(other)),
+                }
+            }
+            Addw => asm!(self; lea eax, [Rq(a) + Rq(b)]; movsxd Rq(d), eax),
+            Subw => asm!(self; mov eax, Rd(a); sub eax, Rd(b); movsxd Rq(d), eax),
+            Mulw => asm!(self; mov eax, Rd(a); imul eax, Rd(b); movsxd Rq(d), eax),
+            Sll => asm!(self; shlx Rq(d), Rq(a), Rq(b)),
+            Srl => asm!(self; shrx Rq(d), Rq(a), Rq(b)),
+            Sra => asm!(self; sarx Rq(d), Rq(a), Rq(b)),
+            Sllw => asm!(self; shlx eax, Rd(a), Rd(b); movsxd Rq(d), eax),
+            Srlw => asm!(self; shrx eax, Rd(a), Rd(b); movsxd Rq(d), eax),
+            Sraw => asm!(self; sarx eax, Rd(a), Rd(b); movsxd Rq(d), eax),
+            Slt => asm!(self; cmp Rq(a), Rq(b); setl al; movzx Rd(d), al),
+            Sltu => asm!(self; cmp Rq(a), Rq(b); setb al; movzx Rd(d), al),
+            // The context waits in rcx.
+            Mulh => {
+                asm!(self; mov rcx, rdx; mov rax, Rq(a); imul Rq(b); mov Rq(d), rdx; mov rdx, rcx)
+            }
+            Mulhu => {
+                asm!(self; mov rcx, rdx; mov rax, Rq(a); mul Rq(b); mov Rq(d), rdx; mov rdx, rcx)
+            }
+            AddUw => asm!(self; mov eax, Rd(a); add rax, Rq(b); mov Rq(d), rax),
+            Sh1add => asm!(self; lea Rq(d), [Rq(b) + Rq(a) * 2]),
+            Sh2add => asm!(self; lea Rq(d), [Rq(b) + Rq(a) * 4]),
+            Sh3add => asm!(self; lea Rq(d), [Rq(b) + Rq(a) * 8]),
+            Sh1addUw => asm!(self; mov eax, Rd(a); lea Rq(d), [Rq(b) + rax * 2]),
+            Sh2addUw => asm!(self; mov eax, Rd(a); lea Rq(d), [Rq(b) + rax * 4]),
+            Sh3addUw => asm!(self; mov eax, Rd(a); lea Rq(d), [Rq(b) + rax * 8]),
+            ShiftAdd => {
+                asm!(self; mov rax, Rq(a); shl rax, op.imm as i8; add rax, Rq(b); mov Rq(d), rax);
+            }
+            Andn => asm!(self; andn Rq(d), Rq(b), Rq(a)),
+            Orn => asm!(self; mov rax, Rq(b); not rax; or rax, Rq(a); mov Rq(d), rax),
+            Xnor => asm!(self; mov rax, Rq(a); xor rax, Rq(b); not rax; mov Rq(d), rax),
+            Min | Minu | Max | Maxu => {
+                asm!(self; mov rax, Rq(a); cmp rax, Rq(b));
+                match binary {
+                    Min => asm!(self; cmovg rax, Rq(b)),
+                    Minu => asm!(self; cmova rax, Rq(b)),
+                    Max => asm!(self; cmovl rax, Rq(b)),
+                    _ => asm!(self; cmovb rax, Rq(b)),
+                }
+                asm!(self; mov Rq(d), rax);
+            }
+            Rol => asm!(self; mov ecx, Rd(b); mov rax, Rq(a); rol rax, cl; mov Rq(d), rax),
+            Ror => asm!(self; mov ecx, Rd(b); mov rax, Rq(a); ror rax, cl; mov Rq(d), rax),
+            Rolw => asm!(self; mov ecx, Rd(b); mov eax, Rd(a); rol eax, cl; movsxd Rq(d), eax),
+            Rorw => asm!(self; mov ecx, Rd(b); mov eax, Rd(a); ror eax, cl; movsxd Rq(d), eax),
+            Bset | Bclr | Binv => {
+                asm!(self; mov ecx, Rd(b); mov eax, 1; shl rax, cl);
+                match binary {
+                    Bset => asm!(self; or rax, Rq(a)),
+                    Bclr => asm!(self; not rax; and rax, Rq(a)),
+                    _ => asm!(self; xor rax, Rq(a)),
+                }
+                asm!(self; mov Rq(d), rax);
+            }
+            Bext => asm!(self; bt Rq(a), Rq(b); setc al; movzx Rd(d), al),
+            CzeroEqz => {
+                asm!(self; xor eax, eax; test Rq(b), Rq(b); cmovnz rax, Rq(a); mov Rq(d), rax)
+            }
+            CzeroNez => {
+                asm!(self; xor eax, eax; test Rq(b), Rq(b); cmovz rax, Rq(a); mov Rq(d), rax)
+            }
+            Div | Divu | Rem | Remu | Divw | Divuw | Remw | Remuw => {}
+        }
+    }
+
+    /// Divisions by zero and those that overflow are the handler's.
+    fn divide(&mut self, op: Op, binary: Binary) {
+        use Binary::*;
+        let a = self.read(op.rs1);
+        let b = self.read(op.rs2);
+        self.flush();
+        let slow = self.slow(false);
+        // For a divisor of -1 or 0, one more is 0 or 1.
+        match binary {
+            Div | Rem => asm!(self; lea rcx, [Rq(b) + 1]; cmp rcx, 1; jbe =>slow),
+            Divw | Remw => asm!(self; lea ecx, [Rq(b) + 1]; cmp ecx, 1; jbe =>slow),
+            Divu | Remu => asm!(self; test Rq(b), Rq(b); jz =>slow),
+            _ => asm!(self; test Rd(b), Rd(b); jz =>slow),
+        }
+        let d = self.define(op.rd);
+        // The context waits in rcx.
+        asm!(self; mov rcx, rdx);
+        match binary {
+            Div | Rem => asm!(self; mov rax, Rq(a); cqo; idiv Rq(b)),
+            Divu | Remu => asm!(self; mov rax, Rq(a); xor edx, edx; div Rq(b)),
+            Divw | Remw => asm!(self; mov eax, Rd(a); cdq; idiv Rd(b)),
+            _ => asm!(self; mov eax, Rd(a); xor edx, edx; div Rd(b)),
+        }
+        match binary {
+            Div | Divu => asm!(self; mov Rq(d), rax),
+            Rem | Remu => asm!(self; mov Rq(d), rdx),
+            Divw | Divuw => asm!(self; movsxd Rq(d), eax),
+            _ => asm!(self; movsxd Rq(d), edx),
+        }
+        asm!(self; mov rdx, rcx);
+    }
+}

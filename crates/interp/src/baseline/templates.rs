@@ -1,0 +1,296 @@
+//! Which ops host code can be made for, found by their handlers.
+//!
+//! An op is its handler and its numbers, so the handler says what the op does,
+//! fusion included. An op whose handler is not here keeps it.
+
+use crate::ops::{alu, control, float, fused, load_store};
+use crate::slot::Handler;
+use rustc_hash::FxHashMap;
+use rvrun_isa::Opcode;
+use std::sync::LazyLock;
+
+/// `rd = f(rs1, rs2)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binary {
+    Add,
+    Sub,
+    And,
+    Or,
+    Xor,
+    Mul,
+    Addw,
+    Subw,
+    Mulw,
+    Sll,
+    Srl,
+    Sra,
+    Sllw,
+    Srlw,
+    Sraw,
+    Slt,
+    Sltu,
+    Mulh,
+    Mulhu,
+    Divu,
+    Remu,
+    Div,
+    Rem,
+    Divuw,
+    Remuw,
+    Divw,
+    Remw,
+    AddUw,
+    Sh1add,
+    Sh2add,
+    Sh3add,
+    Sh1addUw,
+    Sh2addUw,
+    Sh3addUw,
+    Andn,
+    Orn,
+    Xnor,
+    Min,
+    Minu,
+    Max,
+    Maxu,
+    Rol,
+    Ror,
+    Rolw,
+    Rorw,
+    Bset,
+    Bclr,
+    Binv,
+    Bext,
+    CzeroEqz,
+    CzeroNez,
+    /// `(rs1 << imm) + rs2`.
+    ShiftAdd,
+}
+
+/// `rd = f(rs1, immediate)`, or of `rs1` alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unary {
+    Addi,
+    Addiw,
+    Andi,
+    Ori,
+    Xori,
+    Slli,
+    Srli,
+    Srai,
+    Slliw,
+    Srliw,
+    Sraiw,
+    Slti,
+    Sltiu,
+    Rori,
+    SlliUw,
+    Bseti,
+    Bclri,
+    Binvi,
+    Bexti,
+    Copy,
+    ZeroExtendWord,
+    ZeroExtendHalfword,
+    ZeroExtendShift,
+    SignExtendWord,
+    SignExtendHalfword,
+    SignExtendByte,
+    Rev8,
+}
+
+/// What a load does with what it has read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    Byte,
+    Half,
+    Word,
+    Double,
+    UnsignedByte,
+    UnsignedHalf,
+    UnsignedWord,
+}
+
+/// How much a store writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Store {
+    Byte,
+    Half,
+    Word,
+    Double,
+}
+
+/// Operations with floating-point registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Float {
+    LoadWord,
+    LoadDouble,
+    StoreWord,
+    StoreDouble,
+    /// Bits to an integer register.
+    ToInteger,
+    /// Bits from an integer register.
+    FromInteger,
+    AddD,
+    SubD,
+    MulD,
+    DivD,
+}
+
+/// When a branch is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    Equal,
+    NotEqual,
+    Less,
+    NotLess,
+    Below,
+    NotBelow,
+}
+
+/// How a block ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Data: the link.
+    Jump { event: bool },
+    /// Data: the links taken and not taken.
+    Branch { condition: Condition, event: bool },
+    /// `jal`. Data: the return address, the link.
+    Call,
+    /// An indirect jump. Data: the offset, and the return address if it is a call.
+    Indirect { call: bool },
+    /// What stops the interpreter: only its handler does.
+    Stop,
+}
+
+/// What an op does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Template {
+    Binary(Binary),
+    Unary(Unary),
+    /// `rd` becomes the immediate.
+    Constant,
+    /// `rd` becomes the value in the slot behind.
+    Address,
+    Load(Load),
+    Store(Store),
+    Float(Float),
+    End(End),
+}
+
+impl Template {
+    /// Slots of a body's op.
+    pub fn slots(self) -> usize {
+        if self == Self::Address { 2 } else { 1 }
+    }
+}
+
+/// The template of ops with this handler, if there is one.
+pub fn template(handler: Handler) -> Option<Template> {
+    TEMPLATES.get(&(handler as usize)).copied()
+}
+
+static TEMPLATES: LazyLock<FxHashMap<usize, Template>> = LazyLock::new(|| {
+    let on_host = |opcode| float::on_host(opcode).map(|handler| handler as usize);
+    let float = [
+        (on_host(Opcode::FaddD), Float::AddD),
+        (on_host(Opcode::FsubD), Float::SubD),
+        (on_host(Opcode::FmulD), Float::MulD),
+        (on_host(Opcode::FdivD), Float::DivD),
+    ];
+    let float = float.iter().filter_map(|(at, float)| Some(((*at)?, Template::Float(*float))));
+    let available = |(_, template): &(usize, Template)| available(*template);
+    plain().into_iter().chain(float).filter(available).collect()
+});
+
+/// Whether the host has what the template's code needs.
+fn available(template: Template) -> bool {
+    use Binary::*;
+    match template {
+        Template::Binary(Sll | Srl | Sra | Sllw | Srlw | Sraw) => {
+            std::arch::is_x86_feature_detected!("bmi2")
+        }
+        Template::Binary(Andn) => std::arch::is_x86_feature_detected!("bmi1"),
+        _ => true,
+    }
+}
+
+macro_rules! plain {
+    ($($kind:ident $module:ident { $($name:ident $what:expr;)* })*) => {
+        /// The templates of handlers that have a name.
+        fn plain() -> Vec<(usize, Template)> {
+            vec![$($(
+                ($module::$name as Handler as usize, plain!(@ $kind $what)),
+            )*)*]
+        }
+    };
+    (@ Template $what:expr) => { $what };
+    (@ $kind:ident $what:expr) => { Template::$kind($what) };
+}
+
+use Condition::*;
+plain! {
+    Binary alu {
+        add Binary::Add; sub Binary::Sub; and Binary::And; or Binary::Or; xor Binary::Xor;
+        mul Binary::Mul; addw Binary::Addw; subw Binary::Subw; mulw Binary::Mulw;
+        sll Binary::Sll; srl Binary::Srl; sra Binary::Sra;
+        sllw Binary::Sllw; srlw Binary::Srlw; sraw Binary::Sraw;
+        slt Binary::Slt; sltu Binary::Sltu; mulh Binary::Mulh; mulhu Binary::Mulhu;
+        divu Binary::Divu; remu Binary::Remu; div Binary::Div; rem Binary::Rem;
+        divuw Binary::Divuw; remuw Binary::Remuw; divw Binary::Divw; remw Binary::Remw;
+        add_uw Binary::AddUw; sh1add Binary::Sh1add; sh2add Binary::Sh2add; sh3add Binary::Sh3add;
+        sh1add_uw Binary::Sh1addUw; sh2add_uw Binary::Sh2addUw; sh3add_uw Binary::Sh3addUw;
+        andn Binary::Andn; orn Binary::Orn; xnor Binary::Xnor;
+        min Binary::Min; minu Binary::Minu; max Binary::Max; maxu Binary::Maxu;
+        rol Binary::Rol; ror Binary::Ror; rolw Binary::Rolw; rorw Binary::Rorw;
+        bset Binary::Bset; bclr Binary::Bclr; binv Binary::Binv; bext Binary::Bext;
+        czero_eqz Binary::CzeroEqz; czero_nez Binary::CzeroNez;
+    }
+    Binary fused { shift_add Binary::ShiftAdd; }
+    Unary alu {
+        addi Unary::Addi; addiw Unary::Addiw; andi Unary::Andi; ori Unary::Ori; xori Unary::Xori;
+        slli Unary::Slli; srli Unary::Srli; srai Unary::Srai;
+        slliw Unary::Slliw; srliw Unary::Srliw; sraiw Unary::Sraiw;
+        slti Unary::Slti; sltiu Unary::Sltiu; rori Unary::Rori; slli_uw Unary::SlliUw;
+        bseti Unary::Bseti; bclri Unary::Bclri; binvi Unary::Binvi; bexti Unary::Bexti;
+        sext_b Unary::SignExtendByte; sext_h Unary::SignExtendHalfword; rev8 Unary::Rev8;
+    }
+    Unary fused {
+        copy Unary::Copy; increment Unary::Addi; sign_extend_word Unary::SignExtendWord;
+        zero_extend_word Unary::ZeroExtendWord; zero_extend_halfword Unary::ZeroExtendHalfword;
+        zero_extend_shift Unary::ZeroExtendShift;
+    }
+    Template alu { lui Template::Constant; auipc Template::Address; }
+    Load load_store {
+        lb Load::Byte; lh Load::Half; lw Load::Word; ld Load::Double;
+        lbu Load::UnsignedByte; lhu Load::UnsignedHalf; lwu Load::UnsignedWord;
+    }
+    Store load_store { sb Store::Byte; sh Store::Half; sw Store::Word; sd Store::Double; }
+    Float load_store {
+        flw Float::LoadWord; fld Float::LoadDouble; fsw Float::StoreWord; fsd Float::StoreDouble;
+    }
+    Float float { fmv_x_d Float::ToInteger; fmv_d_x Float::FromInteger; }
+    End control {
+        jump End::Jump { event: false }; jump_backward End::Jump { event: true };
+        beq End::Branch { condition: Equal, event: false };
+        bne End::Branch { condition: NotEqual, event: false };
+        blt End::Branch { condition: Less, event: false };
+        bge End::Branch { condition: NotLess, event: false };
+        bltu End::Branch { condition: Below, event: false };
+        bgeu End::Branch { condition: NotBelow, event: false };
+        beqz End::Branch { condition: Equal, event: false };
+        bnez End::Branch { condition: NotEqual, event: false };
+        beq_backward End::Branch { condition: Equal, event: true };
+        bne_backward End::Branch { condition: NotEqual, event: true };
+        blt_backward End::Branch { condition: Less, event: true };
+        bge_backward End::Branch { condition: NotLess, event: true };
+        bltu_backward End::Branch { condition: Below, event: true };
+        bgeu_backward End::Branch { condition: NotBelow, event: true };
+        beqz_backward End::Branch { condition: Equal, event: true };
+        bnez_backward End::Branch { condition: NotEqual, event: true };
+        jal End::Call; jalr End::Indirect { call: true };
+        indirect_jump End::Indirect { call: false }; return_jump End::Indirect { call: false };
+        ecall End::Stop; fence_i End::Stop; ebreak End::Stop; illegal End::Stop;
+        fetch_fault End::Stop;
+    }
+}

@@ -1,0 +1,129 @@
+//! Host code in place of handlers does what the handlers do: on random programs, and in all
+//! that the interpreter is tested for otherwise.
+
+#[path = "running.rs"]
+mod running;
+mod support;
+#[path = "switching.rs"]
+mod switching;
+
+use proptest::prelude::*;
+use rvrun_hart::{Hart, SINK};
+use rvrun_interp::{Interpreter, Stop, Warm};
+use rvrun_isa::{Extensions, Instruction, Kind, Opcode, RM_DYNAMIC, encode};
+use rvrun_memory::access;
+use support::Guest;
+
+/// Where programs have their data.
+const DATA: u64 = 4096;
+const DATA_BYTES: usize = 4096;
+/// The register that points into its middle.
+const BASE: u8 = 8;
+
+/// Instructions of four bytes that go on with the next one, or over it.
+fn instruction() -> impl Strategy<Value = Instruction> {
+    let rows: Vec<Opcode> = Opcode::all()
+        .filter(|opcode| {
+            let row = opcode.row();
+            let kinds = [Kind::Alu, Kind::Branch, Kind::Load, Kind::Store, Kind::Float];
+            row.len == 4 && kinds.contains(&row.kind)
+        })
+        .collect();
+    // More guest registers than there are host registers for, and x0.
+    let register = prop_oneof![1 => Just(0u8), 9 => 5u8..=13];
+    let registers = (register.clone(), register.clone(), register, 0u8..4);
+    let imm = prop_oneof![-2048..2048, 0..64, Just(0)];
+    (prop::sample::select(rows), registers, imm, 0u8..16).prop_filter_map(
+        "no such operands",
+        |(opcode, (rd, rs1, rs2, rs3), imm, wild)| {
+            let kind = opcode.row().kind;
+            let memory = matches!(kind, Kind::Load | Kind::Store);
+            let rs1 = if memory && wild != 0 { BASE } else { rs1 };
+            let imm = match opcode {
+                _ if kind == Kind::Branch => 8,
+                // An address that is the guest's, not one of its host's.
+                Opcode::Auipc => imm & 3 << 12,
+                _ => imm,
+            };
+            let instruction =
+                Instruction { rd, rs1, rs2, rs3, rm: RM_DYNAMIC, imm, ..Instruction::new(opcode) };
+            let small = Instruction { imm: imm & 31, ..instruction };
+            // A base that is lost is one more wild address, which ends the program.
+            let keeps = !opcode.row().writes_integer || rd != BASE || wild == 0;
+            [instruction, small].into_iter().find(|i| keeps && encode(i).is_some())
+        },
+    )
+}
+
+/// Puts the program where it begins: it may have overwritten itself.
+fn load(program: &[Instruction], guest: &Guest) {
+    for (n, instruction) in program.iter().enumerate() {
+        let bits = encode(instruction).expect("it was encoded before");
+        access::copy_out(guest.code + 4 * n as u64, &bits.to_le_bytes()).expect("it is mapped");
+    }
+    guest.write(4 * program.len() as u64, &["ecall", "ecall"]);
+}
+
+/// Why the program stopped, and at which offset, the hart and the data.
+type Outcome = (Stop, u64, String, Vec<u8>);
+
+/// What comes of executing it from `start` three times, the later times with what is there then.
+fn outcomes(program: &[Instruction], guest: &mut Guest, start: &Hart, warm: Warm) -> Vec<Outcome> {
+    load(program, guest);
+    guest.interpreter = Interpreter::new(guest.space.clone(), Extensions::ALL);
+    guest.interpreter.set_warm(warm);
+    let data = guest.code + DATA;
+    access::copy_out(data, &[0x5a; DATA_BYTES]).expect("it is mapped");
+    guest.hart = start.clone();
+    let mut outcomes = Vec::new();
+    for _ in 0..3 {
+        guest.hart.pc = guest.code;
+        guest.hart.x[usize::from(BASE)] = data + DATA_BYTES as u64 / 2;
+        let stop = guest.run();
+        let mut bytes = vec![0; DATA_BYTES];
+        access::copy_in(data, &mut bytes).expect("it is mapped");
+        // Nothing reads the sink.
+        guest.hart.x[usize::from(SINK)] = 0;
+        outcomes.push((stop, guest.offset(), format!("{:x?}", guest.hart), bytes));
+    }
+    outcomes
+}
+
+/// Values at the boundaries of all widths, and between them.
+fn value() -> impl Strategy<Value = u64> {
+    let double = any::<f64>().prop_map(f64::to_bits);
+    let edges = prop::sample::select(vec![
+        0,
+        1,
+        u64::MAX,
+        1 << 63,
+        (1 << 63) - 1,
+        0x8000_0000,
+        0x7fff_ffff,
+        0xffff_ffff,
+        0xffff_ffff_8000_0000,
+    ]);
+    prop_oneof![edges, any::<u64>(), double, 0..64u64]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+
+    #[test]
+    fn host_code_does_what_handlers_do(
+        program in prop::collection::vec(instruction(), 1..40),
+        x in prop::collection::vec(value(), 32),
+        f in prop::collection::vec(value(), 32),
+    ) {
+        let mut start = Hart::new();
+        start.x[1..32].copy_from_slice(&x[1..]);
+        start.f.copy_from_slice(&f);
+        let mut guest = Guest::new(&[]);
+        let expected = outcomes(&program, &mut guest, &start, Warm::Never);
+        let got = outcomes(&program, &mut guest, &start, Warm::AtOnce);
+        let listing: Vec<String> = program.iter().map(|i| i.to_string()).collect();
+        for (expected, got) in expected.iter().zip(&got) {
+            prop_assert_eq!(expected, got, "{:#?}", listing);
+        }
+    }
+}
