@@ -1,6 +1,8 @@
 //! Host code in place of handlers does what the handlers do: on random programs, and in all
 //! that the interpreter is tested for otherwise.
 
+#![allow(clippy::duplicate_mod, reason = "those tests are crates of their own, too")]
+
 #[path = "running.rs"]
 mod running;
 mod support;
@@ -26,11 +28,12 @@ fn instruction() -> impl Strategy<Value = Instruction> {
         .filter(|opcode| {
             let row = opcode.row();
             let kinds = [Kind::Alu, Kind::Branch, Kind::Load, Kind::Store, Kind::Float];
-            row.len == 4 && kinds.contains(&row.kind)
+            row.len == 4 && kinds.contains(&row.kind) && *opcode != Opcode::Auipc
         })
         .collect();
-    // More guest registers than there are host registers for, and x0.
-    let register = prop_oneof![1 => Just(0u8), 9 => 5u8..=13];
+    // More guest registers than there are host registers for, and x0. None gets an address
+    // that was computed from one that is mapped: there is memory of the VM's around it.
+    let register = prop_oneof![1 => Just(0u8), 9 => 9u8..=17];
     let registers = (register.clone(), register.clone(), register, 0u8..4);
     let imm = prop_oneof![-2048..2048, 0..64, Just(0)];
     (prop::sample::select(rows), registers, imm, 0u8..16).prop_filter_map(
@@ -39,18 +42,11 @@ fn instruction() -> impl Strategy<Value = Instruction> {
             let kind = opcode.row().kind;
             let memory = matches!(kind, Kind::Load | Kind::Store);
             let rs1 = if memory && wild != 0 { BASE } else { rs1 };
-            let imm = match opcode {
-                _ if kind == Kind::Branch => 8,
-                // An address that is the guest's, not one of its host's.
-                Opcode::Auipc => imm & 3 << 12,
-                _ => imm,
-            };
+            let imm = if kind == Kind::Branch { 8 } else { imm };
             let instruction =
                 Instruction { rd, rs1, rs2, rs3, rm: RM_DYNAMIC, imm, ..Instruction::new(opcode) };
             let small = Instruction { imm: imm & 31, ..instruction };
-            // A base that is lost is one more wild address, which ends the program.
-            let keeps = !opcode.row().writes_integer || rd != BASE || wild == 0;
-            [instruction, small].into_iter().find(|i| keeps && encode(i).is_some())
+            [instruction, small].into_iter().find(|i| encode(i).is_some())
         },
     )
 }
