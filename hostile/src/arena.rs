@@ -13,7 +13,7 @@ use crate::Random;
 use crate::code::{FIRST_POINTER, code};
 use rvrun_hart::{Hart, Trap};
 use rvrun_host::fault;
-use rvrun_interp::{Interpreter, Stop};
+use rvrun_interp::{Interpreter, Stop, Warm};
 use rvrun_isa::{Extensions, Kind, decode, length};
 use rvrun_memory::{AccessKind, AddressSpace, Errno, Fault, GuestAddr, PAGE, access};
 use std::sync::Arc;
@@ -97,6 +97,7 @@ impl Arena {
         self.memory.prepare(&beginning)?;
         let Beginning { writable, mut hart, .. } = beginning;
         let mut traps = 0;
+        self.interpreter.set_warm(if case & 1 == 0 { Warm::Never } else { Warm::AtOnce });
         for _ in 0..RUNS {
             let stop = self.interpreter.run(&mut hart);
             check_hart(&hart)?;

@@ -1,5 +1,5 @@
-//! Random code on two engines: what the interpreter makes of it, the translator has
-//! to make of it as well.
+//! Random code on two engines: what the interpreter makes of it, with host code or
+//! without, the translator has to make of it as well.
 //!
 //! A case is run by the interpreter first, until it loses its way or loops, and every
 //! stop is noted. Then it is run from the same beginning by the translator, which has
@@ -7,7 +7,7 @@
 
 use crate::arena::{Beginning, CODE_BYTES, Memory, RUNS};
 use rvrun_hart::{Hart, Trap, float};
-use rvrun_interp::{Interpreter, Stop};
+use rvrun_interp::{Interpreter, Stop, Warm};
 use rvrun_isa::{Extensions, Kind, csr, decode, length};
 use rvrun_jit::{All, Mode, Options, Outcome, State, Translator};
 use rvrun_memory::{AccessKind, Fault};
@@ -90,6 +90,8 @@ impl Twin {
         self.translator.set_mode(mode);
         self.memory.prepare(&beginning)?;
         let before = self.memory.contents()?;
+        let warm = if case & 4 == 0 { Warm::Never } else { Warm::AtOnce };
+        self.interpreter.borrow_mut().set_warm(warm);
         let notes = self.interpret(&beginning);
         let after = self.memory.contents()?;
         self.memory.prepare(&beginning)?;

@@ -11,10 +11,12 @@
 //! goes on ([`Interpreter::add_gate`]), and executes single instructions for it
 //! ([`Interpreter::step`]).
 //!
-//! It is the independent oracle of the JIT, and knows neither it nor Linux.
+//! What is executed often it executes as host code ([`baseline`]) if it may
+//! ([`Interpreter::set_warm`]). Without, it is the independent oracle of that and of
+//! the JIT. It knows neither the JIT nor Linux.
 //!
-//! `unsafe` is confined to the handlers ([`ops`]) and the store of blocks
-//! ([`blocks`]), which share one invariant: a slot pointer that handlers see
+//! `unsafe` is confined to the handlers ([`ops`]), host code in their place and the
+//! store of blocks ([`blocks`]), which share one invariant: a slot pointer that handlers see
 //! points into a live chunk, at an op that pre-decoding laid out.
 
 mod baseline;

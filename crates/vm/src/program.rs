@@ -45,7 +45,7 @@ impl Default for Translation {
     fn default() -> Self {
         let Options { code_bytes, limits, .. } = Options::default();
         Self {
-            threshold: 30_000,
+            threshold: 200_000,
             code_bytes,
             region_instructions: limits.instructions,
             inline_instructions: limits.inlined,
