@@ -41,8 +41,10 @@ pub enum Exit {
 }
 
 /// Entries of a jump cache: at first few, because a short program touches all
-/// pages of any cache, and many once they have come to replace one another.
-const JUMP_CACHE_ENTRIES: [usize; 2] = [512, 8192];
+/// pages of any cache, and more each time that they have come to replace one another.
+const FEWEST_ENTRIES: usize = 512;
+const MOST_ENTRIES: usize = 1 << 15;
+const GROWTH: usize = 8;
 
 /// A target of indirect jumps and the block there.
 #[derive(Clone, Copy)]
@@ -95,13 +97,14 @@ impl Context {
             replaced: 0,
             jump_cache_used: false,
         };
-        context.set_jump_cache(JUMP_CACHE_ENTRIES[0]);
+        context.set_jump_cache(FEWEST_ENTRIES);
         context
     }
 
     /// Makes it one of so many entries, all empty.
     fn set_jump_cache(&mut self, entries: usize) {
         self.jump_cache = vec![EMPTY; entries].into();
+        self.replaced = 0;
         self.jump_cache_start = self.jump_cache.as_ptr();
         self.jump_cache_mask = entries - 1;
     }
@@ -129,9 +132,9 @@ impl Context {
         self.replaced += usize::from(self.jump_cache[index].key != 0);
         self.jump_cache[index] = JumpCacheEntry { key: pc | 1, block };
         self.jump_cache_used = true;
-        let [few, many] = JUMP_CACHE_ENTRIES;
-        if self.replaced > few && self.jump_cache.len() == few {
-            self.set_jump_cache(many);
+        let entries = self.jump_cache.len();
+        if self.replaced > entries && entries < MOST_ENTRIES {
+            self.set_jump_cache(entries * GROWTH);
         }
     }
 

@@ -21,6 +21,30 @@ macro_rules! asm {
 }
 pub(super) use asm;
 
+/// Emits an instruction whose memory operand has the shorter form where its displacement
+/// fits: what is before the operand, its registers, the displacement, what is behind it.
+macro_rules! at {
+    ($code:expr, {$($before:tt)*} [$($base:tt)*] $displacement:expr, {$($behind:tt)*}) => {
+        match i8::try_from($displacement) {
+            Ok(near) => dynasm!($code; .arch x64; $($before)* [BYTE $($base)* + near] $($behind)*),
+            Err(_) => {
+                dynasm!($code; .arch x64; $($before)* [$($base)* + $displacement] $($behind)*);
+            }
+        }
+    };
+}
+pub(super) use at;
+
+/// Emits an instruction whose immediate has the shorter form where it fits.
+macro_rules! short {
+    ($emitter:ident, $name:ident $place:ident ($register:expr), $immediate:expr) => {
+        match i8::try_from($immediate) {
+            Ok(near) => asm!($emitter; $name $place($register), BYTE near),
+            Err(_) => asm!($emitter; $name $place($register), $immediate),
+        }
+    };
+}
+
 /// A host instruction that accesses guest memory.
 pub struct Access {
     /// Its offset in the code.
@@ -32,9 +56,10 @@ pub struct Access {
 
 /// Code that leaves an op to its handler.
 struct Slow {
+    /// Where to go for that.
     label: DynamicLabel,
-    /// Whether an event was counted that the handler will count again.
-    event: bool,
+    /// Where to go if an event was counted that the handler will count again.
+    after_event: Option<DynamicLabel>,
     /// The op's distance from the run's first one, in slots.
     distance: usize,
     handler: Handler,
@@ -65,14 +90,8 @@ fn f(register: u8) -> i32 {
 fn transfer(code: &mut VecAssembler<X64Relocation>, transfer: Transfer) {
     match transfer {
         Transfer::Load { host, guest: 0 } => dynasm!(code; .arch x64; xor Rd(host), Rd(host)),
-        Transfer::Load { host, guest } => match i8::try_from(x(guest)) {
-            Ok(at) => dynasm!(code; .arch x64; mov Rq(host), [BYTE rsi + at]),
-            Err(_) => dynasm!(code; .arch x64; mov Rq(host), [rsi + x(guest)]),
-        },
-        Transfer::Store { host, guest } => match i8::try_from(x(guest)) {
-            Ok(at) => dynasm!(code; .arch x64; mov [BYTE rsi + at], Rq(host)),
-            Err(_) => dynasm!(code; .arch x64; mov [rsi + x(guest)], Rq(host)),
-        },
+        Transfer::Load { host, guest } => at!(code, { mov Rq(host), } [rsi] x(guest), {}),
+        Transfer::Store { host, guest } => at!(code, { mov } [rsi] x(guest), { , Rq(host) }),
     }
 }
 
@@ -114,28 +133,53 @@ impl Emitter {
         self.registers.flush(|t| transfer(&mut self.code, t));
     }
 
-    /// Where to go to leave the op to its handler; the hart in memory must be exact there.
-    /// `event` says that an event was counted which the handler will count again.
-    pub(super) fn slow(&mut self, event: bool) -> DynamicLabel {
-        let label = self.code.new_dynamic_label();
+    /// The code that leaves the op to its handler.
+    fn slow_of_op(&mut self) -> &mut Slow {
         let (distance, handler) = (self.distance, self.handler);
-        self.slow.push(Slow { label, event, distance, handler });
-        label
+        if self.slow.last().is_none_or(|slow| slow.distance != distance) {
+            let label = self.code.new_dynamic_label();
+            self.slow.push(Slow { label, after_event: None, distance, handler });
+        }
+        let last = self.slow.len() - 1;
+        &mut self.slow[last]
+    }
+
+    /// Where to go to leave the op to its handler; the hart in memory must be exact there.
+    pub(super) fn slow(&mut self) -> DynamicLabel {
+        self.slow_of_op().label
+    }
+
+    /// The same where an event was counted which the handler will count again.
+    pub(super) fn slow_after_event(&mut self) -> DynamicLabel {
+        let label = self.code.new_dynamic_label();
+        *self.slow_of_op().after_event.get_or_insert(label)
     }
 
     /// Ends a run: its ops left to their handlers.
     pub fn finish(&mut self) {
         self.registers = Registers::new();
-        for Slow { label, event, distance, handler } in std::mem::take(&mut self.slow) {
-            asm!(self; =>label);
-            if event {
-                asm!(self; inc DWORD [rdx + super::ends::FUEL]);
+        for Slow { label, after_event, distance, handler } in std::mem::take(&mut self.slow) {
+            if let Some(label) = after_event {
+                asm!(self; =>label);
+                at!(self.code, { inc DWORD } [rdx] super::ends::FUEL, {});
             }
-            asm!(self
-                ; add rdi, (distance * size_of::<Slot>()) as i32
-                ; mov rax, QWORD handler as usize as i64
-                ; jmp rax
-            );
+            asm!(self; =>label);
+            self.move_on(distance);
+            if distance == 0 {
+                asm!(self; mov rax, QWORD handler as usize as i64; jmp rax);
+            } else {
+                asm!(self; jmp QWORD [rdi]);
+            }
+        }
+    }
+
+    /// Makes `rdi` the slot of the op that is `distance` slots behind the run's first one.
+    pub(super) fn move_on(&mut self, distance: usize) {
+        let bytes = (distance * size_of::<Slot>()) as i32;
+        match i8::try_from(bytes) {
+            Ok(0) => {}
+            Ok(bytes) => asm!(self; add rdi, BYTE bytes),
+            Err(_) => asm!(self; add rdi, bytes),
         }
     }
 
@@ -165,13 +209,13 @@ impl Emitter {
         self.access();
         let imm = op.imm;
         match load {
-            Load::Byte => asm!(self; movsx Rq(d), BYTE [Rq(a) + imm]),
-            Load::Half => asm!(self; movsx Rq(d), WORD [Rq(a) + imm]),
-            Load::Word => asm!(self; movsxd Rq(d), DWORD [Rq(a) + imm]),
-            Load::Double => asm!(self; mov Rq(d), [Rq(a) + imm]),
-            Load::UnsignedByte => asm!(self; movzx Rd(d), BYTE [Rq(a) + imm]),
-            Load::UnsignedHalf => asm!(self; movzx Rd(d), WORD [Rq(a) + imm]),
-            Load::UnsignedWord => asm!(self; mov Rd(d), [Rq(a) + imm]),
+            Load::Byte => at!(self.code, { movsx Rq(d), BYTE } [Rq(a)] imm, {}),
+            Load::Half => at!(self.code, { movsx Rq(d), WORD } [Rq(a)] imm, {}),
+            Load::Word => at!(self.code, { movsxd Rq(d), DWORD } [Rq(a)] imm, {}),
+            Load::Double => at!(self.code, { mov Rq(d), } [Rq(a)] imm, {}),
+            Load::UnsignedByte => at!(self.code, { movzx Rd(d), BYTE } [Rq(a)] imm, {}),
+            Load::UnsignedHalf => at!(self.code, { movzx Rd(d), WORD } [Rq(a)] imm, {}),
+            Load::UnsignedWord => at!(self.code, { mov Rd(d), } [Rq(a)] imm, {}),
         }
     }
 
@@ -182,10 +226,10 @@ impl Emitter {
         self.access();
         let imm = op.imm;
         match store {
-            Store::Byte => asm!(self; mov [Rq(a) + imm], Rb(b)),
-            Store::Half => asm!(self; mov [Rq(a) + imm], Rw(b)),
-            Store::Word => asm!(self; mov [Rq(a) + imm], Rd(b)),
-            Store::Double => asm!(self; mov [Rq(a) + imm], Rq(b)),
+            Store::Byte => at!(self.code, { mov } [Rq(a)] imm, { , Rb(b) }),
+            Store::Half => at!(self.code, { mov } [Rq(a)] imm, { , Rw(b) }),
+            Store::Word => at!(self.code, { mov } [Rq(a)] imm, { , Rd(b) }),
+            Store::Double => at!(self.code, { mov } [Rq(a)] imm, { , Rq(b) }),
         }
     }
 
@@ -237,7 +281,7 @@ impl Emitter {
                     _ => asm!(self; divsd xmm0, [rsi + other]),
                 }
                 // A NaN is the handler's, which raises the same flags once more.
-                let slow = self.slow(false);
+                let slow = self.slow();
                 asm!(self
                     ; ucomisd xmm0, xmm0
                     ; jp =>slow
@@ -259,20 +303,23 @@ impl Emitter {
             }
         };
         match unary {
-            Addi if d == a => asm!(self; add Rq(d), imm),
-            Addi => asm!(self; lea Rq(d), [Rq(a) + imm]),
-            Addiw => asm!(self; lea eax, [Rq(a) + imm]; movsxd Rq(d), eax),
+            Addi if d == a => short!(self, add Rq(d), imm),
+            Addi => at!(self.code, { lea Rq(d), } [Rq(a)] imm, {}),
+            Addiw => {
+                at!(self.code, { lea eax, } [Rq(a)] imm, {});
+                asm!(self; movsxd Rq(d), eax);
+            }
             Andi => {
                 copy(self);
-                asm!(self; and Rq(d), imm);
+                short!(self, and Rq(d), imm);
             }
             Ori => {
                 copy(self);
-                asm!(self; or Rq(d), imm);
+                short!(self, or Rq(d), imm);
             }
             Xori => {
                 copy(self);
-                asm!(self; xor Rq(d), imm);
+                short!(self, xor Rq(d), imm);
             }
             Slli => {
                 copy(self);
@@ -423,7 +470,7 @@ impl Emitter {
         let a = self.read(op.rs1);
         let b = self.read(op.rs2);
         self.flush();
-        let slow = self.slow(false);
+        let slow = self.slow();
         // For a divisor of -1 or 0, one more is 0 or 1.
         match binary {
             Div | Rem => asm!(self; lea rcx, [Rq(b) + 1]; cmp rcx, 1; jbe =>slow),

@@ -4,7 +4,7 @@
 //! own, which the host predicts by where they are. What these handlers do rarely is left
 //! to them: a link that leads nowhere yet, a pause, an address that the jump cache lacks.
 
-use super::emit::{Emitter, asm, x};
+use super::emit::{Emitter, asm, at, x};
 use super::templates::{Condition, End};
 use crate::context::{Context, JumpCacheEntry};
 use crate::fuel::Fuel;
@@ -31,7 +31,7 @@ impl Emitter {
     /// Goes on with the op that is `distance` slots behind the run's first one.
     pub fn go_on(&mut self, distance: usize) {
         self.flush();
-        asm!(self; add rdi, (distance * size_of::<Slot>()) as i32);
+        self.move_on(distance);
         self.go();
     }
 
@@ -88,8 +88,9 @@ impl Emitter {
     /// Follows the link at `link`, retiring so many instructions; a call gives its register
     /// the return address.
     fn follow(&mut self, link: i32, retired: i32, event: bool, returns: Option<(u8, u64)>) {
-        let unlinked = self.slow(false);
-        asm!(self; mov rax, [rdi + link]; test rax, rax; jz =>unlinked);
+        let unlinked = self.slow();
+        at!(self.code, { mov rax, } [rdi] link, {});
+        asm!(self; test rax, rax; jz =>unlinked);
         self.retire(retired, event, returns);
         asm!(self; mov rdi, rax);
         self.go();
@@ -98,17 +99,18 @@ impl Emitter {
     /// Does what may still be left to the handler until then.
     fn retire(&mut self, retired: i32, event: bool, returns: Option<(u8, u64)>) {
         if event {
-            let pause = self.slow(true);
-            asm!(self; dec DWORD [rdx + FUEL]; jz =>pause);
+            let pause = self.slow_after_event();
+            at!(self.code, { dec DWORD } [rdx] FUEL, {});
+            asm!(self; jz =>pause);
         }
         asm!(self; add QWORD [rsi + INSTRET], retired);
         if let Some((register, address)) = returns {
             match i32::try_from(address as i64) {
-                Ok(address) => asm!(self; mov QWORD [rsi + x(register)], address),
-                Err(_) => asm!(self
-                    ; mov r8, QWORD address as i64
-                    ; mov [rsi + x(register)], r8
-                ),
+                Ok(address) => at!(self.code, { mov QWORD } [rsi] x(register), { , address }),
+                Err(_) => {
+                    asm!(self; mov r8, QWORD address as i64);
+                    at!(self.code, { mov } [rsi] x(register), { , r8 });
+                }
             }
         }
     }
@@ -116,7 +118,7 @@ impl Emitter {
     /// Jumps to the address in `target`, which is one of the guest's registers in a host
     /// register, plus `offset`.
     fn jump_to(&mut self, target: u8, offset: i32, retired: i32, returns: Option<(u8, u64)>) {
-        let missed = self.slow(false);
+        let missed = self.slow();
         // From here on no host register holds a guest's.
         asm!(self
             ; lea rcx, [Rq(target) + offset]

@@ -58,8 +58,7 @@ pub struct Interpreter {
     /// Host code of the blocks.
     baseline: Baseline,
     warm: Warm,
-    /// Pauses that have passed.
-    pauses: u32,
+    pace: warm::Pace,
 }
 
 impl Interpreter {
@@ -78,7 +77,7 @@ impl Interpreter {
             fences: 0,
             baseline: Baseline::default(),
             warm: Warm::Never,
-            pauses: 0,
+            pace: warm::Pace::default(),
         }
     }
 
@@ -111,10 +110,7 @@ impl Interpreter {
     }
 
     fn dispatch(&mut self, hart: &mut Hart) -> Stop {
-        let mut slot = match self.context.cached(hart.pc) {
-            Some(slot) => slot,
-            None => self.indirect_entrance(hart.pc),
-        };
+        let mut slot = self.cached_entrance(hart.pc);
         loop {
             self.execute(slot, hart);
             slot = match self.context.exit {
@@ -141,7 +137,7 @@ impl Interpreter {
                     if self.context.wants_attention() {
                         return Stop::Attention;
                     }
-                    self.entrance(hart.pc)
+                    self.cached_entrance(hart.pc)
                 }
                 Exit::Gate => return Stop::Gate,
                 Exit::FenceI => {
@@ -209,6 +205,14 @@ impl Interpreter {
             self.instruction_within(&code, at)
         });
         (end, code.writable)
+    }
+
+    /// [`entrance`](Self::entrance), if indirect jumps are likely to go there.
+    fn cached_entrance(&mut self, pc: u64) -> *const Slot {
+        match self.context.cached(pc) {
+            Some(slot) => slot,
+            None => self.indirect_entrance(pc),
+        }
     }
 
     /// The same for an indirect jump, which remembers it.
