@@ -7,7 +7,7 @@
 //! [`MAX_CHUNKS`]. Nothing here may be called while handlers run, except through
 //! the interpreter's own loop after they have stopped.
 
-use crate::baseline::Last;
+use crate::baseline::{Baseline, Last, Sites};
 use crate::gates::Gates;
 use crate::slot::{Link, Slot};
 use hashbrown::HashTable;
@@ -76,6 +76,7 @@ pub struct Blocks {
     contents: FxHashMap<Id, NonZeroU64>,
     /// Those that host code was made for, and where they end.
     compiled: FxHashMap<Id, Last>,
+    baseline: Baseline,
     /// They outlive the blocks.
     gates: Gates,
 }
@@ -92,6 +93,7 @@ impl Blocks {
             more_incoming: FxHashMap::default(),
             contents: FxHashMap::default(),
             compiled: FxHashMap::default(),
+            baseline: Baseline::default(),
             gates: Gates::default(),
         }
     }
@@ -101,13 +103,14 @@ impl Blocks {
         self.find(pc).map(|id| self.entries[id as usize].slots)
     }
 
-    /// Where the block at `pc` ends, with its slots from there on, and whether this was asked
-    /// for the first time: then `compile` says it, and may change the handlers of the slots
-    /// that it gets.
+    /// Makes host code for the block at `pc` if there is one, unless this was done before, with
+    /// runs of at least `fewest` ops. Gives where the block ends, its slots from there on, and
+    /// whether it was done now.
     pub fn compile(
         &mut self,
         pc: u64,
-        compile: impl FnOnce(&mut [Slot]) -> Last,
+        fewest: usize,
+        sites: &mut Sites,
     ) -> Option<(Last, &[Slot], bool)> {
         let id = self.find(pc)?;
         let entry = &self.entries[id as usize];
@@ -115,13 +118,29 @@ impl Blocks {
         // SAFETY: these are the block's slots in their chunk, which nobody else refers to while
         // no handlers run.
         let slots = unsafe { std::slice::from_raw_parts_mut(first, count) };
-        let before = self.compiled.get(&id).copied();
-        let last = before.unwrap_or_else(|| {
-            let last = compile(slots);
-            self.compiled.insert(id, last);
-            last
-        });
-        Some((last, slots.get(last.index..)?, before.is_none()))
+        if let Some(&last) = self.compiled.get(&id) {
+            return Some((last, slots.get(last.index..)?, false));
+        }
+        let last = self.baseline.compile(slots, fewest, sites);
+        self.compiled.insert(id, last);
+        let more = self.more_incoming.get(&id).into_iter().flatten();
+        for link in entry.incoming.iter().chain(more).filter(|link| !link.is_null()) {
+            self.baseline.chain(link.cast(), first);
+        }
+        let slots = slots.get(last.index..)?;
+        for slot in last.links(slots) {
+            // SAFETY: these slots are links.
+            let next = unsafe { slot.link.next };
+            if !next.is_null() {
+                self.baseline.chain(slot, next);
+            }
+        }
+        Some((last, slots, true))
+    }
+
+    /// Whether there may be no room for the host code of another block.
+    pub fn is_full_of_code(&self) -> bool {
+        self.baseline.is_full()
     }
 
     /// What control goes to that goes to `pc`: the gate there, or else the block.
@@ -140,7 +159,8 @@ impl Blocks {
 
     /// Takes the gate at `pc` away, if there is one.
     pub fn remove_gate(&mut self, pc: u64) {
-        cut(self.gates.remove(pc));
+        let links = self.gates.remove(pc);
+        self.cut(links);
     }
 
     /// Where gates are, in no order.
@@ -198,6 +218,7 @@ impl Blocks {
         } else if let Some(id) = self.find(link_ref.pc) {
             let entry = &mut self.entries[id as usize];
             link_ref.next = entry.slots;
+            self.baseline.chain(link.cast(), entry.slots);
             match entry.incoming.iter_mut().find(|place| place.is_null()) {
                 Some(place) => *place = link,
                 None => self.more_incoming.entry(id).or_default().push(link),
@@ -261,7 +282,17 @@ impl Blocks {
         let entry = &mut self.entries[id as usize];
         let more = self.more_incoming.remove(&id).into_iter().flatten();
         let few = std::mem::replace(&mut entry.incoming, [ptr::null_mut(); 2]);
-        cut(few.into_iter().filter(|link| !link.is_null()).chain(more));
+        let links: Vec<_> = few.into_iter().filter(|link| !link.is_null()).chain(more).collect();
+        self.cut(links);
+    }
+
+    /// Makes links of blocks in the store lead nowhere.
+    fn cut(&mut self, links: Vec<*mut Link>) {
+        for link in links {
+            // SAFETY: chunks keep the slots of all blocks, dropped ones included, in place.
+            unsafe { (*link).next = ptr::null() };
+            self.baseline.unchain(link.cast());
+        }
     }
 
     fn drop_block(&mut self, id: Id) {
@@ -295,18 +326,12 @@ impl Blocks {
     }
 
     /// Drops everything but the gates.
-    pub fn clear(&mut self) {
+    pub fn clear(&mut self, sites: &mut Sites) {
         let mut gates = std::mem::take(&mut self.gates);
         gates.forget_links();
-        *self = Self { gates, ..Self::new() };
-    }
-}
-
-/// Makes links of blocks in the store lead nowhere.
-fn cut(links: impl IntoIterator<Item = *mut Link>) {
-    for link in links {
-        // SAFETY: chunks keep the slots of all blocks, dropped ones included, in place.
-        unsafe { (*link).next = ptr::null() };
+        let mut baseline = std::mem::take(&mut self.baseline);
+        baseline.clear(sites);
+        *self = Self { gates, baseline, ..Self::new() };
     }
 }
 

@@ -6,8 +6,8 @@
 
 use std::mem::offset_of;
 
-/// Events between two looks at the attention flag: a few microseconds at most.
-const SLICE: u32 = 256;
+/// Events between two looks at the attention flag: some ten microseconds at most.
+const SLICE: u32 = 1024;
 
 /// Asks for no sample.
 pub const NEVER: u32 = u32::MAX;

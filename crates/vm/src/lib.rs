@@ -37,6 +37,7 @@ mod report;
 mod script;
 mod stack;
 mod stats;
+mod stays;
 mod tiers;
 mod vdso;
 

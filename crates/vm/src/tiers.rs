@@ -8,6 +8,7 @@
 use crate::chaos::Chaos;
 use crate::dump::Dump;
 use crate::program::{Engine, Translation};
+use crate::stays::Stays;
 use rustc_hash::FxHashMap;
 use rvrun_hart::{Hart, Trap, float};
 use rvrun_host::lock::Mutex;
@@ -220,6 +221,7 @@ pub struct Tiers {
     stepped: Rc<Cell<Option<Stop>>>,
     engine: Engine,
     sampler: Sampler,
+    stays: Stays,
     /// Exits to cold code until one is sampled.
     cold_fuel: u32,
     /// How many fence.i the translator knows of.
@@ -272,6 +274,7 @@ impl Tiers {
             stepped,
             engine: engines.engine,
             sampler,
+            stays: Stays::default(),
             cold_fuel,
             fences: 0,
             chaos: engines.chaos.map(Chaos::new),
@@ -386,7 +389,7 @@ impl Tiers {
         }
         let pc = self.state.hart.pc;
         if let Some(translator) = &mut self.translator {
-            if translator.is_translated(pc) {
+            if translator.is_translated(pc) && !self.stays.is_short(pc) {
                 return self.translated();
             }
             if self.engine == Engine::Translator {
@@ -402,10 +405,17 @@ impl Tiers {
 
     /// Runs translated code.
     fn translated(&mut self) -> Option<Event> {
-        let start = self.report.is_some().then(Instant::now);
+        let measured = self.engine == Engine::Auto && self.chaos.is_none() && self.stays.is_due();
+        let start = (measured || self.report.is_some()).then(Instant::now);
+        let pc = self.state.hart.pc;
         let before = (self.state.hart.instret, self.state.stepped);
         let translator = self.translator.as_mut()?;
         let outcome = translator.run(&mut self.state);
+        if let (Some(start), true, Outcome::Cold) = (start, measured, &outcome)
+            && self.stays.note(pc, start.elapsed())
+        {
+            self.interpreter.borrow_mut().remove_gate(pc);
+        }
         if let (Some(start), Some(report)) = (start, &mut self.report) {
             let stepped = self.state.stepped - before.1;
             report.translated.time += start.elapsed();
@@ -516,15 +526,17 @@ impl Tiers {
         match changes {
             Changes::Some(changes) => {
                 for (entry, is_there) in changes {
-                    if is_there {
-                        interpreter.add_gate(entry);
-                    } else {
+                    if !is_there {
+                        self.stays.forget(entry);
                         interpreter.remove_gate(entry);
+                    } else if !self.stays.is_short(entry) {
+                        interpreter.add_gate(entry);
                     }
                 }
             }
             Changes::All(entries) => {
                 interpreter.clear_gates();
+                self.stays.clear();
                 entries.into_iter().for_each(|entry| interpreter.add_gate(entry));
             }
         }

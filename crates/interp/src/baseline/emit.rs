@@ -65,16 +65,58 @@ struct Slow {
     handler: Handler,
 }
 
+/// A way out of the block along a link.
+///
+/// It begins with a jump to code that does what the link says. With a NOP in place of that
+/// jump, it goes straight to the code of the block at a known place; see
+/// [`Baseline::chain`](super::Baseline::chain).
+pub struct Exit {
+    pub link: *const Slot,
+    /// The slot in `rdi`.
+    pub run: *const Slot,
+    /// Offset of the first jump.
+    pub at: usize,
+    /// Offset of where it leads.
+    pub general: usize,
+    /// Offset behind what adds to `rdi` its distance to the other block's slots.
+    pub moved: usize,
+    /// Offset behind the jump to the other block's code.
+    pub end: usize,
+}
+
+/// What the general way along a link has to do.
+pub(super) struct General {
+    pub label: DynamicLabel,
+    /// Index of the way in [`Emitter::exits`].
+    pub exit: usize,
+    /// Offset from `rdi` of the link's target.
+    pub link: i32,
+    pub retires: Retires,
+}
+
+/// What is done on the way out of a block.
+#[derive(Clone, Copy)]
+pub(super) struct Retires {
+    /// Instructions.
+    pub count: i32,
+    /// Whether it counts as an event.
+    pub event: bool,
+    /// A call's register and return address.
+    pub returns: Option<(u8, u64)>,
+}
+
 /// Host code of a block in the making.
 pub struct Emitter {
     pub(super) code: VecAssembler<X64Relocation>,
     pub(super) registers: Registers,
     pub(super) accesses: Vec<Access>,
+    pub(super) exits: Vec<Exit>,
+    pub(super) general: Vec<General>,
     slow: Vec<Slow>,
     /// The op that code is emitted for.
-    slot: *const Slot,
+    pub(super) slot: *const Slot,
     handler: Handler,
-    distance: usize,
+    pub(super) distance: usize,
 }
 
 /// Offset in the hart of an integer register.
@@ -102,6 +144,8 @@ impl Emitter {
             code: VecAssembler::new(0),
             registers: Registers::new(),
             accesses: Vec::new(),
+            exits: Vec::new(),
+            general: Vec::new(),
             slow: Vec::new(),
             slot,
             handler,
@@ -158,6 +202,7 @@ impl Emitter {
     /// Ends a run: its ops left to their handlers.
     pub fn finish(&mut self) {
         self.registers = Registers::new();
+        self.general_ways();
         for Slow { label, after_event, distance, handler } in std::mem::take(&mut self.slow) {
             if let Some(label) = after_event {
                 asm!(self; =>label);

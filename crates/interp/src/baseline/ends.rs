@@ -1,10 +1,11 @@
 //! Host code for the ends of blocks.
 //!
 //! It does what the handlers of [`control`](crate::ops::control) do, with jumps of its
-//! own, which the host predicts by where they are. What these handlers do rarely is left
+//! own, which the host predicts by where they are; along a link, once both blocks have
+//! code, with a direct one. What these handlers do rarely is left
 //! to them: a link that leads nowhere yet, a pause, an address that the jump cache lacks.
 
-use super::emit::{Emitter, asm, at, x};
+use super::emit::{Emitter, Exit, General, Retires, asm, at, x};
 use super::templates::{Condition, End};
 use crate::context::{Context, JumpCacheEntry};
 use crate::fuel::Fuel;
@@ -35,16 +36,15 @@ impl Emitter {
         self.go();
     }
 
-    /// Ends the block with the op that is `distance` slots behind the run's first one;
-    /// `data` are the slots behind it.
-    pub fn end(&mut self, op: Op, end: End, distance: usize, data: &[Slot]) {
-        let link = |n| ((distance + n) * size_of::<Slot>() + offset_of!(Link, next)) as i32;
+    /// Ends the block; `data` are the slots behind the op.
+    pub fn end(&mut self, op: Op, end: End, data: &[Slot]) {
         // SAFETY: pre-decoding puts values there where these ends say so.
         let value = |n: usize| data.get(n - 1).map_or(0, |slot| unsafe { slot.value });
+        let retires = |event, returns| Retires { count: op.imm, event, returns };
         match end {
             End::Jump { event } => {
                 self.flush();
-                self.follow(link(1), op.imm, event, None);
+                self.follow(1, retires(event, None));
             }
             End::Branch { condition, event } => {
                 let a = self.read(op.rs1);
@@ -56,19 +56,19 @@ impl Emitter {
                 }
                 let taken = self.code.new_dynamic_label();
                 self.jump_if(condition, taken);
-                self.follow(link(2), op.imm, false, None);
+                self.follow(2, retires(false, None));
                 asm!(self; =>taken);
-                self.follow(link(1), op.imm, event, None);
+                self.follow(1, retires(event, None));
             }
             End::Call => {
                 self.flush();
-                self.follow(link(2), op.imm, true, Some((op.rd, value(1))));
+                self.follow(2, retires(true, Some((op.rd, value(1)))));
             }
             End::Indirect { call } => {
                 let target = self.read(op.rs1);
                 self.flush();
                 let returns = call.then(|| (op.rd, value(2)));
-                self.jump_to(target, value(1) as i32, op.imm, returns);
+                self.jump_to(target, value(1) as i32, retires(true, returns));
             }
             End::Stop => {}
         }
@@ -85,25 +85,50 @@ impl Emitter {
         }
     }
 
-    /// Follows the link at `link`, retiring so many instructions; a call gives its register
-    /// the return address.
-    fn follow(&mut self, link: i32, retired: i32, event: bool, returns: Option<(u8, u64)>) {
-        let unlinked = self.slow();
-        at!(self.code, { mov rax, } [rdi] link, {});
-        asm!(self; test rax, rax; jz =>unlinked);
-        self.retire(retired, event, returns);
-        asm!(self; mov rdi, rax);
-        self.go();
+    /// Follows the link in the slot that is `n` behind the op's.
+    fn follow(&mut self, n: usize, retires: Retires) {
+        let label = self.code.new_dynamic_label();
+        let at = self.len();
+        asm!(self; jmp =>label);
+        self.retire(retires);
+        asm!(self; add rdi, DWORD 0);
+        let moved = self.len();
+        asm!(self; jmp =>label);
+        let link = ((self.distance + n) * size_of::<Slot>() + offset_of!(Link, next)) as i32;
+        self.general.push(General { label, exit: self.exits.len(), link, retires });
+        self.exits.push(Exit {
+            link: self.slot.wrapping_add(n),
+            run: self.slot.wrapping_sub(self.distance),
+            at,
+            general: 0,
+            moved,
+            end: self.len(),
+        });
+    }
+
+    /// The ways along links to whatever is there.
+    pub(super) fn general_ways(&mut self) {
+        for General { label, exit, link, retires } in std::mem::take(&mut self.general) {
+            self.exits[exit].general = self.len();
+            asm!(self; =>label);
+            let unlinked = self.slow();
+            at!(self.code, { mov rax, } [rdi] link, {});
+            asm!(self; test rax, rax; jz =>unlinked);
+            self.retire(retires);
+            asm!(self; mov rdi, rax);
+            self.go();
+        }
     }
 
     /// Does what may still be left to the handler until then.
-    fn retire(&mut self, retired: i32, event: bool, returns: Option<(u8, u64)>) {
+    fn retire(&mut self, retires: Retires) {
+        let Retires { count, event, returns } = retires;
         if event {
             let pause = self.slow_after_event();
             at!(self.code, { dec DWORD } [rdx] FUEL, {});
             asm!(self; jz =>pause);
         }
-        asm!(self; add QWORD [rsi + INSTRET], retired);
+        asm!(self; add QWORD [rsi + INSTRET], count);
         if let Some((register, address)) = returns {
             match i32::try_from(address as i64) {
                 Ok(address) => at!(self.code, { mov QWORD } [rsi] x(register), { , address }),
@@ -117,7 +142,7 @@ impl Emitter {
 
     /// Jumps to the address in `target`, which is one of the guest's registers in a host
     /// register, plus `offset`.
-    fn jump_to(&mut self, target: u8, offset: i32, retired: i32, returns: Option<(u8, u64)>) {
+    fn jump_to(&mut self, target: u8, offset: i32, retires: Retires) {
         let missed = self.slow();
         // From here on no host register holds a guest's.
         asm!(self
@@ -132,7 +157,7 @@ impl Emitter {
             ; jne =>missed
             ; mov rax, [rax + offset_of!(JumpCacheEntry, block) as i32]
         );
-        self.retire(retired, true, returns);
+        self.retire(retires);
         asm!(self; mov rdi, rax);
         self.go();
     }

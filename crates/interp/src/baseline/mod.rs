@@ -19,7 +19,8 @@ mod templates;
 
 use crate::context::Context;
 use crate::slot::{Handler, Next, Slot};
-use emit::Emitter;
+use emit::{Emitter, Exit};
+use rustc_hash::FxHashMap;
 use rvrun_hart::Hart;
 use rvrun_host::code::{self, CodeArena};
 use templates::{End, Template, template};
@@ -30,6 +31,11 @@ const ARENA_BYTES: usize = 16 << 20;
 pub const WORTH_IT: usize = 2;
 /// More than the code of any block.
 const MOST_BYTES: usize = 1 << 16;
+
+/// `nop` of five bytes.
+const NOP: [u8; 5] = [0x0f, 0x1f, 0x44, 0, 0];
+/// The first byte of a jump of five bytes, before the distance.
+const JMP: u8 = 0xe9;
 
 /// An access to guest memory in host code.
 struct Site {
@@ -58,6 +64,8 @@ pub struct Baseline {
     arena: Option<CodeArena>,
     used: usize,
     refused: bool,
+    /// The ways out of blocks, by the link that each is for; offsets are those in the arena.
+    exits: FxHashMap<*const Slot, Exit>,
 }
 
 impl Baseline {
@@ -69,7 +77,34 @@ impl Baseline {
     /// Forgets all code. None of it may be reachable any more.
     pub fn clear(&mut self, sites: &mut Sites) {
         self.used = 0;
+        self.exits.clear();
         sites.0.clear();
+    }
+
+    /// Makes code that follows `link`, if there is any, go straight to the code of the block at
+    /// `target`, where that link leads, if that has any.
+    pub fn chain(&mut self, link: *const Slot, target: *const Slot) {
+        let (Some(arena), Some(exit)) = (&mut self.arena, self.exits.get(&link)) else { return };
+        // SAFETY: links lead to ops of live blocks.
+        let code = unsafe { (*target).op.handler } as usize;
+        let distance = (target as isize).wrapping_sub(exit.run as isize);
+        let Ok(distance) = i32::try_from(distance) else { return };
+        if code.wrapping_sub(arena.address(0)) >= self.used {
+            return;
+        }
+        let jump = code.wrapping_sub(arena.address(exit.end)) as i32;
+        arena.write(exit.moved - size_of::<i32>(), &distance.to_le_bytes());
+        arena.write(exit.end - size_of::<i32>(), &jump.to_le_bytes());
+        arena.write(exit.at, &NOP);
+    }
+
+    /// Makes code that follows `link` look where it leads.
+    pub fn unchain(&mut self, link: *const Slot) {
+        let (Some(arena), Some(exit)) = (&mut self.arena, self.exits.get(&link)) else { return };
+        let behind = exit.at + NOP.len();
+        let jump = exit.general.wrapping_sub(behind) as i32;
+        arena.write(behind - size_of::<i32>(), &jump.to_le_bytes());
+        arena.write(exit.at, &[JMP]);
     }
 
     /// Makes code for the block that consists of `slots`, whose handlers are those that
@@ -82,14 +117,25 @@ impl Baseline {
             return last;
         }
         let (emitter, runs) = emit(slots, &ops, fewest);
-        let accesses = emitter.accesses;
+        let (accesses, exits) = (emitter.accesses, emitter.exits);
         let Ok(code) = emitter.code.finalize() else { return last };
         let Some(arena) = self.arena.as_mut().filter(|_| code.len() <= MOST_BYTES) else {
             return last;
         };
         arena.write(self.used, &code);
-        let start = arena.address(self.used);
+        let offset = self.used;
+        let start = arena.address(offset);
         self.used += code.len();
+        self.exits.extend(exits.into_iter().map(|exit| {
+            let moved = Exit {
+                at: exit.at + offset,
+                general: exit.general + offset,
+                moved: exit.moved + offset,
+                end: exit.end + offset,
+                ..exit
+            };
+            (exit.link, moved)
+        }));
         sites.0.extend(accesses.into_iter().map(|access| Site {
             ip: start + access.at,
             slot: access.slot,
@@ -128,24 +174,30 @@ impl Last {
         }
     }
 
+    /// Those of the block's slots that are links, if `slots` are its slots from the last op on.
+    pub fn links(self, slots: &[Slot]) -> &[Slot] {
+        let links = match self.end {
+            End::Jump { .. } => 1..2,
+            End::Branch { .. } => 1..3,
+            End::Call => 2..3,
+            End::Indirect { .. } | End::Stop => 0..0,
+        };
+        slots.get(links).unwrap_or_default()
+    }
+
     /// Where control can go from the block, whose slots from the last op on are `slots`:
     /// places where it has gone before, and where its callees return to.
     pub fn successors(self, slots: &[Slot]) -> impl Iterator<Item = u64> {
-        let (links, value) = match self.end {
-            End::Jump { .. } => (1..2, None),
-            End::Branch { .. } => (1..3, None),
-            End::Call => (2..3, Some(1)),
-            End::Indirect { call: true } => (0..0, Some(2)),
-            End::Indirect { call: false } | End::Stop => (0..0, None),
+        // SAFETY: these slots are links.
+        let linked = self.links(slots).iter().map(|slot| unsafe { slot.link });
+        let linked = linked.filter(|link| !link.next.is_null()).map(|link| link.pc);
+        let value = match self.end {
+            End::Call => slots.get(1),
+            End::Indirect { call: true } => slots.get(2),
+            _ => None,
         };
-        // SAFETY: pre-decoding puts links there where these ends say so.
-        let linked = links.filter_map(move |n: usize| unsafe {
-            let link = slots.get(n)?.link;
-            (!link.next.is_null()).then_some(link.pc)
-        });
-        // SAFETY: and it puts return addresses there.
-        let value = value.and_then(move |n: usize| slots.get(n).map(|slot| unsafe { slot.value }));
-        linked.chain(value)
+        // SAFETY: pre-decoding puts return addresses there.
+        linked.chain(value.map(|slot| unsafe { slot.value }))
     }
 }
 
@@ -198,7 +250,7 @@ fn emit(slots: &[Slot], ops: &Ops, fewest: usize) -> (Emitter, Vec<(usize, usize
                 Template::Load(load) => emitter.load(op, load),
                 Template::Store(store) => emitter.store(op, store),
                 Template::Float(float) => emitter.float(op, float),
-                Template::End(end) => emitter.end(op, end, distance, &slots[index + 1..]),
+                Template::End(end) => emitter.end(op, end, &slots[index + 1..]),
             }
         }
         if !ends {

@@ -7,7 +7,6 @@ mod warm;
 
 pub use warm::Warm;
 
-use crate::baseline::Baseline;
 use crate::blocks::{Blocks, content_hash};
 use crate::context::{Context, Exit};
 use crate::predecode::predecode;
@@ -55,8 +54,6 @@ pub struct Interpreter {
     targets: Targets,
     /// Executed fence.i instructions.
     fences: u64,
-    /// Host code of the blocks.
-    baseline: Baseline,
     warm: Warm,
     pace: warm::Pace,
 }
@@ -75,7 +72,6 @@ impl Interpreter {
             singles: step::Singles::default(),
             targets: Targets::default(),
             fences: 0,
-            baseline: Baseline::default(),
             warm: Warm::Never,
             pace: warm::Pace::default(),
         }
@@ -232,14 +228,9 @@ impl Interpreter {
     }
 
     fn clear(&mut self) {
-        self.clear_blocks();
+        self.blocks.clear(&mut self.context.sites);
         self.singles.clear();
         self.context.clear_cache();
-    }
-
-    fn clear_blocks(&mut self) {
-        self.blocks.clear();
-        self.baseline.clear(&mut self.context.sites);
     }
 
     /// Brings the blocks up to date with what the guest did to its mappings of code.
@@ -255,7 +246,7 @@ impl Interpreter {
         self.singles.clear();
         match changes {
             None => {
-                self.clear_blocks();
+                self.blocks.clear(&mut self.context.sites);
                 self.targets.clear();
             }
             Some(ranges) => {

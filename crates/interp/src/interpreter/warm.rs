@@ -18,7 +18,7 @@ pub enum Warm {
 
 /// Pauses before anything is compiled: a program that ends before executes most of its
 /// code too few times.
-const FIRST_PAUSE: u32 = 64;
+const FIRST_PAUSE: u32 = 16;
 /// Blocks that are looked at at a pause.
 const MOST_BLOCKS: usize = 32;
 /// Pauses between two that look further than the block where the hart is, if that has
@@ -69,7 +69,7 @@ impl Interpreter {
             self.pace.until_first -= 1;
             return;
         }
-        if self.baseline.is_full() {
+        if self.blocks.is_full_of_code() {
             self.clear();
             return;
         }
@@ -104,10 +104,8 @@ impl Interpreter {
     /// Makes host code for the block at `pc` if there is one and this did not happen before.
     /// Gives the places that it leads to, and whether it happened now.
     pub(super) fn compile(&mut self, pc: u64) -> Option<(impl Iterator<Item = u64>, bool)> {
-        let sites = &mut self.context.sites;
         let fewest = if self.warm == Warm::AtOnce { 1 } else { baseline::WORTH_IT };
-        let compile = |slots: &mut [_]| self.baseline.compile(slots, fewest, sites);
-        let (last, slots, new) = self.blocks.compile(pc, compile)?;
+        let (last, slots, new) = self.blocks.compile(pc, fewest, &mut self.context.sites)?;
         Some((last.successors(slots), new))
     }
 }
