@@ -11,9 +11,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use std::time::Duration;
 
 /// Entries of translated code for each that is measured.
-const PERIOD: u32 = 32;
-/// Measurements before an entry is judged.
-const ENOUGH: u32 = 12;
+const PERIOD: u32 = 64;
+/// Measurements before an entry is judged: by then, what it leaves to would have been found
+/// hot and be translated, too, if it was to be.
+const ENOUGH: u32 = 768;
 /// Shorter stays do not pay. This includes looking at the clock.
 const WORTH: Duration = Duration::from_nanos(130);
 /// Entries that are measured at once.
