@@ -8,7 +8,7 @@
 //! memory is exact: what was computed is written back before.
 
 use super::registers::{Registers, Transfer};
-use super::templates::{Binary, Float, Load, Store, Unary};
+use super::templates::{Binary, Load, Store, Unary};
 use crate::slot::{Handler, Op, Slot};
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
@@ -125,7 +125,7 @@ pub(super) fn x(register: u8) -> i32 {
 }
 
 /// Offset in the hart of a floating-point register.
-fn f(register: u8) -> i32 {
+pub(super) fn f(register: u8) -> i32 {
     (offset_of!(Hart, f) + 8 * usize::from(register)) as i32
 }
 
@@ -229,7 +229,7 @@ impl Emitter {
     }
 
     /// Says that the next instruction accesses guest memory.
-    fn access(&mut self) {
+    pub(super) fn access(&mut self) {
         let at = self.len();
         self.accesses.push(Access { at, slot: self.slot, handler: self.handler });
     }
@@ -275,64 +275,6 @@ impl Emitter {
             Store::Half => at!(self.code, { mov } [Rq(a)] imm, { , Rw(b) }),
             Store::Word => at!(self.code, { mov } [Rq(a)] imm, { , Rd(b) }),
             Store::Double => at!(self.code, { mov } [Rq(a)] imm, { , Rq(b) }),
-        }
-    }
-
-    pub fn float(&mut self, op: Op, float: Float) {
-        match float {
-            Float::LoadWord | Float::LoadDouble => {
-                let a = self.read(op.rs1);
-                self.flush();
-                self.access();
-                if float == Float::LoadWord {
-                    // The bits that box it (F, "NaN Boxing of Narrower Values").
-                    asm!(self
-                        ; mov eax, [Rq(a) + op.imm]
-                        ; mov rcx, QWORD -1i64 << 32
-                        ; or rax, rcx
-                    );
-                } else {
-                    asm!(self; mov rax, [Rq(a) + op.imm]);
-                }
-                asm!(self; mov [rsi + f(op.rd)], rax);
-            }
-            Float::StoreWord | Float::StoreDouble => {
-                let a = self.read(op.rs1);
-                self.flush();
-                asm!(self; mov rax, [rsi + f(op.rs2)]);
-                self.access();
-                if float == Float::StoreWord {
-                    asm!(self; mov [Rq(a) + op.imm], eax);
-                } else {
-                    asm!(self; mov [Rq(a) + op.imm], rax);
-                }
-            }
-            Float::ToInteger => {
-                let d = self.define(op.rd);
-                asm!(self; mov Rq(d), [rsi + f(op.rs1)]);
-            }
-            Float::FromInteger => {
-                let a = self.read(op.rs1);
-                asm!(self; mov [rsi + f(op.rd)], Rq(a));
-            }
-            Float::AddD | Float::SubD | Float::MulD | Float::DivD => {
-                self.flush();
-                let other = f(op.rs2);
-                asm!(self; movsd xmm0, [rsi + f(op.rs1)]);
-                match float {
-                    Float::AddD => asm!(self; addsd xmm0, [rsi + other]),
-                    Float::SubD => asm!(self; subsd xmm0, [rsi + other]),
-                    Float::MulD => asm!(self; mulsd xmm0, [rsi + other]),
-                    _ => asm!(self; divsd xmm0, [rsi + other]),
-                }
-                // A NaN is the handler's, which raises the same flags once more.
-                let slow = self.slow();
-                asm!(self
-                    ; ucomisd xmm0, xmm0
-                    ; jp =>slow
-                    ; movsd [rsi + f(op.rd)], xmm0
-                );
-            }
         }
     }
 

@@ -14,6 +14,8 @@
 mod emit;
 #[allow(clippy::useless_conversion, reason = "dynasm converts the numbers of registers")]
 mod ends;
+#[allow(clippy::useless_conversion, reason = "dynasm converts the numbers of registers")]
+mod float;
 mod registers;
 mod templates;
 

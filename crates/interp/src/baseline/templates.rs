@@ -131,10 +131,62 @@ pub enum Float {
     ToInteger,
     /// Bits from an integer register.
     FromInteger,
-    AddD,
-    SubD,
-    MulD,
-    DivD,
+    /// `rd = rs1 op rs2`.
+    Arithmetic(Arithmetic, Width),
+    /// The square root of `rs1`.
+    Root(Width),
+    /// `rs1 * rs2 + rs3`, with what is negated.
+    Fused {
+        product: bool,
+        addend: bool,
+        width: Width,
+    },
+    /// To an integer register.
+    Compare(Comparison, Width),
+    /// `rs1` with a sign from `rs2`.
+    Sign(Sign, Width),
+    /// To the other width.
+    Resize {
+        to: Width,
+    },
+    /// A word, or a doubleword if `long`, to a double.
+    FromWord {
+        long: bool,
+    },
+    /// A double rounded towards zero to a word, or a doubleword if `long`.
+    Truncate {
+        long: bool,
+    },
+}
+
+/// The width of a floating-point value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    Single,
+    Double,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arithmetic {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    Equal,
+    Less,
+    LessEqual,
+}
+
+/// Which sign `fsgnj` and its relatives give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    Copied,
+    Negated,
+    Multiplied,
 }
 
 /// When a branch is taken.
@@ -191,17 +243,47 @@ pub fn template(handler: Handler) -> Option<Template> {
 }
 
 static TEMPLATES: LazyLock<FxHashMap<usize, Template>> = LazyLock::new(|| {
-    let on_host = |opcode| float::on_host(opcode).map(|handler| handler as usize);
-    let float = [
-        (on_host(Opcode::FaddD), Float::AddD),
-        (on_host(Opcode::FsubD), Float::SubD),
-        (on_host(Opcode::FmulD), Float::MulD),
-        (on_host(Opcode::FdivD), Float::DivD),
-    ];
-    let float = float.iter().filter_map(|(at, float)| Some(((*at)?, Template::Float(*float))));
+    let float = rounding().into_iter().filter_map(|(opcode, float)| {
+        let fixed = matches!(float, Float::Truncate { .. });
+        let handler = float::on_host(opcode, fixed)?;
+        Some((handler as usize, Template::Float(float)))
+    });
     let available = |(_, template): &(usize, Template)| available(*template);
     plain().into_iter().chain(float).filter(available).collect()
 });
+
+/// The templates of instructions that round, which have several handlers.
+fn rounding() -> Vec<(Opcode, Float)> {
+    use Opcode::*;
+    use Width::*;
+    let fused = |product, addend, width| Float::Fused { product, addend, width };
+    vec![
+        (FaddS, Float::Arithmetic(Arithmetic::Add, Single)),
+        (FsubS, Float::Arithmetic(Arithmetic::Subtract, Single)),
+        (FmulS, Float::Arithmetic(Arithmetic::Multiply, Single)),
+        (FdivS, Float::Arithmetic(Arithmetic::Divide, Single)),
+        (FsqrtS, Float::Root(Single)),
+        (FaddD, Float::Arithmetic(Arithmetic::Add, Double)),
+        (FsubD, Float::Arithmetic(Arithmetic::Subtract, Double)),
+        (FmulD, Float::Arithmetic(Arithmetic::Multiply, Double)),
+        (FdivD, Float::Arithmetic(Arithmetic::Divide, Double)),
+        (FsqrtD, Float::Root(Double)),
+        (FmaddS, fused(false, false, Single)),
+        (FmsubS, fused(false, true, Single)),
+        (FnmsubS, fused(true, false, Single)),
+        (FnmaddS, fused(true, true, Single)),
+        (FmaddD, fused(false, false, Double)),
+        (FmsubD, fused(false, true, Double)),
+        (FnmsubD, fused(true, false, Double)),
+        (FnmaddD, fused(true, true, Double)),
+        (FcvtSD, Float::Resize { to: Single }),
+        (FcvtDS, Float::Resize { to: Double }),
+        (FcvtDW, Float::FromWord { long: false }),
+        (FcvtDL, Float::FromWord { long: true }),
+        (FcvtWD, Float::Truncate { long: false }),
+        (FcvtLD, Float::Truncate { long: true }),
+    ]
+}
 
 /// Whether the host has what the template's code needs.
 fn available(template: Template) -> bool {
@@ -210,6 +292,7 @@ fn available(template: Template) -> bool {
         Template::Binary(Sll | Srl | Sra | Sllw | Srlw | Sraw) => {
             std::arch::is_x86_feature_detected!("bmi2")
         }
+        Template::Float(Float::Fused { .. }) => std::arch::is_x86_feature_detected!("fma"),
         Template::Binary(Andn) => std::arch::is_x86_feature_detected!("bmi1"),
         _ => true,
     }
@@ -269,7 +352,21 @@ plain! {
     Float load_store {
         flw Float::LoadWord; fld Float::LoadDouble; fsw Float::StoreWord; fsd Float::StoreDouble;
     }
-    Float float { fmv_x_d Float::ToInteger; fmv_d_x Float::FromInteger; }
+    Float float {
+        fmv_x_d Float::ToInteger; fmv_d_x Float::FromInteger;
+        feq_s Float::Compare(Comparison::Equal, Width::Single);
+        flt_s Float::Compare(Comparison::Less, Width::Single);
+        fle_s Float::Compare(Comparison::LessEqual, Width::Single);
+        feq_d Float::Compare(Comparison::Equal, Width::Double);
+        flt_d Float::Compare(Comparison::Less, Width::Double);
+        fle_d Float::Compare(Comparison::LessEqual, Width::Double);
+        fsgnj_s Float::Sign(Sign::Copied, Width::Single);
+        fsgnjn_s Float::Sign(Sign::Negated, Width::Single);
+        fsgnjx_s Float::Sign(Sign::Multiplied, Width::Single);
+        fsgnj_d Float::Sign(Sign::Copied, Width::Double);
+        fsgnjn_d Float::Sign(Sign::Negated, Width::Double);
+        fsgnjx_d Float::Sign(Sign::Multiplied, Width::Double);
+    }
     End control {
         jump End::Jump { event: false }; jump_backward End::Jump { event: true };
         beq End::Branch { condition: Equal, event: false };

@@ -26,7 +26,7 @@ fn soft_mode(imm: i32, hart: &Hart) -> Option<RoundingMode> {
 }
 
 /// The third source register of a fused multiply-add.
-fn third_source(imm: i32) -> u8 {
+pub fn third_source(imm: i32) -> u8 {
     (imm >> 8 & 31) as u8
 }
 
@@ -150,9 +150,10 @@ rounding! {
         fcvt_h_w FcvtHW, fcvt_h_wu FcvtHWu, fcvt_h_l FcvtHL, fcvt_h_lu FcvtHLu;
 }
 
-/// The handler of an instruction that rounds as MXCSR says.
-pub fn on_host(opcode: Opcode) -> Option<Handler> {
-    rounding_handlers(opcode).map(|[dynamic, ..]| dynamic)
+/// The handler of an instruction that rounds on the host's unit: as MXCSR says, or in a
+/// `fixed` mode.
+pub fn on_host(opcode: Opcode, fixed: bool) -> Option<Handler> {
+    rounding_handlers(opcode).map(|[dynamic, static_, _]| if fixed { static_ } else { dynamic })
 }
 
 /// The handler of a floating-point instruction and the immediate that it wants.
