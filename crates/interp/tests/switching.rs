@@ -6,8 +6,8 @@ use rvrun_interp::Stop;
 use std::sync::atomic::Ordering;
 use support::{Guest, READ};
 
-/// 1000 rounds of a loop at offset 4, whose block begins there.
-const LOOP: [&str; 4] = ["addi a1, zero, 1000", "addi a0, a0, 1", "bne a0, a1, .-4", "ecall"];
+/// 2000 rounds of a loop at offset 4, whose block begins there.
+const LOOP: [&str; 4] = ["addi a1, zero, 2000", "addi a0, a0, 1", "bne a0, a1, .-4", "ecall"];
 
 /// A call of a function at 256 that adds one to a0, in a loop of 3, each way of arriving once.
 fn caller(arrive: &[&str]) -> Guest {
@@ -22,7 +22,7 @@ fn caller(arrive: &[&str]) -> Guest {
 
 #[test]
 fn samples_come_after_exactly_as_many_events_as_asked_for() {
-    for period in [1u32, 7, 100, 256, 257, 600] {
+    for period in [1u32, 7, 100, 600, 1024, 1025, 1500] {
         let mut guest = Guest::new(&LOOP);
         let mut samples = 0;
         guest.interpreter.set_fuel(period);
@@ -39,8 +39,8 @@ fn samples_come_after_exactly_as_many_events_as_asked_for() {
             }
         }
         // The last branch is not taken.
-        assert_eq!(samples, 999 / u64::from(period));
-        assert_eq!((guest.hart.x[10], guest.hart.instret), (1000, 2002));
+        assert_eq!(samples, 1999 / u64::from(period));
+        assert_eq!((guest.hart.x[10], guest.hart.instret), (2000, 4002));
     }
 }
 
@@ -53,7 +53,7 @@ fn without_fuel_set_there_is_no_sample_and_after_one_no_other() {
     guest.interpreter.set_fuel(2);
     assert_eq!(guest.run(), Stop::Sample);
     assert_eq!(guest.run(), Stop::Syscall);
-    assert_eq!(guest.hart.x[10], 1000);
+    assert_eq!(guest.hart.x[10], 2000);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn gates_stop_branches_taken_and_not_taken_and_loops_of_one_block() {
         // Behind the branch.
         guest.interpreter.add_gate(guest.code + 12);
         assert_eq!(guest.run(), Stop::Gate);
-        assert_eq!((guest.offset(), guest.hart.x[10]), (12, 1000));
+        assert_eq!((guest.offset(), guest.hart.x[10]), (12, 2000));
     }
 }
 
