@@ -344,12 +344,22 @@ impl<C: Code> Walk<'_, C> {
         let known = constant_target(&block);
         self.nodes[id as usize] =
             Some(Node { pc, body: block.body, end_pc, end: End::Interpret, count });
-        let end = self.end(instance, terminator, block_end, known);
-        if let End::Jump { link: None, .. } = end
+        let mut end = self.end(instance, terminator, block_end, known);
+        if let End::Jump { link: None, base, offset, .. } = end
             && !self.fragment
         {
             let found = self.code.jump_targets(near(block_end));
-            self.targets.extend(found.into_iter().map(|target| (id, instance, target)));
+            if is_scattered(&found) {
+                end = End::Jump {
+                    link: None,
+                    base,
+                    offset,
+                    targets: Vec::new(),
+                    others: found.len(),
+                };
+            } else {
+                self.targets.extend(found.into_iter().map(|target| (id, instance, target)));
+            }
         }
         self.last_part(id).end = end;
     }
@@ -603,6 +613,18 @@ fn cut(block: &mut Block, limit: u64) {
     if at == limit {
         block.terminator = Terminator::FallThrough;
         (block.terminator_pc, block.end) = (limit, limit);
+    }
+}
+
+/// Whether a jump with these targets, in ascending order, had better leave the region: those
+/// of an interpreter whose every instruction ends with such a jump, each to all others. A
+/// table would have to have holes, and each way to a target has loads and stores of its own.
+fn is_scattered(targets: &[u64]) -> bool {
+    const MANY: usize = 32;
+    const SPAN: u64 = 8 << 10;
+    match targets {
+        [first, .., last] => targets.len() > MANY && last - first > SPAN,
+        _ => false,
     }
 }
 
