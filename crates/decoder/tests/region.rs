@@ -347,6 +347,23 @@ fn indirect_calls_go_on_behind_themselves() {
 }
 
 #[test]
+fn indirect_jumps_to_many_scattered_places_leave() {
+    let lines: Vec<&str> =
+        std::iter::once("jalr zero, 0(a0)").chain(std::iter::repeat_n("ecall", 4000)).collect();
+    let seen = |distance: u64| {
+        let mut program = Program::new(&lines);
+        program.targets = (1..=40).map(|n| at(n * distance)).collect();
+        let region = program.region();
+        match &region.nodes[0].end {
+            End::Jump { targets, others, .. } => (targets.len(), *others),
+            end => panic!("{end:?}"),
+        }
+    };
+    assert_eq!(seen(4), (40, 0));
+    assert_eq!(seen(80), (0, 40));
+}
+
+#[test]
 fn indirect_jumps_go_where_they_have_been_seen_to_go() {
     let mut program = Program::new(&["jalr zero, 0(a0)", "ecall", "ecall", "ecall"]);
     program.targets = vec![at(1), at(3), START + (1 << 20)];
