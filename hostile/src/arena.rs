@@ -305,7 +305,8 @@ fn wild(random: &mut Random) -> u64 {
     match random.below(4) {
         0 => random.of(&[0, 1, 2, 63, 64, u64::MAX, i64::MIN as u64, i64::MAX as u64, 1 << 47]),
         1 => random.number() as i8 as u64,
-        2 => random.number() as i32 as u64 & !0xffff,
+        // Below what this process is linked to.
+        2 => random.number() as i32 as u64 & !0x4000_ffff,
         // Not canonical, whatever is added to it.
         _ => random.number() & !(1 << 63) | 1 << 62,
     }
