@@ -201,7 +201,9 @@ impl Twin {
     fn compare(&self, note: &Note, stop: &Stop, mode: Mode) -> Result<(), String> {
         let (expected, found) = (&note.hart, &self.state.hart);
         let same = note.stop == *stop || !mode.precise && is_same_access(&note.stop, stop);
-        if !same || expected.pc != found.pc {
+        // Cranelift drops a store that the next one overwrites.
+        let dropped = !mode.precise && is_store(stop) && expected.pc < found.pc;
+        if !same || expected.pc != found.pc && !dropped {
             return Err(format!(
                 "{stop:?} at {:#x}, interpreted {:?} at {:#x}",
                 found.pc, note.stop, expected.pc
@@ -244,6 +246,10 @@ fn is_same_access(expected: &Stop, found: &Stop) -> bool {
     };
     let canonical = expected.addr >> 47 == 0;
     expected.kind == found.kind && found.addr == u64::MAX && !canonical
+}
+
+fn is_store(stop: &Stop) -> bool {
+    matches!(stop, Stop::Trap(Trap::Memory(Fault { kind: AccessKind::Store, .. })))
 }
 
 /// Has instructions that read counters read `fflags` instead.
