@@ -38,14 +38,15 @@ fn run() -> u8 {
     let mut args = std::env::args_os();
     let name = args.next().unwrap_or_default();
     let args: Vec<OsString> = args.collect();
+    let environment: Vec<_> = std::env::vars_os().collect();
     let settings = if binfmt::started_by_kernel() {
         binfmt::parse(args)
     } else if qemu::is_qemu_name(&name) {
         qemu::parse(args)
     } else {
-        options::parse(name, args)
+        options::parse(name, args, &environment)
     };
-    let program = match settings.and_then(settings::Settings::into_program) {
+    let program = match settings.and_then(|settings| settings.into_program(environment)) {
         Ok(program) => program,
         Err(stop) => return stop.report(),
     };

@@ -163,10 +163,14 @@ impl From<Engine> for rvrun::Engine {
     }
 }
 
-/// Parses the command line of `rvrun`.
-pub fn parse(name: OsString, args: Vec<OsString>) -> Result<Settings, EarlyStop> {
+/// Parses the command line of `rvrun`, which was started with the variables `environment`.
+pub fn parse(
+    name: OsString,
+    args: Vec<OsString>,
+    environment: &[(OsString, OsString)],
+) -> Result<Settings, EarlyStop> {
     let from_environment =
-        std::env::vars_os().any(|(name, _)| name.as_bytes().starts_with(b"RVRUN_"));
+        environment.iter().any(|(name, _)| name.as_bytes().starts_with(b"RVRUN_"));
     match without_options(&args).filter(|_| !from_environment) {
         Some(settings) => Ok(settings),
         None => parse_options(name, args),

@@ -57,7 +57,10 @@ pub enum EnvironmentChange {
 
 impl Settings {
     /// The program that these settings describe.
-    pub fn into_program(self) -> Result<Program, EarlyStop> {
+    pub fn into_program(
+        self,
+        environment: Vec<(OsString, OsString)>,
+    ) -> Result<Program, EarlyStop> {
         let sysroot = match &self.sysroot {
             Some(directory) if !directory.is_dir() => {
                 return Err(EarlyStop::Usage(format!(
@@ -77,7 +80,7 @@ impl Settings {
         let path = find_program(&self.program, sysroot.as_deref());
         let mut program = Program::new(path)
             .args(self.args)
-            .envs(std::env::vars_os())
+            .envs(environment)
             .argv0(self.argv0.unwrap_or_else(|| self.program.clone().into_os_string()))
             .execfn(self.execfn.unwrap_or_else(|| self.program.clone().into_os_string()))
             .filters(self.filters)

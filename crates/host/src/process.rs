@@ -121,17 +121,18 @@ pub(crate) fn anonymous(len: usize, prot: i32) -> io::Result<*mut libc::c_void> 
     }
 }
 
+const PAGE: usize = 4096;
+
 /// Asks the host for the pages of `memory` now, all at once, rather than one fault
 /// at a time (madvise(2), `MADV_POPULATE_WRITE`). A host that will not leaves them to faults.
 pub fn populate<T>(memory: &mut [std::mem::MaybeUninit<T>]) {
-    const PAGE: usize = 4096;
     let range = memory.as_mut_ptr_range();
-    let start = (range.start as usize).next_multiple_of(PAGE);
-    let end = range.end as usize & !(PAGE - 1);
-    if start < end {
-        // SAFETY: the advice reads and writes nothing, and these pages are the slice's own.
-        unsafe { libc::madvise(start as *mut _, end - start, libc::MADV_POPULATE_WRITE) };
-    }
+    populate_pages(range.start as usize & !(PAGE - 1), range.end as usize);
+}
+
+fn populate_pages(start: usize, end: usize) {
+    // SAFETY: the advice reads and writes nothing, whoever the memory belongs to.
+    unsafe { libc::madvise(start as *mut _, end - start, libc::MADV_POPULATE_WRITE) };
 }
 
 /// Keeps the heap out of low memory, where the wild pointers of a guest that lost
@@ -140,13 +141,15 @@ pub fn populate<T>(memory: &mut [std::mem::MaybeUninit<T>]) {
 ///
 /// To be called as early as can be: the heap's first 132 KiB, which the C library
 /// takes before `main`, stay where they are. Should the page be taken already, or
-/// the host refuse it, all of the heap is where it would have been.
+/// the host refuse it, all of the heap is where it would have been. Those first pages
+/// are asked for at once: even a short program's VM needs most of them.
 pub fn keep_heap_high() {
-    const PAGE: usize = 4096;
-    // SAFETY: asks for the program break without moving it; the mapping replaces nothing
-    // and nobody uses it.
+    const FIRST: usize = 132 << 10;
+    // SAFETY: asks for the program break without moving it.
+    let end = unsafe { libc::sbrk(0) as usize }.next_multiple_of(PAGE);
+    populate_pages(end.saturating_sub(FIRST), end);
+    // SAFETY: the mapping replaces nothing and nobody uses it.
     unsafe {
-        let end = (libc::sbrk(0) as usize).next_multiple_of(PAGE);
         let flags = libc::MAP_PRIVATE
             | libc::MAP_ANONYMOUS
             | libc::MAP_NORESERVE

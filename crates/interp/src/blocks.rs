@@ -58,8 +58,8 @@ impl Entry {
 
 struct Chunk {
     slots: Vec<Slot>,
-    /// The blocks in it, in ascending order of their slots.
-    blocks: Vec<Id>,
+    /// The first block in it; those after it follow in ascending order of their slots.
+    first: Id,
 }
 
 /// See the module's documentation.
@@ -70,6 +70,9 @@ pub struct Blocks {
     /// A block of each page in which some begin, to find what a change of code
     /// touches; the others of that page follow it in a list.
     by_page: FxHashMap<u64, Id>,
+    /// How many entries `by_page` knows: it learns of the others when it is needed, since
+    /// the code of most programs never changes.
+    paged: usize,
     /// Links that the entries of their targets have no place for.
     more_incoming: FxHashMap<Id, Vec<*mut Link>>,
     /// Hashes of the guest bytes of the blocks whose code the guest may write in place.
@@ -90,6 +93,7 @@ impl Blocks {
             entries,
             by_pc: HashTable::with_capacity(FIRST_BLOCKS),
             by_page: FxHashMap::default(),
+            paged: 0,
             more_incoming: FxHashMap::default(),
             contents: FxHashMap::default(),
             compiled: FxHashMap::default(),
@@ -187,20 +191,18 @@ impl Blocks {
             _ => {
                 let mut slots = Vec::with_capacity(CHUNK_SLOTS);
                 populate(slots.spare_capacity_mut());
-                self.chunks.push(Chunk { slots, blocks: Vec::new() });
+                self.chunks.push(Chunk { slots, first: id });
                 self.chunks.last_mut().expect("a chunk was just added")
             }
         };
         let first = chunk.slots.len();
         // Within its capacity, so the slots before stay where they are.
         chunk.slots.extend_from_slice(block);
-        chunk.blocks.push(id);
         let slots = chunk.slots[first..].as_ptr();
         let length = end.wrapping_sub(pc) as u16;
         let slot_count = block.len() as u16;
         let incoming = [ptr::null_mut(); 2];
-        let next_in_page = self.by_page.insert(pc / PAGE, id).unwrap_or(NONE);
-        self.entries.push(Entry { pc, length, slot_count, slots, incoming, next_in_page });
+        self.entries.push(Entry { pc, length, slot_count, slots, incoming, next_in_page: NONE });
         if let Some(content) = content {
             self.contents.insert(id, content);
         }
@@ -228,9 +230,12 @@ impl Blocks {
 
     /// The pc of the op at `slot`, and that of its block.
     pub fn position(&self, slot: *const Slot) -> Option<(u64, u64)> {
-        let chunk = self.chunks.iter().find(|chunk| chunk.slots.as_ptr_range().contains(&slot))?;
-        let after = chunk.blocks.partition_point(|id| self.entries[*id as usize].slots <= slot);
-        let entry = &self.entries[*chunk.blocks.get(after.checked_sub(1)?)? as usize];
+        let at = self.chunks.iter().position(|c| c.slots.as_ptr_range().contains(&slot))?;
+        let (first, behind) = (self.chunks[at].first, self.chunks.get(at + 1).map(|c| c.first));
+        let behind = behind.map_or(self.entries.len(), |id| id as usize);
+        let entries = self.entries.get(first as usize..behind)?;
+        let after = entries.partition_point(|entry| entry.slots <= slot);
+        let entry = entries.get(after.checked_sub(1)?)?;
         // SAFETY: handlers stop only with the slot of an op, within a chunk.
         let at = unsafe { (*slot).op.at };
         Some((entry.pc + 2 * u64::from(at), entry.pc))
@@ -239,6 +244,7 @@ impl Blocks {
     /// Drops the blocks that overlap `range` unless `keep` says that the code
     /// from the first to the second address still has that hash.
     pub fn invalidate(&mut self, range: Range<u64>, keep: impl Fn(u64, u64, NonZeroU64) -> bool) {
+        self.learn_pages();
         // A block that ends in a fetch fault depends on the bytes behind it too.
         let overlaps = |entry: &Entry| entry.pc < range.end && entry.end() + 4 > range.start;
         let first = range.start.saturating_sub(MAX_BLOCK_BYTES + 4) / PAGE;
@@ -266,6 +272,7 @@ impl Blocks {
         keep: impl Fn(u64, u64, NonZeroU64) -> bool,
         mut dropped: impl FnMut(Range<u64>),
     ) {
+        self.learn_pages();
         let writable: Vec<(Id, NonZeroU64)> =
             self.contents.iter().map(|(id, hash)| (*id, *hash)).collect();
         for (id, hash) in writable {
@@ -295,6 +302,15 @@ impl Blocks {
         }
     }
 
+    /// Tells `by_page` of the entries that it does not know yet.
+    fn learn_pages(&mut self) {
+        for (id, entry) in self.entries.iter_mut().enumerate().skip(self.paged) {
+            entry.next_in_page = self.by_page.insert(entry.pc / PAGE, id as Id).unwrap_or(NONE);
+        }
+        self.paged = self.entries.len();
+    }
+
+    /// Drops a block that `by_page` knows.
     fn drop_block(&mut self, id: Id) {
         self.unlink(id);
         self.contents.remove(&id);

@@ -197,8 +197,15 @@ impl Interpreter {
     fn predecode(&mut self, pc: u64, most_bytes: u64, slots: &mut Vec<Slot>) -> (u64, bool) {
         let code = self.code_region(pc);
         let Context { extensions, soft_float, .. } = self.context;
+        // Where no four bytes lie in one mapping, the slow way finds out what there is.
+        let whole = (code.range.end - code.range.start).saturating_sub(3);
         let end = predecode(pc, most_bytes, extensions, soft_float, slots, |at| {
-            self.instruction_within(&code, at)
+            let mut bits = 0;
+            if at.wrapping_sub(code.range.start) < whole && access::load_u32(at, &mut bits).is_ok()
+            {
+                return Some(bits as u32);
+            }
+            self.instruction_bits(at)
         });
         (end, code.writable)
     }
@@ -301,16 +308,6 @@ impl Interpreter {
             at += self.instruction_bits(at).map_or(2, length);
             hart.instret += 1;
         }
-    }
-
-    /// [`instruction_bits`](Self::instruction_bits), faster within `code`.
-    fn instruction_within(&self, code: &CodeRegion, pc: u64) -> Option<u32> {
-        let mut bits = 0;
-        let inside = code.range.contains(&pc) && code.range.end - pc >= 4;
-        if inside && access::load_u32(pc, &mut bits).is_ok() {
-            return Some(bits as u32);
-        }
-        self.instruction_bits(pc)
     }
 
     fn illegal_instruction(&self, pc: u64) -> Trap {
