@@ -23,7 +23,7 @@ impl Engine {
     pub(crate) fn start(&self, space: Arc<AddressSpace>, hart: Hart) -> Tiers {
         // Measurements are short: what they are about is code that is hot.
         let translation = Translation { threshold: 500, ..Translation::default() };
-        let engines = Engines::new(space, Extensions::ALL, self.which, &translation, false);
+        let engines = Engines::new(space, Extensions::ALL, self.which, &translation, None, false);
         Tiers::new(engines, hart)
     }
 }

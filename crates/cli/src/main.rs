@@ -14,6 +14,7 @@ mod options;
 mod output;
 mod qemu;
 mod settings;
+mod verify;
 
 use rvrun::Exit;
 use std::ffi::OsString;
@@ -43,6 +44,8 @@ fn run() -> u8 {
         binfmt::parse(args)
     } else if qemu::is_qemu_name(&name) {
         qemu::parse(args)
+    } else if let Some(file) = verify::wants_replay(&args) {
+        return verify::replay(file);
     } else {
         options::parse(name, args, &environment)
     };

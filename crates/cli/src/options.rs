@@ -88,6 +88,24 @@ struct Options {
     #[arg(long, value_name = "FILE", env = "RVRUN_DUMP_OUTPUT")]
     dump_output: Option<PathBuf>,
 
+    /// Run one in N stretches of translated code (100 if not said) on the interpreter,
+    /// too, and stop where the two do not agree
+    #[arg(
+        long,
+        value_name = "1/N",
+        env = "RVRUN_VERIFY",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "1/100",
+        value_parser = parse_one_in
+    )]
+    verify: Option<u32>,
+
+    /// Write what --verify finds to FILE instead of rvrun-difference-PID.json; rvrun
+    /// replay FILE shows it again
+    #[arg(long, value_name = "FILE", env = "RVRUN_VERIFY_OUTPUT")]
+    verify_output: Option<PathBuf>,
+
     /// For tests: drop translations at random
     #[arg(long, value_name = "SEED", hide = true, env = "RVRUN_CHAOS")]
     chaos: Option<u64>,
@@ -140,6 +158,12 @@ fn parse_hex(text: &str) -> Result<Bytes, String> {
     let digits = text.as_bytes().chunks(2);
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     digits.map(byte).collect::<Option<_>>().ok_or_else(|| "not hexadecimal".into())
+}
+
+/// Parses `1/N`.
+fn parse_one_in(text: &str) -> Result<u32, String> {
+    let rest = text.strip_prefix("1/").unwrap_or(text);
+    rest.parse().ok().filter(|n| (1..=1 << 24).contains(n)).ok_or_else(|| "not 1/N".into())
 }
 
 /// How guest code is executed.
@@ -271,6 +295,8 @@ fn settings(options: Options) -> Result<Settings, EarlyStop> {
         stats: options.stats,
         dump,
         dump_output: options.dump_output,
+        verify: options.verify,
+        verify_output: options.verify_output,
     })
 }
 

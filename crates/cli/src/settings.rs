@@ -1,7 +1,7 @@
 //! What the command line and the environment settled, whichever way it was written.
 
-use crate::EarlyStop;
 use crate::output::{Output, full_path};
+use crate::{EarlyStop, verify};
 use rvrun::{Engine, ExecConfig, Extensions, Program, Translated, Translation};
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
@@ -44,6 +44,10 @@ pub struct Settings {
     pub dump: Vec<Translated>,
     /// Show them in this file instead of on standard error.
     pub dump_output: Option<PathBuf>,
+    /// Verify one in so many stretches of translated code.
+    pub verify: Option<u32>,
+    /// Where to put the difference that is found.
+    pub verify_output: Option<PathBuf>,
 }
 
 /// One `--env` or `--unset-env`.
@@ -101,6 +105,9 @@ impl Settings {
         if self.stats {
             program = program.stats(Box::new(print_stats));
         }
+        if let Some(one_in) = self.verify {
+            program = program.verify(one_in, verify::sink(self.verify_output.as_deref()));
+        }
         if self.strace {
             let output = output(self.strace_output.as_deref(), "trace")?;
             let sink = Box::new(move |line: &str| output.write(&format!("{line}\n")));
@@ -153,6 +160,9 @@ impl Settings {
         if let Some(output) = &self.strace_output {
             option("--strace-output", full_path(output).as_os_str());
         }
+        if let Some(output) = &self.verify_output {
+            option("--verify-output", full_path(output).as_os_str());
+        }
         if let Some(output) = &self.dump_output {
             option("--dump-output", full_path(output).as_os_str());
         }
@@ -161,6 +171,9 @@ impl Settings {
         }
         if self.strace {
             prefix.extend(["--strace".into(), "--strace-pid".into()]);
+        }
+        if let Some(one_in) = self.verify {
+            prefix.push(format!("--verify=1/{one_in}").into());
         }
         if self.no_aslr {
             prefix.push("--no-aslr".into());

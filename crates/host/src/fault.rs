@@ -20,7 +20,7 @@
 //! a blocked synchronous fault would kill the process. Those that somebody sends
 //! are the guest's ([`signals`]).
 
-use crate::{code, process, signals};
+use crate::{code, process, signals, watch};
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::io;
@@ -164,6 +164,12 @@ pub(crate) extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, conte
     let registers = &mut context.uc_mcontext.gregs;
     let ip = registers[libc::REG_RIP as usize] as usize;
     let raised_by_cpu = info.si_code > 0;
+    // Bit 1 says that the access was a write (AMD64 manual, volume 2, "Page-Fault Exception").
+    let writes = registers[libc::REG_ERR as usize] & 2 != 0;
+    // SAFETY: a fault that the CPU raised has an address.
+    if raised_by_cpu && writes && watch::written(unsafe { info.si_addr() } as usize) {
+        return;
+    }
     let access = landing(ip).map(|landing| (landing, None));
     let resume = access.or_else(|| code::resume(ip));
     match resume {

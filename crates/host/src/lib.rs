@@ -13,3 +13,4 @@ pub mod process;
 pub mod signals;
 pub mod time;
 pub mod vfork;
+pub mod watch;

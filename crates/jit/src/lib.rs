@@ -33,6 +33,9 @@ mod tests;
 mod translator;
 mod worker;
 
+/// The version of the compiler.
+pub const CRANELIFT_VERSION: &str = cranelift_codegen::VERSION;
+
 pub use compile::{Code, Compiler, Failure, Job};
 pub use core::{Changes, Watch};
 pub use effects::{Way, way};

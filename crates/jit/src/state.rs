@@ -66,6 +66,9 @@ pub struct State {
     pub(crate) translator: *mut (),
     /// How often `step` was called.
     pub stepped: u64,
+    /// Where instructions are counted, translated code leaves as for attention once the
+    /// hart has retired so many.
+    pub deadline: u64,
     /// Keeps `attention` alive.
     attention_owner: Arc<AtomicU32>,
 }
@@ -88,6 +91,7 @@ impl State {
             helpers: ptr::null(),
             translator: ptr::null_mut(),
             stepped: 0,
+            deadline: u64::MAX,
             attention_owner: attention,
         })
     }
@@ -118,6 +122,7 @@ pub(crate) mod offset {
     pub const FIND: i32 = small(offset_of!(State, find));
     pub const FIND_JUMP: i32 = small(offset_of!(State, find_jump));
     pub const HELPERS: i32 = small(offset_of!(State, helpers));
+    pub const DEADLINE: i32 = small(offset_of!(State, deadline));
     pub const PC: i32 = small(offset_of!(State, hart.pc));
     pub const RESERVED_ADDR: i32 = small(offset_of!(State, hart.reservation.addr));
     pub const RESERVED_VALUE: i32 = small(offset_of!(State, hart.reservation.value));
@@ -147,6 +152,7 @@ pub(crate) mod offset {
             (FIND, "find"),
             (FIND_JUMP, "find_jump"),
             (HELPERS, "helpers"),
+            (DEADLINE, "deadline"),
             (PC, "pc"),
             (RESERVED_ADDR, "reserved_addr"),
             (RESERVED_VALUE, "reserved_value"),

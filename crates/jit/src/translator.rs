@@ -15,6 +15,7 @@ use rvrun_isa::Extensions;
 use rvrun_memory::access::Refused;
 use rvrun_memory::{AccessKind, AddressSpace, Fault};
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
 
@@ -54,7 +55,7 @@ pub enum Outcome {
     Syscall,
     /// The instruction at the hart's pc has to be interpreted.
     Interpret,
-    /// Attention is wanted.
+    /// Attention is wanted, or the state's deadline has come.
     Attention,
     /// The state's [`Step`](crate::Step) wanted to leave.
     Stepped,
@@ -231,6 +232,18 @@ impl Translator {
         self.translations.lock().store.entries()
     }
 
+    /// The entries of all translations, and the guest code that each was made from.
+    pub fn translations(&self) -> Vec<(u64, Vec<Range<u64>>)> {
+        let core = self.translations.lock();
+        let guest = |entry: &u64| Some((*entry, core.store.translation(*entry)?.guest.clone()));
+        core.store.entries().iter().filter_map(guest).collect()
+    }
+
+    /// What translations do beside what they must.
+    pub fn mode(&self) -> Mode {
+        self.translations.lock().options.mode
+    }
+
     /// The region at `pc` as it would be compiled; none if it has nothing to compile.
     pub fn job(&mut self, pc: u64, profile: &dyn Profile) -> Option<Job> {
         self.with(|core| core.job(pc, profile))
@@ -371,7 +384,8 @@ impl Translator {
 
     fn run_inside(&mut self, state: &mut State) -> Outcome {
         loop {
-            if state.attention().load(Ordering::Relaxed) != 0 {
+            let late = state.hart.instret >= state.deadline;
+            if late || state.attention().load(Ordering::Relaxed) != 0 {
                 self.stats.attention += 1;
                 return Outcome::Attention;
             }

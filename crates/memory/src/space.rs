@@ -11,6 +11,7 @@ use crate::regions::{Attributes, Regions};
 use crate::usage::{self, Usage};
 use crate::{Errno, GuestAddr, PAGE, TASK_SIZE, access, raw};
 use rvrun_host::lock::RwLock;
+use rvrun_host::watch::{Area, Watch};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -393,6 +394,24 @@ impl AddressSpace {
     /// The same with what is in memory of each, as `/proc/self/smaps` shows it.
     pub fn usage(&self) -> Vec<Usage> {
         usage::usage(&self.state.read().regions)
+    }
+
+    /// The guest's protection (`PROT_*`) of the page at `addr`, if it is mapped.
+    pub fn protection(&self, addr: GuestAddr) -> Option<i32> {
+        self.state.read().regions.at(addr).map(|(_, attributes)| attributes.prot)
+    }
+
+    /// Watches what is written to the guest's memory, up to `most` pages; none if the host
+    /// refuses. For a program of one thread: see [`Watch`].
+    pub fn watch(&self, most: usize) -> Option<Watch> {
+        let state = self.state.read();
+        let writable = state.regions.within(0..TASK_SIZE).filter(|(_, a)| a.prot & PROT_WRITE != 0);
+        let area = |(range, attributes): (Range<GuestAddr>, &Attributes)| Area {
+            range: range.start as usize..range.end as usize,
+            prot: host_prot(attributes.prot),
+            shared: attributes.shared,
+        };
+        Watch::new(writable.map(area).collect(), most)
     }
 
     /// Bytes of address space that the guest's mappings take.

@@ -20,7 +20,7 @@
 //! Modules: [`loader`] maps the program and its dynamic linker, [`stack`] lays
 //! out what the program finds on its stack, [`machine`] is the dispatcher
 //! between the engines ([`tiers`]) and the Linux ABI, [`report`] explains a guest's death,
-//! [`dump`] shows translations.
+//! [`dump`] shows translations, [`verify`] has the engines check each other.
 
 #![forbid(unsafe_code)]
 
@@ -40,6 +40,7 @@ mod stats;
 mod stays;
 mod tiers;
 mod vdso;
+mod verify;
 
 pub use cpu::isa_listing;
 pub use dump::{DumpSink, Translated};
@@ -50,6 +51,7 @@ pub use rvrun_host::process::{die_of_signal, keep_heap_high};
 pub use rvrun_isa::Extensions;
 pub use rvrun_syscall::ExecConfig;
 pub use tiers::{Engines, Event, Tiers};
+pub use verify::{Difference, DifferenceSink, EngineResult, MemoryPage, replay};
 
 /// Whether binfmt_misc started this process and put the guest's `argv[0]`
 /// behind the program's path (bit 0 of the kernel's `AT_FLAGS`).

@@ -69,7 +69,8 @@ pub fn run(program: Program) -> Result<Exit, Error> {
     let mut program = program;
     let extensions = program.extensions;
     let (translation, counting) = (&program.translation, program.stats.is_some());
-    let engines = Engines::new(space.clone(), extensions, program.engine, translation, counting);
+    let (engine, verify) = (program.engine, program.verify.take());
+    let engines = Engines::new(space.clone(), extensions, engine, translation, verify, counting);
     if let Some((wanted, sink)) = program.dump.take() {
         engines.dump(Dump::new(space.clone(), extensions, wanted, sink));
     }

@@ -1,6 +1,7 @@
 //! What to run, and how.
 
 use crate::dump::{DumpSink, Translated};
+use crate::verify::DifferenceSink;
 use rvrun_isa::Extensions;
 use rvrun_jit::{Limits, Options};
 use rvrun_syscall::ExecConfig;
@@ -97,6 +98,7 @@ pub struct Program {
     pub(crate) translation: Translation,
     pub(crate) stats: Option<StatsSink>,
     pub(crate) dump: Option<(Vec<Translated>, DumpSink)>,
+    pub(crate) verify: Option<(u32, DifferenceSink)>,
 }
 
 /// Takes the figures of a program's run at its end, in lines of text.
@@ -122,6 +124,7 @@ impl Program {
             translation: Translation::default(),
             stats: None,
             dump: None,
+            verify: None,
         }
     }
 
@@ -247,6 +250,15 @@ impl Program {
     #[must_use]
     pub fn dump(mut self, wanted: Vec<Translated>, sink: DumpSink) -> Self {
         self.dump = Some((wanted, sink));
+        self
+    }
+
+    /// Runs about one in `one_in` of the stretches that are spent in translated code on
+    /// the interpreter, too. Where the two do not agree, `sink` is told, and then the
+    /// process exits with status 125.
+    #[must_use]
+    pub fn verify(mut self, one_in: u32, sink: DifferenceSink) -> Self {
+        self.verify = Some((one_in, sink));
         self
     }
 

@@ -16,6 +16,10 @@ pub fn text(report: &Report) -> String {
     line("interpreted", share(&report.interpreter));
     line("translated code", share(&report.translated));
     line("  interpreted for it, one by one", report.stepped.to_string());
+    if report.verified != (0, 0) {
+        let (stretches, instructions) = report.verified;
+        line("verified", format!("{instructions} instructions in {stretches} stretches"));
+    }
     if let Some(stats) = &report.translator {
         line("regions asked for", stats.requested.to_string());
         line("  translated", stats.translated.to_string());

@@ -9,9 +9,11 @@ use crate::chaos::Chaos;
 use crate::dump::Dump;
 use crate::program::{Engine, Translation};
 use crate::stays::Stays;
+use crate::verify::{self, Checked, DifferenceSink, End, Pair, Sampling};
 use rustc_hash::FxHashMap;
 use rvrun_hart::{Hart, Trap, float};
 use rvrun_host::lock::Mutex;
+use rvrun_host::process;
 use rvrun_interp::{Interpreter, Stop, Warm};
 use rvrun_isa::Extensions;
 use rvrun_jit::{
@@ -47,6 +49,12 @@ struct Sampler {
     /// For the jitter that keeps samples from following the program's own rhythm.
     random: u64,
 }
+
+/// The exit status when the engines do not agree: the VM's own failure.
+const DIFFERENT: i32 = 125;
+
+/// Instructions that translated code executes before it is left, in a program that is checked.
+const LONGEST_STAY: u64 = 1 << 20;
 
 /// How many events of the interpreter an exit of translated code counts for.
 const EVENTS_PER_EXIT: u32 = 16;
@@ -108,6 +116,8 @@ pub(crate) struct Report {
     pub translated: Share,
     /// Instructions that translated code had interpreted.
     pub stepped: u64,
+    /// Stretches that both engines ran, and their instructions.
+    pub verified: (u64, u64),
     /// The translator, if there is one.
     pub translator: Option<Stats>,
 }
@@ -124,6 +134,8 @@ impl AddAssign for Report {
         self.interpreter += other.interpreter;
         self.translated += other.translated;
         self.stepped += other.stepped;
+        self.verified.0 += other.verified.0;
+        self.verified.1 += other.verified.1;
         if let Some(stats) = other.translator {
             *self.translator.get_or_insert_default() += stats;
         }
@@ -140,6 +152,10 @@ pub struct Engines {
     chaos: Option<u64>,
     counting: bool,
     precise: AtomicBool,
+    /// How rare the stretches are that both engines run, and who is told of differences.
+    verify: Option<(u32, DifferenceSink)>,
+    /// Harts that there are.
+    harts: AtomicU32,
     /// Made when something is to be translated for the first time, which most short
     /// programs do not live to see.
     translations: Mutex<Option<Arc<Translations>>>,
@@ -154,10 +170,11 @@ impl Engines {
         extensions: Extensions,
         engine: Engine,
         translation: &Translation,
+        verify: Option<(u32, DifferenceSink)>,
         stats: bool,
     ) -> Arc<Self> {
         let mut options = translation.options(engine);
-        options.mode.counting = stats;
+        options.mode.counting = stats || verify.is_some();
         Arc::new(Self {
             space,
             extensions,
@@ -167,6 +184,8 @@ impl Engines {
             chaos: translation.chaos,
             counting: stats,
             precise: AtomicBool::new(false),
+            verify,
+            harts: AtomicU32::new(0),
             translations: Mutex::new(None),
             translates: AtomicBool::new(false),
         })
@@ -177,6 +196,8 @@ impl Engines {
         Self {
             space: self.space.clone(),
             precise: AtomicBool::new(self.precise.load(Ordering::SeqCst)),
+            verify: self.verify.clone(),
+            harts: AtomicU32::new(1),
             translations: Mutex::new(None),
             translates: AtomicBool::new(false),
             ..*self
@@ -227,7 +248,15 @@ pub struct Tiers {
     /// How many fence.i the translator knows of.
     fences: u64,
     chaos: Option<Chaos>,
+    /// Which entries are checked, if any are.
+    sampling: Option<Sampling>,
     report: Option<Report>,
+}
+
+impl Drop for Tiers {
+    fn drop(&mut self) {
+        self.engines.harts.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// What of the program is worth translating: what the interpreter has been to.
@@ -258,15 +287,11 @@ impl Tiers {
         let stepped = Rc::new(Cell::new(None));
         let step = {
             let (interpreter, stepped) = (interpreter.clone(), stepped.clone());
-            move |hart: &mut Hart| {
-                let stop = interpreter.borrow_mut().step(hart);
-                let leave = stop.is_some() || float::needs_soft_float(hart.frm);
-                stepped.set(stop);
-                leave
-            }
+            move |hart: &mut Hart| verify::step(&interpreter, &stepped, hart)
         };
         let state = State::new(hart, attention, Box::new(step));
         let cold_fuel = sampler.next_cold_period();
+        engines.harts.fetch_add(1, Ordering::SeqCst);
         Self {
             interpreter,
             translator: None,
@@ -278,6 +303,7 @@ impl Tiers {
             cold_fuel,
             fences: 0,
             chaos: engines.chaos.map(Chaos::new),
+            sampling: engines.verify.as_ref().map(|(one_in, _)| Sampling::new(*one_in)),
             report: engines.counting.then(Report::default),
             engines,
         }
@@ -334,6 +360,7 @@ impl Tiers {
     pub(crate) fn forked(&mut self) -> Option<Arc<Engines>> {
         let translator = self.translator.take();
         let engines = self.engines.clone();
+        engines.harts.store(1, Ordering::SeqCst);
         match engines.translations.try_lock().as_deref() {
             Some(None) => {}
             Some(Some(translations)) if translations.is_whole() => match translator {
@@ -403,8 +430,60 @@ impl Tiers {
         self.interpret(false)
     }
 
-    /// Runs translated code.
+    /// Runs translated code, and now and then checks what it does.
     fn translated(&mut self) -> Option<Event> {
+        if let Some(sampling) = &mut self.sampling {
+            if sampling.is_due()
+                && self.engines.harts.load(Ordering::SeqCst) == 1
+                && let Some(event) = self.verified()
+            {
+                return event;
+            }
+            // Else what stays inside for long would never be checked.
+            self.state.deadline = self.state.hart.instret.saturating_add(LONGEST_STAY);
+        }
+        self.run_translated()
+    }
+
+    /// Runs a stretch on both engines; nothing if it has to be run once more, unchecked.
+    fn verified(&mut self) -> Option<Option<Event>> {
+        let (Some(translator), Some(sampling)) = (&mut self.translator, &mut self.sampling) else {
+            return None;
+        };
+        let mut pair = Pair {
+            space: &self.engines.space,
+            extensions: self.engines.extensions,
+            options: self.engines.options,
+            interpreter: &self.interpreter,
+            translator,
+            state: &mut self.state,
+            stepped: &self.stepped,
+        };
+        let before = pair.state.hart.instret;
+        let (end, outcome, compared) = match pair.check(sampling) {
+            Checked::Not => return None,
+            Checked::Run { end, outcome, compared } => (end, outcome, compared),
+            Checked::Differs(difference) => {
+                if let Some((_, sink)) = &self.engines.verify {
+                    sink(&difference);
+                }
+                process::exit_now(DIFFERENT)
+            }
+        };
+        if let Some(report) = &mut self.report {
+            report.verified.0 += u64::from(compared);
+            report.verified.1 += self.state.hart.instret - before;
+        }
+        self.follow_fences();
+        Some(match end {
+            End::Syscall => Some(Event::Syscall),
+            End::Trap(trap) => Some(Event::Trap(trap)),
+            End::On if outcome == Outcome::Interpret => self.step(),
+            End::On => None,
+        })
+    }
+
+    fn run_translated(&mut self) -> Option<Event> {
         let measured = self.engine == Engine::Auto && self.chaos.is_none() && self.stays.is_due();
         let start = (measured || self.report.is_some()).then(Instant::now);
         let pc = self.state.hart.pc;
@@ -433,7 +512,8 @@ impl Tiers {
             }
             Outcome::Syscall => Some(Event::Syscall),
             Outcome::Interpret => self.step(),
-            Outcome::Attention => Some(Event::Attention),
+            // It may be a deadline only: the caller looks.
+            Outcome::Attention => None,
             Outcome::Stepped => {
                 let stop = self.stepped.take();
                 stop.and_then(|stop| self.stopped(stop))
@@ -577,7 +657,7 @@ mod tests {
     fn a_child_begins_anew_if_another_thread_was_changing_the_translations() {
         let space = Arc::new(AddressSpace::new());
         let translation = Translation::default();
-        let engines = Engines::new(space, Extensions::ALL, Engine::Auto, &translation, false);
+        let engines = Engines::new(space, Extensions::ALL, Engine::Auto, &translation, None, false);
         let mut tiers = Tiers::new(engines.clone(), Hart::default());
         assert!(tiers.translator().is_some());
         assert!(tiers.forked().is_none(), "nobody was");

@@ -4,7 +4,7 @@ use super::Lowering;
 use super::exits::Exit;
 use crate::analysis::{floats_in, integers_in};
 use crate::state::{Leave, offset};
-use cranelift_codegen::ir::condcodes::FloatCC;
+use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Value};
 use rvrun_decoder::region::{Edge, NodeId};
@@ -117,10 +117,18 @@ impl Lowering<'_> {
         self.builder.switch_to_block(on);
     }
 
-    /// Whether attention is wanted.
+    /// Whether attention is wanted, or the deadline has come.
     pub(super) fn attention(&mut self) -> Value {
         let flag = self.load_state(I64, offset::ATTENTION);
-        self.builder.ins().load(I32, MemFlagsData::trusted(), flag, 0)
+        let wanted = self.builder.ins().load(I32, MemFlagsData::trusted(), flag, 0);
+        if !self.mode.counting {
+            return wanted;
+        }
+        let retired = self.load_state(I64, offset::INSTRET);
+        let deadline = self.load_state(I64, offset::DEADLINE);
+        let late = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, retired, deadline);
+        let late = self.builder.ins().uextend(I32, late);
+        self.builder.ins().bor(wanted, late)
     }
 
     /// Returns `target` to the dispatcher if attention is wanted. To be called with

@@ -1,0 +1,169 @@
+//! A difference as a file.
+//!
+//! JSON, with addresses and register values in hexadecimal, so that people can read it
+//! and change it.
+
+use super::{Difference, EngineResult, MemoryPage};
+use rvrun_host::watch::PAGE;
+use rvrun_isa::Extensions;
+use rvrun_jit::{Limits, Mode};
+use serde_json::{Map, Value, json};
+use std::fmt::Write;
+use std::ops::Range;
+
+/// What the file says that it is.
+const FORMAT: &str = "rvrun-difference-1";
+
+type Parsed<T> = Result<T, String>;
+
+impl Difference {
+    /// The difference as text, with the versions of what found it.
+    pub fn to_json(&self) -> String {
+        let extensions = Extensions::NAMED.iter().filter(|(e, ..)| self.extensions.contains(*e));
+        let extensions: Vec<_> = extensions.map(|(_, name, _)| *name).collect();
+        let pages: Vec<_> = self.pages.iter().map(page_to_json).collect();
+        let translation = |(entry, code): &(u64, Vec<Range<u64>>)| {
+            let code: Vec<_> =
+                code.iter().map(|part| json!([hex(part.start), hex(part.end)])).collect();
+            json!({ "entry": hex(*entry), "code": code })
+        };
+        let translations: Vec<_> = self.translations.iter().map(translation).collect();
+        let jump_targets: Vec<_> = self.jump_targets.iter().copied().map(hex).collect();
+        let value = json!({
+            "format": FORMAT,
+            "versions": {
+                "rvrun": env!("CARGO_PKG_VERSION"),
+                "cranelift": rvrun_jit::CRANELIFT_VERSION,
+            },
+            "found": self.found,
+            "pc": hex(self.pc),
+            "length": self.length,
+            "before": registers_to_json(&self.before),
+            "translated": outcome_to_json(&self.translated),
+            "interpreted": outcome_to_json(&self.interpreted),
+            "extensions": extensions,
+            "limits": {
+                "instructions": self.limits.instructions,
+                "inlined": self.limits.inlined,
+                "depth": self.limits.depth,
+            },
+            "mode": { "precise": self.mode.precise, "counting": self.mode.counting },
+            "translations": translations,
+            "jump_targets": jump_targets,
+            "pages": pages,
+        });
+        format!("{value:#}\n")
+    }
+
+    /// Reads what [`to_json`](Self::to_json) has written.
+    ///
+    /// # Errors
+    /// What is wrong with the text, in words.
+    pub fn from_json(text: &str) -> Parsed<Self> {
+        let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        if value["format"] != FORMAT {
+            return Err(format!("its format is not {FORMAT}"));
+        }
+        let mut extensions = Extensions::NONE;
+        for name in list(&value, "extensions")? {
+            let name = name.as_str().unwrap_or_default();
+            let one = Extensions::named(name).ok_or(format!("no extension is called `{name}`"))?;
+            extensions = extensions | one;
+        }
+        let translation = |value: &Value| {
+            let part = |part: &Value| Ok(number(&part[0])?..number(&part[1])?);
+            let code = list(value, "code")?.iter().map(part).collect::<Parsed<_>>()?;
+            Ok((number(&value["entry"])?, code))
+        };
+        let limits = &value["limits"];
+        let found = list(&value, "found")?.iter().map(text_of).collect::<Parsed<_>>()?;
+        Ok(Self {
+            pc: number(&value["pc"])?,
+            length: count(&value["length"])?,
+            before: registers_from_json(&value["before"])?,
+            translated: outcome_from_json(&value["translated"])?,
+            interpreted: outcome_from_json(&value["interpreted"])?,
+            found,
+            pages: list(&value, "pages")?.iter().map(page_from_json).collect::<Parsed<_>>()?,
+            translations: list(&value, "translations")?
+                .iter()
+                .map(translation)
+                .collect::<Parsed<_>>()?,
+            jump_targets: list(&value, "jump_targets")?
+                .iter()
+                .map(number)
+                .collect::<Parsed<_>>()?,
+            extensions,
+            limits: Limits {
+                instructions: count(&limits["instructions"])? as usize,
+                inlined: count(&limits["inlined"])? as usize,
+                depth: count(&limits["depth"])? as u32,
+            },
+            mode: Mode {
+                precise: value["mode"]["precise"] == true,
+                counting: value["mode"]["counting"] == true,
+            },
+        })
+    }
+}
+
+fn hex(value: u64) -> String {
+    format!("{value:#x}")
+}
+
+fn text_of(value: &Value) -> Parsed<String> {
+    value.as_str().map(str::to_string).ok_or_else(|| format!("{value} is no text"))
+}
+
+fn number(value: &Value) -> Parsed<u64> {
+    let digits = value.as_str().and_then(|text| text.strip_prefix("0x"));
+    let number = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    number.ok_or_else(|| format!("{value} is no number in hexadecimal"))
+}
+
+fn count(value: &Value) -> Parsed<u64> {
+    value.as_u64().ok_or_else(|| format!("{value} is no number"))
+}
+
+fn list<'a>(value: &'a Value, name: &str) -> Parsed<&'a [Value]> {
+    value[name].as_array().map(Vec::as_slice).ok_or_else(|| format!("it has no list `{name}`"))
+}
+
+fn registers_to_json(registers: &[(String, u64)]) -> Value {
+    let entries = registers.iter().map(|(name, value)| (name.clone(), hex(*value).into()));
+    Value::Object(entries.collect::<Map<_, _>>())
+}
+
+fn registers_from_json(value: &Value) -> Parsed<Vec<(String, u64)>> {
+    let registers = value.as_object().ok_or("it has no registers")?;
+    registers.iter().map(|(name, value)| Ok((name.clone(), number(value)?))).collect()
+}
+
+fn outcome_to_json(outcome: &EngineResult) -> Value {
+    json!({ "end": outcome.end, "registers": registers_to_json(&outcome.registers) })
+}
+
+fn outcome_from_json(value: &Value) -> Parsed<EngineResult> {
+    let registers = registers_from_json(&value["registers"])?;
+    Ok(EngineResult { registers, end: text_of(&value["end"])? })
+}
+
+fn page_to_json(page: &MemoryPage) -> Value {
+    let mut bytes = String::with_capacity(2 * PAGE);
+    for byte in page.bytes.iter() {
+        // Writing to a string cannot fail.
+        let _ = write!(bytes, "{byte:02x}");
+    }
+    json!({ "address": hex(page.address), "prot": page.prot, "bytes": bytes })
+}
+
+fn page_from_json(value: &Value) -> Parsed<MemoryPage> {
+    let address = number(&value["address"])?;
+    let text = value["bytes"].as_str().unwrap_or_default().as_bytes();
+    let digit = |digit: u8| char::from(digit).to_digit(16);
+    let byte = |pair: &[u8]| Some((digit(pair[0])? << 4 | digit(pair[1])?) as u8);
+    let bytes: Option<Vec<u8>> = text.chunks_exact(2).map(byte).collect();
+    let bytes = bytes.and_then(|bytes| bytes.into_boxed_slice().try_into().ok());
+    let bytes = bytes.ok_or_else(|| format!("the page at {address:#x} is not of {PAGE} bytes"))?;
+    Ok(MemoryPage { address, bytes, prot: count(&value["prot"])? as i32 })
+}
