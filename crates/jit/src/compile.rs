@@ -139,6 +139,8 @@ impl Compiler {
     fn compile_function(&mut self, function: Function) -> Result<(), Failure> {
         self.context.clear();
         self.context.func = function;
+        #[cfg(feature = "planted-faults")]
+        crate::planted::plant(&mut self.context.func);
         let result = self.context.compile(&*self.isa, &mut ControlPlane::default());
         result.map(drop).map_err(|error| Failure(format!("{:?}", error.inner)))
     }

@@ -353,6 +353,7 @@ impl Core {
         }
         let made = Made {
             guest: region.code.clone(),
+            blocks: region.nodes.iter().map(|node| node.pc).collect(),
             hash,
             jumps: jump_sites(region),
             instructions: region.instructions,

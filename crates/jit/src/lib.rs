@@ -25,6 +25,8 @@ mod helper;
 mod known;
 mod listing;
 mod lower;
+#[cfg(feature = "planted-faults")]
+mod planted;
 mod state;
 mod stats;
 mod store;
@@ -45,4 +47,4 @@ pub use lower::{Mode, Origin};
 pub use rvrun_decoder::region::Limits;
 pub use state::{State, Step};
 pub use stats::Stats;
-pub use translator::{Options, Outcome, Translations, Translator};
+pub use translator::{Options, Outcome, Source, Translations, Translator};

@@ -59,6 +59,8 @@ pub enum Inserted {
 pub struct Made {
     /// The guest code.
     pub guest: Vec<Range<u64>>,
+    /// Where the blocks begin that it was made of.
+    pub blocks: Vec<u64>,
     /// A hash of that code.
     pub hash: u64,
     /// Jumps through registers that it makes, and how many targets of each are known.

@@ -46,6 +46,17 @@ impl Default for Options {
     }
 }
 
+/// What a translation was made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Where it is entered.
+    pub entry: u64,
+    /// The guest code.
+    pub code: Vec<Range<u64>>,
+    /// Where the blocks begin that were worth translating.
+    pub blocks: Vec<u64>,
+}
+
 /// Why [`Translator::run`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -232,11 +243,14 @@ impl Translator {
         self.translations.lock().store.entries()
     }
 
-    /// The entries of all translations, and the guest code that each was made from.
-    pub fn translations(&self) -> Vec<(u64, Vec<Range<u64>>)> {
+    /// What each of the translations was made from.
+    pub fn sources(&self) -> Vec<Source> {
         let core = self.translations.lock();
-        let guest = |entry: &u64| Some((*entry, core.store.translation(*entry)?.guest.clone()));
-        core.store.entries().iter().filter_map(guest).collect()
+        let source = |entry: u64| {
+            let made = core.store.translation(entry)?;
+            Some(Source { entry, code: made.guest.clone(), blocks: made.blocks.clone() })
+        };
+        core.store.entries().into_iter().filter_map(source).collect()
     }
 
     /// What translations do beside what they must.

@@ -154,8 +154,11 @@ pub struct Engines {
     precise: AtomicBool,
     /// How rare the stretches are that both engines run, and who is told of differences.
     verify: Option<(u32, DifferenceSink)>,
-    /// Harts that there are.
-    harts: AtomicU32,
+    /// Whether there is more than one hart, or was: the host's kernel writes into the
+    /// guest's memory when a thread has ended, at its own time.
+    several: AtomicBool,
+    /// Whether there is one.
+    inhabited: AtomicBool,
     /// Made when something is to be translated for the first time, which most short
     /// programs do not live to see.
     translations: Mutex<Option<Arc<Translations>>>,
@@ -185,7 +188,8 @@ impl Engines {
             counting: stats,
             precise: AtomicBool::new(false),
             verify,
-            harts: AtomicU32::new(0),
+            several: AtomicBool::new(false),
+            inhabited: AtomicBool::new(false),
             translations: Mutex::new(None),
             translates: AtomicBool::new(false),
         })
@@ -197,7 +201,8 @@ impl Engines {
             space: self.space.clone(),
             precise: AtomicBool::new(self.precise.load(Ordering::SeqCst)),
             verify: self.verify.clone(),
-            harts: AtomicU32::new(1),
+            several: AtomicBool::new(false),
+            inhabited: AtomicBool::new(true),
             translations: Mutex::new(None),
             translates: AtomicBool::new(false),
             ..*self
@@ -253,12 +258,6 @@ pub struct Tiers {
     report: Option<Report>,
 }
 
-impl Drop for Tiers {
-    fn drop(&mut self) {
-        self.engines.harts.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
 /// What of the program is worth translating: what the interpreter has been to.
 struct Interpreted<'a>(&'a Interpreter);
 
@@ -291,7 +290,9 @@ impl Tiers {
         };
         let state = State::new(hart, attention, Box::new(step));
         let cold_fuel = sampler.next_cold_period();
-        engines.harts.fetch_add(1, Ordering::SeqCst);
+        if engines.inhabited.swap(true, Ordering::SeqCst) {
+            engines.several.store(true, Ordering::SeqCst);
+        }
         Self {
             interpreter,
             translator: None,
@@ -360,7 +361,7 @@ impl Tiers {
     pub(crate) fn forked(&mut self) -> Option<Arc<Engines>> {
         let translator = self.translator.take();
         let engines = self.engines.clone();
-        engines.harts.store(1, Ordering::SeqCst);
+        engines.several.store(false, Ordering::SeqCst);
         match engines.translations.try_lock().as_deref() {
             Some(None) => {}
             Some(Some(translations)) if translations.is_whole() => match translator {
@@ -434,7 +435,7 @@ impl Tiers {
     fn translated(&mut self) -> Option<Event> {
         if let Some(sampling) = &mut self.sampling {
             if sampling.is_due()
-                && self.engines.harts.load(Ordering::SeqCst) == 1
+                && !self.engines.several.load(Ordering::SeqCst)
                 && let Some(event) = self.verified()
             {
                 return event;
@@ -475,6 +476,8 @@ impl Tiers {
             report.verified.1 += self.state.hart.instret - before;
         }
         self.follow_fences();
+        // What was changed may have been dropped.
+        self.set_gates();
         Some(match end {
             End::Syscall => Some(Event::Syscall),
             End::Trap(trap) => Some(Event::Trap(trap)),

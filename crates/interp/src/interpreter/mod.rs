@@ -269,9 +269,13 @@ impl Interpreter {
         }
     }
 
-    /// After a fence.i: drops the blocks whose bytes have changed.
     fn fence_i(&mut self) {
         self.fences += 1;
+        self.revalidate();
+    }
+
+    /// Drops what was pre-decoded from bytes that have changed, as after a fence.i.
+    pub fn revalidate(&mut self) {
         self.context.clear_cache();
         self.singles.clear();
         let space = &self.space;

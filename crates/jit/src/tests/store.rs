@@ -39,7 +39,7 @@ impl Filled {
 }
 
 fn made(guest: Vec<Range<u64>>) -> Made {
-    Made { guest, hash: 0, jumps: Vec::new(), instructions: 1, precise: false }
+    Made { guest, blocks: Vec::new(), hash: 0, jumps: Vec::new(), instructions: 1, precise: false }
 }
 
 fn one(range: Range<u64>) -> Vec<Range<u64>> {

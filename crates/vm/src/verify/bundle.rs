@@ -6,7 +6,7 @@
 use super::{Difference, EngineResult, MemoryPage};
 use rvrun_host::watch::PAGE;
 use rvrun_isa::Extensions;
-use rvrun_jit::{Limits, Mode};
+use rvrun_jit::{Limits, Mode, Source};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::ops::Range;
@@ -22,12 +22,7 @@ impl Difference {
         let extensions = Extensions::NAMED.iter().filter(|(e, ..)| self.extensions.contains(*e));
         let extensions: Vec<_> = extensions.map(|(_, name, _)| *name).collect();
         let pages: Vec<_> = self.pages.iter().map(page_to_json).collect();
-        let translation = |(entry, code): &(u64, Vec<Range<u64>>)| {
-            let code: Vec<_> =
-                code.iter().map(|part| json!([hex(part.start), hex(part.end)])).collect();
-            json!({ "entry": hex(*entry), "code": code })
-        };
-        let translations: Vec<_> = self.translations.iter().map(translation).collect();
+        let translations: Vec<_> = self.translations.iter().map(source_to_json).collect();
         let jump_targets: Vec<_> = self.jump_targets.iter().copied().map(hex).collect();
         let value = json!({
             "format": FORMAT,
@@ -70,11 +65,6 @@ impl Difference {
             let one = Extensions::named(name).ok_or(format!("no extension is called `{name}`"))?;
             extensions = extensions | one;
         }
-        let translation = |value: &Value| {
-            let part = |part: &Value| Ok(number(&part[0])?..number(&part[1])?);
-            let code = list(value, "code")?.iter().map(part).collect::<Parsed<_>>()?;
-            Ok((number(&value["entry"])?, code))
-        };
         let limits = &value["limits"];
         let found = list(&value, "found")?.iter().map(text_of).collect::<Parsed<_>>()?;
         Ok(Self {
@@ -87,7 +77,7 @@ impl Difference {
             pages: list(&value, "pages")?.iter().map(page_from_json).collect::<Parsed<_>>()?,
             translations: list(&value, "translations")?
                 .iter()
-                .map(translation)
+                .map(source_from_json)
                 .collect::<Parsed<_>>()?,
             jump_targets: list(&value, "jump_targets")?
                 .iter()
@@ -146,6 +136,22 @@ fn outcome_to_json(outcome: &EngineResult) -> Value {
 fn outcome_from_json(value: &Value) -> Parsed<EngineResult> {
     let registers = registers_from_json(&value["registers"])?;
     Ok(EngineResult { registers, end: text_of(&value["end"])? })
+}
+
+fn source_to_json(source: &Source) -> Value {
+    let part = |part: &Range<u64>| json!([hex(part.start), hex(part.end)]);
+    let code: Vec<_> = source.code.iter().map(part).collect();
+    let blocks: Vec<_> = source.blocks.iter().copied().map(hex).collect();
+    json!({ "entry": hex(source.entry), "code": code, "blocks": blocks })
+}
+
+fn source_from_json(value: &Value) -> Parsed<Source> {
+    let part = |part: &Value| Ok(number(&part[0])?..number(&part[1])?);
+    Ok(Source {
+        entry: number(&value["entry"])?,
+        code: list(value, "code")?.iter().map(part).collect::<Parsed<_>>()?,
+        blocks: list(value, "blocks")?.iter().map(number).collect::<Parsed<_>>()?,
+    })
 }
 
 fn page_to_json(page: &MemoryPage) -> Value {

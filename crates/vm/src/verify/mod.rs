@@ -10,7 +10,9 @@
 //!
 //! Flags stay raised once they are, so they are taken away before a stretch, and added
 //! again. A stretch that reads a clock is not compared, nor is one that writes memory
-//! which others see, or in a program of several threads.
+//! which others see, nor any in a process that has had a second thread. What the host's
+//! kernel writes into private memory at its own time (io_uring(7)) would be taken for a
+//! difference.
 
 mod bundle;
 mod replay;
@@ -22,9 +24,8 @@ pub(crate) use stretch::{Checked, End, Pair};
 
 use rvrun_host::watch::PAGE;
 use rvrun_isa::Extensions;
-use rvrun_jit::{Limits, Mode};
+use rvrun_jit::{Limits, Mode, Source};
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// Instructions after which a stretch ends at the next poll, at most.
@@ -109,8 +110,8 @@ pub struct Difference {
     pub found: Vec<String>,
     /// The memory that the stretch uses, code included, as it was at its beginning.
     pub pages: Vec<MemoryPage>,
-    /// The translations whose code was executed: their entries and their guest code.
-    pub translations: Vec<(u64, Vec<Range<u64>>)>,
+    /// What the translations were made from whose code was executed.
+    pub translations: Vec<Source>,
     /// Where jumps through registers were known to go, in that code.
     pub jump_targets: Vec<u64>,
     /// The extensions of the hart.

@@ -6,7 +6,7 @@ use rvrun_hart::{Hart, Reservation};
 use rvrun_host::fault;
 use rvrun_interp::{Interpreter, Stop};
 use rvrun_isa::{F_NAMES, X_NAMES};
-use rvrun_jit::{Options, Profile, State, Translator};
+use rvrun_jit::{Options, Profile, Source, State, Translator};
 use rvrun_memory::{AddressSpace, Errno, access};
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -18,16 +18,19 @@ const READ_WRITE: i32 = libc::PROT_READ | libc::PROT_WRITE;
 const PRIVATE_ANONYMOUS_FIXED: i32 =
     libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
 
-/// The program as the one knew it that made the translations.
-struct Known<'a>(&'a Difference);
+/// What was known of the program when a translation was made.
+struct Known<'a> {
+    source: &'a Source,
+    jump_targets: &'a [u64],
+}
 
 impl Profile for Known<'_> {
     fn reached(&self, pc: u64) -> bool {
-        self.0.translations.iter().any(|(_, code)| code.iter().any(|part| part.contains(&pc)))
+        self.source.blocks.contains(&pc)
     }
 
     fn jump_targets(&self, range: Range<u64>) -> Vec<u64> {
-        self.0.jump_targets.iter().copied().filter(|pc| range.contains(pc)).collect()
+        self.jump_targets.iter().copied().filter(|pc| range.contains(pc)).collect()
     }
 }
 
@@ -49,8 +52,9 @@ pub fn replay(bundle: &Difference) -> Result<Option<Difference>, String> {
     };
     let mut translator = Translator::new(space.clone(), bundle.extensions, options)
         .map_err(|error| failed("there is no memory for translations", &error))?;
-    for (entry, _) in &bundle.translations {
-        translator.request(*entry, &Known(bundle));
+    for source in &bundle.translations {
+        let known = Known { source, jump_targets: &bundle.jump_targets };
+        translator.request(source.entry, &known);
     }
     if !translator.is_translated(bundle.pc) {
         return Err(format!("the code at {:#x} is not translated", bundle.pc));

@@ -95,7 +95,20 @@ impl Pair<'_> {
     }
 
     /// Runs a stretch of `length` instructions.
+    ///
+    /// Code that the guest has changed may be executed as it was until it says so, on
+    /// either engine. So what differs is tried once more, with what both then know.
     pub fn stretch(&mut self, length: u64) -> Checked {
+        match self.once(length) {
+            Checked::Differs(_) => {}
+            checked => return checked,
+        }
+        self.interpreter.borrow_mut().revalidate();
+        self.translator.revalidate();
+        self.once(length)
+    }
+
+    fn once(&mut self, length: u64) -> Checked {
         let before = self.state.hart.clone();
         let Some(watch) = self.space.watch(MOST_PAGES) else { return Checked::Not };
         self.state.hart.fflags = 0;
@@ -138,6 +151,7 @@ impl Pair<'_> {
         put_back(watch.pages());
         let mut pages = seen.pages.unwrap_or_default();
         pages.extend(watch.pages().map(|page| page.address as u64));
+        self.state.hart = before.clone();
         drop(watch);
         let result = |hart: &Hart, end: End| EngineResult {
             registers: registers(hart),
@@ -222,17 +236,17 @@ impl Pair<'_> {
         let within = |ranges: &[std::ops::Range<u64>]| {
             ranges.iter().any(|range| pages_of(range).any(|page| pages.contains(&page)))
         };
-        let mut translations = self.translator.translations();
-        translations.retain(|(_, ranges)| within(ranges));
+        let mut translations = self.translator.sources();
+        translations.retain(|source| within(&source.code));
         let mut jump_targets = Vec::new();
         let interpreter = self.interpreter.borrow();
-        for range in translations.iter().flat_map(|(_, ranges)| ranges) {
+        for range in translations.iter().flat_map(|source| &source.code) {
             jump_targets.extend(interpreter.indirect_targets(range.clone()));
         }
         jump_targets.sort_unstable();
         jump_targets.dedup();
-        for (_, ranges) in &translations {
-            pages.extend(ranges.iter().flat_map(pages_of));
+        for source in &translations {
+            pages.extend(source.code.iter().flat_map(pages_of));
         }
         let page = |address: u64| {
             let bytes = readable(address)?;
