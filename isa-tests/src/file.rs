@@ -48,6 +48,14 @@ impl VectorFile {
     /// If it cannot be read or a line is not a vector.
     pub fn read(path: &Path) -> Result<Self, FileError> {
         let text = fs::read_to_string(path).map_err(|e| FileError::Io(path.into(), e))?;
+        Self::parse(path, &text)
+    }
+
+    /// The file at `path`, which has this text.
+    ///
+    /// # Errors
+    /// If a line is not a vector.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, FileError> {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let lines = text.lines().enumerate().map(|(i, line)| {
             if line.trim().is_empty() || line.starts_with('#') {

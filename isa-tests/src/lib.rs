@@ -57,6 +57,7 @@
 #![forbid(unsafe_code)]
 
 mod compare;
+mod embedded;
 mod engine;
 mod file;
 mod layout;
@@ -67,6 +68,7 @@ mod value;
 mod vector;
 
 pub use compare::differences;
+pub use embedded::embedded;
 pub use engine::Engine;
 pub use file::{FileError, Line, VectorFile, directory, read_all};
 pub use layout::{Layout, Symbol};

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::process::Command;
 
 /// From the bottom up.
-const LAYERS: [&str; 10] = [
+const LAYERS: [&str; 11] = [
     "rvrun-isa",
     "rvrun-decoder",
     "rvrun-host",
@@ -15,6 +15,7 @@ const LAYERS: [&str; 10] = [
     "rvrun-jit",
     "rvrun-syscall",
     "rvrun",
+    "rvrun-conformance",
     "rvrun-cli",
 ];
 

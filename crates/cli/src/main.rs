@@ -10,6 +10,7 @@
 #![cfg_attr(test, allow(dead_code))]
 
 mod binfmt;
+mod conformance;
 mod options;
 mod output;
 mod qemu;
@@ -44,6 +45,8 @@ fn run() -> u8 {
         binfmt::parse(args)
     } else if qemu::is_qemu_name(&name) {
         qemu::parse(args)
+    } else if conformance::is_wanted(&args) {
+        return conformance::conformance(&args);
     } else if let Some(file) = verify::wants_replay(&args) {
         return verify::replay(file);
     } else {

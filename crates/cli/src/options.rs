@@ -24,6 +24,10 @@ Examples:
   rvrun --cpu rva22u64 ./program     run it on a lesser processor
   rvrun --dump-region main ./program show how its main is translated
   rvrun --env LANG=C ./program       change its environment
+  rvrun --verify ./program           have the engines check each other
+  rvrun replay FILE                  show again what --verify has found
+  rvrun conformance                  every instruction on every engine
+  rvrun conformance DIR              programs that check themselves
 
 Exit status:
   the guest's own; 125 if rvrun itself fails, 126 if the program cannot be
@@ -243,7 +247,7 @@ fn parse_options(name: OsString, args: Vec<OsString>) -> Result<Settings, EarlyS
 }
 
 /// A message of the parser, which spreads over several lines.
-fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     let lines = text.strip_prefix("error: ").unwrap_or(text).lines();
     let parts: Vec<_> = lines.map(str::trim).filter(|line| !line.is_empty()).collect();
     parts.join("; ")

@@ -27,7 +27,7 @@ pub struct Form {
 }
 
 /// How many vectors of a form were run, by what executed them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Counts {
     /// Translated code alone.
     pub translated: AtomicU64,
