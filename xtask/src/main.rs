@@ -7,6 +7,7 @@ mod build;
 mod guests;
 mod hostile;
 mod programs;
+mod random;
 mod sysroot;
 mod vectors;
 
@@ -28,6 +29,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Compare the instruction vectors with QEMU, or take their expectations from it
     Vectors(vectors::Arguments),
+    /// Run random programs in each engine and under QEMU, which have to agree
+    Random(random::Arguments),
     /// Run mutated ELF files and random code, which rvrun has to survive
     Hostile(hostile::Arguments),
 }
@@ -39,6 +42,7 @@ fn main() -> Result<()> {
         Task::Programs(arguments) => programs::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Vectors(arguments) => vectors::run(&arguments),
+        Task::Random(arguments) => random::run(&arguments),
         Task::Hostile(arguments) => hostile::run(&arguments),
     }
 }

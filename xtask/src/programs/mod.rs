@@ -5,7 +5,7 @@
 
 mod c_source;
 mod cases;
-mod engine;
+pub(crate) mod engine;
 mod side;
 
 use anyhow::{Result, bail, ensure};
