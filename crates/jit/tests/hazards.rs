@@ -361,6 +361,22 @@ fn registers_are_exact_where_an_access_faults_in_precise_mode() {
 }
 
 #[test]
+fn a_store_that_is_overwritten_faults_itself_in_precise_mode() {
+    let few = vec!["sd a0, 0(s2)", "sd a1, 0(s2)"];
+    let apart = vec!["sd a0, 0(s2)", "bne a0, a1, .+8", "addi zero, zero, 0", "sd a1, 0(s2)"];
+    // More stores than there are trap codes to tell them apart, the last two of which fault.
+    let many = [["sd a0, 0(s3)"; 260].as_slice(), &few].concat();
+    for lines in [few, apart, many] {
+        let guest = Guest::new(&assembled(&lines));
+        let mut hart = guest.hart();
+        (hart.x[18], hart.x[19]) = (16, guest.data);
+        let mode = Mode { precise: true, ..Mode::default() };
+        let (_, stats, _) = guest.compare(&hart, mode).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(stats.faults, 1);
+    }
+}
+
+#[test]
 fn what_a_skip_has_computed_is_not_computed_again_by_the_interpreter() {
     let lines = [
         "csrrs a2, fflags, zero",

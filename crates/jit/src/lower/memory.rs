@@ -38,7 +38,7 @@ impl Lowering<'_> {
     }
 
     pub(super) fn store(&mut self, i: &Instruction) {
-        let flags = self.guest_flags();
+        let flags = self.store_flags();
         let base = self.x(i.rs1);
         match i.opcode {
             Opcode::Fsh => {
