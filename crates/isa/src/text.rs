@@ -217,6 +217,10 @@ fn number(word: &str) -> Option<i32> {
         Some(digits) => (true, digits),
         None => (false, word.strip_prefix('+').unwrap_or(word)),
     };
+    // The standard library would take another sign.
+    if digits.trim_start_matches("0x").starts_with(['+', '-']) {
+        return None;
+    }
     let magnitude = match digits.strip_prefix("0x") {
         Some(digits) => i64::from_str_radix(digits, 16).ok()?,
         None => digits.parse::<u32>().ok()?.into(),

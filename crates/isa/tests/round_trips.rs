@@ -1,6 +1,6 @@
 //! Encoding, decoding and assembly text are inverses of one another.
 
-use rvrun_isa::{Extensions, Instruction, ROWS, assemble, decode, encode, length};
+use rvrun_isa::{AssembleError, Extensions, Instruction, ROWS, assemble, decode, encode, length};
 
 /// A small generator with a fixed seed (Marsaglia's xorshift64), so that failures repeat.
 struct Random(u64);
@@ -63,6 +63,15 @@ fn random_words_round_trip() {
         }
     }
     assert!(legal > 100_000, "only {legal} words were legal");
+}
+
+#[test]
+fn a_number_has_one_sign() {
+    assert!(assemble("addi a0, a0, -0x10").is_ok());
+    for number in ["-0x-8000000000000000", "0x-1", "0x+1", "--1", "++1"] {
+        let line = format!("addi a0, a0, {number}");
+        assert_eq!(assemble(&line), Err(AssembleError::BadOperand), "{line}");
+    }
 }
 
 #[test]
