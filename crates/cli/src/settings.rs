@@ -141,8 +141,11 @@ impl Settings {
     pub fn exec_config(&self, sysroot: Option<&Path>) -> ExecConfig {
         let mut prefix: Vec<OsString> = vec!["rvrun".into()];
         let mut option = |name: &str, value: &OsStr| {
-            prefix.push(name.into());
-            prefix.push(value.into());
+            // In one argument: a value may begin with a hyphen.
+            let mut argument = OsString::from(name);
+            argument.push("=");
+            argument.push(value);
+            prefix.push(argument);
         };
         if let Some(sysroot) = sysroot {
             option("--sysroot", sysroot.as_os_str());
@@ -307,6 +310,16 @@ mod tests {
         assert_eq!(parse_translated("0x10"), Ok(Translated::At(16)));
         assert!(parse_translated("0xyz").unwrap_err().contains("`0xyz`"));
         assert!(parse_translated("").is_err());
+    }
+
+    #[test]
+    fn a_value_that_looks_like_an_option_is_handed_on_as_a_value() {
+        let dump = vec![Translated::Function("-x".into())];
+        let settings = Settings { dump: dump.clone(), ..Settings::default() };
+        let mut arguments = settings.exec_config(None).prefix;
+        arguments.push("program".into());
+        let name = arguments.remove(0);
+        assert_eq!(crate::options::parse(name, arguments, &[]).map(|again| again.dump), Ok(dump));
     }
 
     #[test]
