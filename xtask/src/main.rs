@@ -4,6 +4,7 @@
 
 mod bench;
 mod build;
+mod fuzz;
 mod guests;
 mod hostile;
 mod programs;
@@ -30,6 +31,8 @@ enum Task {
     Vectors(vectors::Arguments),
     /// Run mutated ELF files and random code, which rvrun has to survive
     Hostile(hostile::Arguments),
+    /// Look for inputs that rvrun does not survive, led by coverage (libFuzzer)
+    Fuzz(fuzz::Arguments),
 }
 
 fn main() -> Result<()> {
@@ -40,6 +43,7 @@ fn main() -> Result<()> {
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Vectors(arguments) => vectors::run(&arguments),
         Task::Hostile(arguments) => hostile::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
     }
 }
 
