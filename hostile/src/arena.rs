@@ -10,6 +10,7 @@
 //! translator as well.
 
 use crate::Random;
+use crate::bytes::Case;
 use crate::code::{FIRST_POINTER, code};
 use rvrun_hart::{Hart, Trap};
 use rvrun_host::fault;
@@ -33,6 +34,8 @@ const WRITABLE_CODE: u64 = 0;
 const FIXED_CODE: u64 = 0x10_000;
 const DATA: u64 = 0x20_000;
 const CONSTANTS: u64 = 0x30_000;
+/// All of it, and what lies unmapped behind the constants.
+const ARENA_BYTES: u64 = 0x40_000;
 /// What data is filled with.
 const FILL: u8 = 0xa5;
 /// `c.ebreak`, which code is followed by.
@@ -57,8 +60,9 @@ pub(crate) struct Memory {
 }
 
 /// What a case begins with.
+#[derive(Clone)]
 pub(crate) struct Beginning {
-    code: Vec<u8>,
+    pub code: Vec<u8>,
     /// Where the page of the code is.
     page: GuestAddr,
     /// Whether the guest may write it.
@@ -94,10 +98,26 @@ impl Arena {
     /// What is wrong with how it ended.
     pub fn run(&mut self, seed: u64, case: u64) -> Result<Ending, String> {
         let beginning = self.memory.beginning(seed, case);
-        self.memory.prepare(&beginning)?;
-        let Beginning { writable, mut hart, .. } = beginning;
+        self.run_from(&beginning, if case & 1 == 0 { Warm::Never } else { Warm::AtOnce })
+    }
+
+    /// Runs the case that `bytes` describe ([`crate::bytes`]), with handlers and with host code.
+    ///
+    /// # Errors
+    /// As [`Arena::run`].
+    pub fn run_bytes(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let beginning = self.memory.beginning_of(&Case::of(bytes));
+        for warm in [Warm::Never, Warm::AtOnce] {
+            self.run_from(&beginning, warm).map_err(|why| format!("{warm:?}: {why}"))?;
+        }
+        Ok(())
+    }
+
+    fn run_from(&mut self, beginning: &Beginning, warm: Warm) -> Result<Ending, String> {
+        self.memory.prepare(beginning)?;
+        let Beginning { writable, mut hart, .. } = beginning.clone();
         let mut traps = 0;
-        self.interpreter.set_warm(if case & 1 == 0 { Warm::Never } else { Warm::AtOnce });
+        self.interpreter.set_warm(warm);
         for _ in 0..RUNS {
             let stop = self.interpreter.run(&mut hart);
             check_hart(&hart)?;
@@ -116,13 +136,6 @@ impl Arena {
             }
         }
         Ok(Ending { retired: hart.instret, traps })
-    }
-}
-
-impl Beginning {
-    /// The code, to be changed before it is put where it runs.
-    pub fn code_mut(&mut self) -> &mut [u8] {
-        &mut self.code
     }
 }
 
@@ -155,6 +168,15 @@ impl Memory {
         let mut hart = self.hart(&mut random);
         hart.pc = place;
         Beginning { code, page, writable, hart }
+    }
+
+    /// How the case begins that bytes describe.
+    pub fn beginning_of(&self, case: &Case<'_>) -> Beginning {
+        let page = self.base + if case.writable { WRITABLE_CODE } else { FIXED_CODE };
+        let mut hart = self.hart(&mut Random::of_case(case.seed.into(), 0));
+        case.set_registers(&mut hart, |offset| self.base + offset % ARENA_BYTES);
+        hart.pc = page + case.place;
+        Beginning { code: case.code(), page, writable: case.writable, hart }
     }
 
     /// Writes the code and fills the data.

@@ -7,11 +7,12 @@
 //! the mutated programs are run as well.
 //!
 //! A case is named by a seed and its number, and depends on nothing else: a case that
-//! fails can be had again alone.
+//! fails can be had again alone. [`bytes`] has cases that a fuzzer chooses.
 
 #![forbid(unsafe_code)]
 
 pub mod arena;
+pub mod bytes;
 pub mod code;
 pub mod elf;
 mod random;

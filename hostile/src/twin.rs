@@ -6,6 +6,7 @@
 //! to stop for the same reasons with the same registers and the same memory.
 
 use crate::arena::{Beginning, CODE_BYTES, Memory, RUNS};
+use crate::bytes::Case;
 use rvrun_hart::{Hart, Trap, float};
 use rvrun_interp::{Interpreter, Stop, Warm};
 use rvrun_isa::{Extensions, Kind, csr, decode, length};
@@ -85,16 +86,67 @@ impl Twin {
     /// What is different.
     pub fn run(&mut self, seed: u64, case: u64) -> Result<Compared, String> {
         let mut beginning = self.memory.beginning(seed, case);
-        stop_clocks(beginning.code_mut());
+        stop_clocks(&mut beginning.code);
         let mode = Mode { precise: case & 1 != 0, counting: case & 2 != 0 };
-        self.translator.set_mode(mode);
+        let warm = if case & 4 == 0 { Warm::Never } else { Warm::AtOnce };
+        self.compare_from(&beginning, mode, warm)
+    }
+
+    /// Runs the case that `bytes` describe ([`crate::bytes`]) on both engines.
+    ///
+    /// # Errors
+    /// What is different.
+    pub fn run_bytes(&mut self, bytes: &[u8]) -> Result<Compared, String> {
+        let case = Case::of(bytes);
+        let mut beginning = self.memory.beginning_of(&case);
+        stop_all_clocks(&mut beginning.code);
+        let mode = Mode { precise: case.precise, counting: case.counting };
+        self.compare_from(&beginning, mode, if case.warm { Warm::AtOnce } else { Warm::Never })
+    }
+
+    /// Runs the case that `bytes` describe on the interpreter, with handlers and with
+    /// host code: both have to stop in the same ways.
+    ///
+    /// # Errors
+    /// What is different.
+    pub fn interpret_bytes(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let mut beginning = self.memory.beginning_of(&Case::of(bytes));
+        stop_all_clocks(&mut beginning.code);
         self.memory.prepare(&beginning)?;
         let before = self.memory.contents()?;
-        let warm = if case & 4 == 0 { Warm::Never } else { Warm::AtOnce };
-        self.interpreter.borrow_mut().set_warm(warm);
-        let notes = self.interpret(&beginning);
+        let handlers = self.interpret(&beginning, Warm::Never);
         let after = self.memory.contents()?;
+        let code = ..CODE_BYTES as usize;
+        if before[code] != after[code] {
+            return Ok(());
+        }
         self.memory.prepare(&beginning)?;
+        let templates = self.interpret(&beginning, Warm::AtOnce);
+        if handlers.len() != templates.len() {
+            return Err(format!("{} stops, by host code {}", handlers.len(), templates.len()));
+        }
+        for (expected, found) in handlers.iter().zip(&templates) {
+            self.state.hart = found.hart.clone();
+            let precise = Mode { precise: true, counting: true };
+            self.compare(expected, &found.stop, precise)
+                .and_then(|()| differs("instret", expected.hart.instret, found.hart.instret))
+                .map_err(|why| format!("with host code: {why}"))?;
+        }
+        same_bytes(&after, &self.memory.contents()?).map_err(|why| format!("with host code: {why}"))
+    }
+
+    fn compare_from(
+        &mut self,
+        beginning: &Beginning,
+        mode: Mode,
+        warm: Warm,
+    ) -> Result<Compared, String> {
+        self.translator.set_mode(mode);
+        self.memory.prepare(beginning)?;
+        let before = self.memory.contents()?;
+        let notes = self.interpret(beginning, warm);
+        let after = self.memory.contents()?;
+        self.memory.prepare(beginning)?;
         self.translator.follow_code_changes();
         let code = ..CODE_BYTES as usize;
         if before[code] != after[code] {
@@ -116,19 +168,15 @@ impl Twin {
         if loops {
             return Ok(Compared::Part);
         }
-        let translated = self.memory.contents()?;
-        match after.iter().zip(&translated).position(|(a, b)| a != b) {
-            None => Ok(Compared::Whole),
-            Some(at) => Err(format!(
-                "byte {at} of code and data is {:#x}, translated {:#x} ({mode:?})",
-                after[at], translated[at]
-            )),
-        }
+        same_bytes(&after, &self.memory.contents()?)
+            .map_err(|why| format!("translated ({mode:?}): {why}"))?;
+        Ok(Compared::Whole)
     }
 
     /// Runs a case on the interpreter.
-    fn interpret(&mut self, beginning: &Beginning) -> Vec<Note> {
+    fn interpret(&mut self, beginning: &Beginning, warm: Warm) -> Vec<Note> {
         let mut interpreter = self.interpreter.borrow_mut();
+        interpreter.set_warm(warm);
         let mut notes = Vec::new();
         let mut hart = beginning.hart.clone();
         interpreter.set_fuel(EVENTS_MAX);
@@ -217,16 +265,16 @@ impl Twin {
             // Registers may be older.
             return Ok(());
         }
-        let differs = |name: String, expected: u64, found: u64| {
-            let text = format!("{name} is {found:#x}, interpreted {expected:#x}, at {stop:?}");
-            if expected == found { Ok(()) } else { Err(text) }
-        };
+        let at_stop = |why| format!("{why}, at {stop:?}");
         for register in 0..32 {
-            differs(format!("x{register}"), expected.x[register], found.x[register])?;
-            differs(format!("f{register}"), expected.f[register], found.f[register])?;
+            differs(&format!("x{register}"), expected.x[register], found.x[register])
+                .and_then(|()| {
+                    differs(&format!("f{register}"), expected.f[register], found.f[register])
+                })
+                .map_err(at_stop)?;
         }
-        differs("frm".into(), expected.frm.into(), found.frm.into())?;
-        differs("fflags".into(), expected.fflags.into(), found.fflags.into())?;
+        differs("frm", expected.frm.into(), found.frm.into()).map_err(at_stop)?;
+        differs("fflags", expected.fflags.into(), found.fflags.into()).map_err(at_stop)?;
         // One of no size is none, wherever it was.
         let reserves = |hart: &Hart| hart.reservation.size != 0;
         let reserving = reserves(expected) || reserves(found);
@@ -234,6 +282,22 @@ impl Twin {
             return Err(format!("{:?}, interpreted {:?}", found.reservation, expected.reservation));
         }
         Ok(())
+    }
+}
+
+fn differs(name: &str, expected: u64, found: u64) -> Result<(), String> {
+    let text = || format!("{name} is {found:#x}, interpreted {expected:#x}");
+    if expected == found { Ok(()) } else { Err(text()) }
+}
+
+/// Whether code and data are the same.
+fn same_bytes(expected: &[u8], found: &[u8]) -> Result<(), String> {
+    match expected.iter().zip(found).position(|(a, b)| a != b) {
+        None => Ok(()),
+        Some(at) => Err(format!(
+            "byte {at} of code and data is {:#x}, interpreted {:#x}",
+            found[at], expected[at]
+        )),
     }
 }
 
@@ -255,13 +319,32 @@ fn is_store(stop: &Stop) -> bool {
 /// Has instructions that read counters read `fflags` instead.
 fn stop_clocks(code: &mut [u8]) {
     let mut at = 0;
-    while let Some(bytes) = code.get_mut(at..at + 4) {
-        let bits = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        let is_csr = decode(bits, Extensions::ALL).is_some_and(|i| i.row().kind == Kind::Csr);
-        if is_csr && bits >> 20 >= 0xc00 {
-            let quiet = bits & 0xf_ffff | u32::from(csr::FFLAGS) << 20;
-            bytes.copy_from_slice(&quiet.to_le_bytes());
+    while let Some(bytes) = code.get_mut(at..).filter(|bytes| bytes.len() >= 4) {
+        stop_clock(bytes);
+        at += usize::from(length(u16::from_le_bytes([bytes[0], bytes[1]])));
+    }
+}
+
+/// As [`stop_clocks`], of the first instruction.
+fn stop_clock(code: &mut [u8]) {
+    let Some(bytes) = code.first_chunk_mut::<4>() else { return };
+    let bits = u32::from_le_bytes(*bytes);
+    let is_csr = decode(bits, Extensions::ALL).is_some_and(|i| i.row().kind == Kind::Csr);
+    if is_csr && bits >> 20 >= 0xc00 {
+        *bytes = (bits & 0xf_ffff | u32::from(csr::FFLAGS) << 20).to_le_bytes();
+    }
+}
+
+/// As [`stop_clocks`], wherever the hart may jump to: the words that overlap are looked at,
+/// too, until none reads a counter.
+fn stop_all_clocks(code: &mut [u8]) {
+    loop {
+        let before = code.to_vec();
+        for start in (0..code.len()).step_by(2) {
+            stop_clock(&mut code[start..]);
         }
-        at += usize::from(length(bits as u16));
+        if before == code {
+            break;
+        }
     }
 }

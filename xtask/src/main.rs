@@ -4,6 +4,7 @@
 
 mod bench;
 mod build;
+mod fuzz;
 mod guests;
 mod hostile;
 mod programs;
@@ -33,6 +34,8 @@ enum Task {
     Random(random::Arguments),
     /// Run mutated ELF files and random code, which rvrun has to survive
     Hostile(hostile::Arguments),
+    /// Look for inputs that rvrun does not survive, led by coverage (libFuzzer)
+    Fuzz(fuzz::Arguments),
 }
 
 fn main() -> Result<()> {
@@ -44,6 +47,7 @@ fn main() -> Result<()> {
         Task::Vectors(arguments) => vectors::run(&arguments),
         Task::Random(arguments) => random::run(&arguments),
         Task::Hostile(arguments) => hostile::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
     }
 }
 

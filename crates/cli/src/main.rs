@@ -1,33 +1,17 @@
 //! `rvrun`: runs RISC-V Linux programs on x86-64 Linux.
 //!
-//! The command line ([`options`], or [`qemu`] under a name that begins with
-//! `qemu-riscv`, or [`binfmt`] when the kernel started us) becomes [`settings`],
-//! and those a [`rvrun::Program`]. Messages of the VM itself begin with `rvrun:`.
+//! Messages of the VM itself begin with `rvrun:`.
 
 #![deny(unsafe_code)]
-// The test harness has a `main` of its own, which leaves ours unused.
-#![cfg_attr(not(test), no_main)]
-#![cfg_attr(test, allow(dead_code))]
-
-mod binfmt;
-mod conformance;
-mod options;
-mod output;
-mod qemu;
-mod settings;
-mod verify;
+#![no_main]
 
 use rvrun::Exit;
+use rvrun_cli::{binfmt, complain, conformance, options, qemu, verify};
 use std::ffi::OsString;
-use std::io::Write;
-
-/// The VM's own failure, as `env`, `timeout` and container engines number it.
-const VM_FAILURE: u8 = 125;
 
 /// The process's entry, in place of the one that Rust's runtime would provide: that
 /// one ignores SIGPIPE, which a guest would inherit, and spends a third of a short
 /// program's time on what rvrun has no use for.
-#[cfg(not(test))]
 #[expect(unsafe_code, reason = "a C `main` has to have that name")]
 #[unsafe(no_mangle)]
 extern "C" fn main() -> i32 {
@@ -64,30 +48,4 @@ fn run() -> u8 {
             error.exit_status()
         }
     }
-}
-
-/// Why no program is run.
-enum EarlyStop {
-    /// Everything asked for was printed.
-    Done,
-    /// The command line cannot be carried out.
-    Usage(String),
-}
-
-impl EarlyStop {
-    /// Says so, and returns the exit status.
-    fn report(self) -> u8 {
-        match self {
-            EarlyStop::Done => 0,
-            EarlyStop::Usage(message) => {
-                complain(&message);
-                VM_FAILURE
-            }
-        }
-    }
-}
-
-/// Writes a line to standard error; there is nobody to tell if that fails.
-fn complain(message: &str) {
-    let _ = writeln!(std::io::stderr(), "rvrun: {message}");
 }

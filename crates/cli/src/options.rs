@@ -5,7 +5,6 @@ use crate::settings::{EnvironmentChange, Settings, parse_translated};
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 use clap_complete::Shell;
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
@@ -225,23 +224,23 @@ fn parse_options(name: OsString, args: Vec<OsString>) -> Result<Settings, EarlyS
         if error.use_stderr() {
             EarlyStop::Usage(one_line(&error.to_string()))
         } else {
-            print(error.to_string().as_bytes())
+            EarlyStop::Print(error.to_string().into_bytes())
         }
     })?;
     if options.list_isa {
-        return Err(print(rvrun::isa_listing().as_bytes()));
+        return Err(EarlyStop::Print(rvrun::isa_listing().into_bytes()));
     }
     if let Some(shell) = options.completions {
         let mut script = Vec::new();
         clap_complete::generate(shell, &mut Options::command(), "rvrun", &mut script);
-        return Err(print(&script));
+        return Err(EarlyStop::Print(script));
     }
     if options.man {
         let mut page = Vec::new();
         clap_mangen::Man::new(Options::command())
             .render(&mut page)
             .map_err(|error| EarlyStop::Usage(format!("cannot make the manual page: {error}")))?;
-        return Err(print(&page));
+        return Err(EarlyStop::Print(page));
     }
     settings(options)
 }
@@ -323,12 +322,6 @@ pub fn sysroot_from_environment() -> Option<PathBuf> {
         .filter_map(std::env::var_os)
         .find(|value| !value.is_empty())
         .map(PathBuf::from)
-}
-
-/// Prints what was asked for. A reader that has closed the pipe wants no more of it.
-pub fn print(text: &[u8]) -> EarlyStop {
-    let _ = std::io::stdout().write_all(text);
-    EarlyStop::Done
 }
 
 #[cfg(test)]

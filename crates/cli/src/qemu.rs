@@ -2,7 +2,7 @@
 //! `qemu-riscv64`: its flags, its environment variables.
 
 use crate::EarlyStop;
-use crate::options::{print, split_setting, sysroot_from_environment};
+use crate::options::{split_setting, sysroot_from_environment};
 use crate::settings::{EnvironmentChange, Settings};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -65,9 +65,9 @@ pub fn parse(args: Vec<OsString>) -> Result<Settings, EarlyStop> {
             "strace" => settings.strace = true,
             "version" => {
                 let version = concat!("rvrun version ", env!("CARGO_PKG_VERSION"), "\n");
-                return Err(print(version.as_bytes()));
+                return Err(EarlyStop::Print(version.into()));
             }
-            "h" | "help" => return Err(print(HELP.as_bytes())),
+            "h" | "help" => return Err(EarlyStop::Print(HELP.into())),
             other => return Err(EarlyStop::Usage(unsupported(other))),
         }
     };

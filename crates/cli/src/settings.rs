@@ -145,7 +145,7 @@ impl Settings {
 
     /// How the guest's `execve` starts us again: with the options that hold for
     /// a whole process tree.
-    fn exec_config(&self, sysroot: Option<&Path>) -> ExecConfig {
+    pub fn exec_config(&self, sysroot: Option<&Path>) -> ExecConfig {
         let mut prefix: Vec<OsString> = vec!["rvrun".into()];
         let mut option = |name: &str, value: &OsStr| {
             // In one argument: a value may begin with a hyphen.

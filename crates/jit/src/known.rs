@@ -5,7 +5,7 @@ use rustc_hash::FxHasher;
 use rvrun_decoder::region::{Code, Edge, End, Node, Region};
 use rvrun_decoder::{Block, lift};
 use rvrun_isa::{Extensions, length};
-use rvrun_memory::{AddressSpace, access};
+use rvrun_memory::{AddressSpace, PAGE, access};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::hash::Hasher;
@@ -72,21 +72,24 @@ pub fn leaves(region: &Region) -> Vec<u64> {
     leaves
 }
 
-/// A hash of the code in these ranges as it is now.
+/// A hash of the code in these ranges as it is now. What cannot be executed is part of it
+/// as such: a region that looked for code before a mapping has a range from there on.
 pub(crate) fn content_hash(space: &AddressSpace, code: &[Range<u64>]) -> u64 {
     let mut hasher = FxHasher::default();
     let mut buffer = Vec::new();
     for part in code {
         buffer.resize((part.end - part.start) as usize, 0);
-        let mut from = 0;
-        while let Ok(n @ 1..) = space.fetch(part.start + from as u64, &mut buffer[from..]) {
-            from += n;
-            if from == buffer.len() {
-                break;
+        let mut at = part.start;
+        while at < part.end {
+            match space.fetch(at, &mut buffer[..(part.end - at) as usize]) {
+                Ok(n) => {
+                    hasher.write(&buffer[..n]);
+                    at += n as u64;
+                }
+                Err(_) => at = (at & !(PAGE - 1)).saturating_add(PAGE),
             }
+            hasher.write_u64(at);
         }
-        hasher.write(&buffer[..from]);
-        hasher.write_usize(from);
     }
     hasher.finish()
 }
@@ -147,5 +150,33 @@ impl Code for Known<'_> {
         targets.sort_unstable();
         targets.dedup();
         targets
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_behind_and_before_what_is_missing_is_hashed() {
+        const EXEC: i32 = 7;
+        const PRIVATE_ANONYMOUS: i32 = 0x22;
+        rvrun_host::fault::install().unwrap();
+        let space = AddressSpace::new();
+        let pages = space.mmap(0, 3 * PAGE, EXEC, PRIVATE_ANONYMOUS, -1, 0, None).unwrap();
+        let page = pages + PAGE;
+        space.munmap(pages, PAGE).unwrap();
+        space.munmap(page + PAGE, PAGE).unwrap();
+        let hash = || content_hash(&space, &[page - 2..page + 2, page + PAGE - 2..page + PAGE + 2]);
+        let put = |at, byte: u8| access::copy_out(at, &[byte]).unwrap();
+        let before = hash();
+        put(page, 1);
+        let changed = hash();
+        assert_ne!(changed, before);
+        put(page + PAGE - 1, 1);
+        assert_ne!(hash(), changed);
+        put(page, 0);
+        put(page + PAGE - 1, 0);
+        assert_eq!(hash(), before);
     }
 }

@@ -23,6 +23,8 @@ mod calls;
 mod config;
 mod dispatch;
 mod docs;
+#[doc(hidden)]
+pub mod examine;
 mod guest;
 mod host_signals;
 mod path;

@@ -65,7 +65,7 @@ fn process_of(fd: u64) -> Option<u32> {
 }
 
 /// The entries without those whose names are numbers of hidden threads.
-fn without_vm_threads(entries: &[u8], hidden: impl Fn(u32) -> bool) -> Vec<u8> {
+pub(crate) fn without_vm_threads(entries: &[u8], hidden: impl Fn(u32) -> bool) -> Vec<u8> {
     let mut kept = Vec::with_capacity(entries.len());
     let mut rest = entries;
     while let Some(size) = rest.get(16..18) {

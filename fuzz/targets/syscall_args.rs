@@ -1,0 +1,3 @@
+#![no_main]
+
+rvrun_fuzz::fuzz_target!("syscall_args");
