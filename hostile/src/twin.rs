@@ -159,7 +159,8 @@ impl Twin {
             let start = self.state.hart.pc;
             let stop = self.translate();
             // Cranelift drops a store of what a load has just found there, and its fault with it.
-            if !mode.precise && is_protected_store(&note.stop) && !is_store(&stop) {
+            let elsewhere = self.state.hart.pc != note.hart.pc;
+            if !mode.precise && is_protected_store(&note.stop) && elsewhere {
                 return Ok(Compared::Part);
             }
             self.compare(note, &stop, mode)
