@@ -11,7 +11,7 @@ use rvrun_hart::{Hart, Trap, float};
 use rvrun_interp::{Interpreter, Stop, Warm};
 use rvrun_isa::{Extensions, Kind, csr, decode, length};
 use rvrun_jit::{All, Mode, Options, Outcome, State, Translator};
-use rvrun_memory::{AccessKind, Fault};
+use rvrun_memory::{AccessKind, Fault, FaultCause};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -158,6 +158,11 @@ impl Twin {
         for note in notes.iter().filter(|note| note.stop != Stop::Sample) {
             let start = self.state.hart.pc;
             let stop = self.translate();
+            // Cranelift drops a store of what a load has just found there, and its fault with it.
+            let elsewhere = self.state.hart.pc != note.hart.pc;
+            if !mode.precise && is_protected_store(&note.stop) && elsewhere {
+                return Ok(Compared::Part);
+            }
             self.compare(note, &stop, mode)
                 .map_err(|why| format!("translated from {start:#x} ({mode:?}): {why}"))?;
             self.state.hart = note.hart.clone();
@@ -314,6 +319,12 @@ fn is_same_access(expected: &Stop, found: &Stop) -> bool {
 
 fn is_store(stop: &Stop) -> bool {
     matches!(stop, Stop::Trap(Trap::Memory(Fault { kind: AccessKind::Store, .. })))
+}
+
+/// Whether the stop is a store's to what can be read, if anything.
+fn is_protected_store(stop: &Stop) -> bool {
+    let Stop::Trap(Trap::Memory(fault)) = stop else { return false };
+    fault.kind == AccessKind::Store && fault.cause == FaultCause::Protection
 }
 
 /// Has instructions that read counters read `fflags` instead.

@@ -38,7 +38,12 @@ impl Lowering<'_> {
     }
 
     pub(super) fn store(&mut self, i: &Instruction) {
-        let flags = self.store_flags();
+        if self.mode.precise {
+            // Each store is to fault itself: Cranelift leaves out one that the next
+            // overwrites, or of what is there already, unless something orders them.
+            self.builder.ins().sequence_point();
+        }
+        let flags = self.guest_flags();
         let base = self.x(i.rs1);
         match i.opcode {
             Opcode::Fsh => {

@@ -34,7 +34,7 @@ use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
 use cranelift_codegen::ir::types::{F32, F64, I32, I64};
 use cranelift_codegen::ir::{
     AbiParam, AliasRegion, AliasRegionData, Block, Function, InstBuilder, MemFlagsData, SigRef,
-    Signature, SourceLoc, TrapCode, Value,
+    Signature, SourceLoc, Value,
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
@@ -128,7 +128,6 @@ pub fn lower(
             run_pc: region.entry,
         },
         origins: Vec::new(),
-        stores: 0,
         node: 0,
         guest_region: guest,
         hart_region: hart,
@@ -169,8 +168,6 @@ struct Lowering<'a> {
     clean: Registers,
     origin: Origin,
     origins: Vec<Origin>,
-    /// Stores so far that have a trap code of their own.
-    stores: u8,
     node: NodeId,
     guest_region: AliasRegion,
     hart_region: AliasRegion,
@@ -500,22 +497,6 @@ impl Lowering<'_> {
 
     fn guest_flags(&self) -> MemFlagsData {
         MemFlagsData::new().with_alias_region(Some(self.guest_region))
-    }
-
-    /// As [`guest_flags`](Self::guest_flags), for a store, which in precise mode faults
-    /// itself: Cranelift leaves out what the next store overwrites, but only if both have
-    /// the same trap code and nothing orders them.
-    fn store_flags(&mut self) -> MemFlagsData {
-        let flags = self.guest_flags();
-        if !self.mode.precise {
-            return flags;
-        }
-        let Some(code) = TrapCode::user(self.stores + 1) else {
-            self.builder.ins().sequence_point();
-            return flags;
-        };
-        self.stores += 1;
-        flags.with_trap_code(Some(code))
     }
 
     fn load_state(&mut self, ty: cranelift_codegen::ir::Type, at: i32) -> Value {
