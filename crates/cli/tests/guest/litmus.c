@@ -3,7 +3,8 @@
  * Model" and its appendix, from which most names are): threads that store and load a few
  * words at once, over and over, and outcomes that the model forbids. The argument is how
  * often each test passes over its cells; with a second one, it is told how often what
- * was seen has changed from one cell to the next. The x86-64 build does the same with what that architecture has. */
+ * was seen has changed from one cell to the next. The x86-64 build does the same with what
+ * that architecture has. */
 #include "threads.h"
 
 enum { CELLS = 2048, THREADS = 4, PASSES = 4 };
@@ -19,7 +20,16 @@ cell cells[CELLS];
 long results[THREADS][CELLS][2];
 
 #define BARRIER() __asm__ volatile("" ::: "memory")
+/* The same place, in another register, some time after. */
+#define ALIAS(place)                                                                               \
+    ({                                                                                             \
+        volatile long *same = (place);                                                             \
+        for (int i = 0; i < 4; i++)                                                                \
+            __asm__ volatile(SLOWLY_NOTHING : "=&r"(same) : "r"(same), "r"(1L));                   \
+        same;                                                                                      \
+    })
 #ifdef __riscv
+#define SLOWLY_NOTHING "rem %0, %1, %2\n add %0, %0, %1"
 #define FENCE(before, after) __asm__ volatile("fence " #before ", " #after ::: "memory")
 #define FENCE_TSO() __asm__ volatile("fence.tso" ::: "memory")
 #define FENCE_ALL() FENCE(rw, rw)
@@ -56,6 +66,7 @@ static long compare_and_swap(volatile long *place, long expected, long value) {
     return a0;
 }
 #else
+#define SLOWLY_NOTHING "imul %2, %1\n mov %1, %0"
 #define FENCE(before, after) BARRIER()
 #define FENCE_TSO() BARRIER()
 #define FENCE_ALL() __asm__ volatile("mfence" ::: "memory")
@@ -108,6 +119,12 @@ typedef void (*worker)(cell *c, long (*r)[2], int count, unsigned random);
     }
 #define A r[0][0]
 #define B r[0][1]
+/* Three accesses with nothing in between; the last two are seen. */
+#define SEE(one, two, three)                                                                       \
+    long first = (one), seen = (two), last = (three);                                              \
+    __asm__ volatile("" ::"r"(first) : "memory");                                                  \
+    A = seen;                                                                                      \
+    B = last
 typedef int (*judge)(long x, long y, const long *p, const long *q, const long *s, const long *t);
 /* Whether an outcome is forbidden: the final words, and what each thread has seen. */
 #define FORBIDS(name, outcome)                                                                     \
@@ -125,6 +142,8 @@ WORKER(receive_acquire, A = c->y; FENCE(r, rw); B = c->x)
 WORKER(receive_tso, A = c->y; FENCE_TSO(); B = c->x)
 WORKER(receive_amo, A = READ_ACQUIRE(&c->y); B = c->x)
 WORKER(receive_address, A = c->y; B = *(&c->x + NOTHING_OF(A)))
+/* The word was read before, which must not be what is read again. */
+WORKER(receive_again, SEE(c->x, *ALIAS(&c->y), *(&c->x + NOTHING_OF(seen))))
 FORBIDS(lost_message, q[0] == 1 && q[1] == 0)
 /* Store buffering. */
 WORKER(store_x_load_y, c->x = 1; FENCE_ALL(); A = c->y)
@@ -159,11 +178,14 @@ WORKER(two_then_read, c->y = 2; FENCE_ALL(); A = c->x)
 FORBIDS(read_before_store, y == 2 && q[0] == 0)
 /* Coherence. */
 WORKER(read_twice, A = c->x; B = c->x)
+WORKER(read_alias, SEE(c->x, *ALIAS(&c->x), c->x))
 FORBIDS(back_in_time, q[0] == 1 && q[1] == 0)
 WORKER(write_twice, c->x = 1; c->x = 2)
 FORBIDS(older_last, x == 1)
 WORKER(read_write, A = c->x; c->x = 2)
 FORBIDS(read_then_older, q[0] == 1 && x == 1)
+WORKER(write_back, SEE(c->x, *ALIAS(&c->x), c->x = first))
+FORBIDS(not_written_back, q[0] == 1 && q[1] == 0 && x == 1)
 WORKER(write_read, c->x = 1; A = c->x)
 WORKER(store_two, c->x = 2)
 FORBIDS(seen_then_gone, p[0] == 2 && x == 1)
@@ -198,6 +220,7 @@ static const struct {
     {"MP, fence.tso", {send_tso, receive_tso}, lost_message},
     {"MP, amo.rl and amo.aq", {send_amo, receive_amo}, lost_message},
     {"MP, fence and address", {send, receive_address}, lost_message},
+    {"MP, fence and address, read before", {send, receive_again}, lost_message},
     {"SB, fences", {store_x_load_y, store_y_load_x}, both_old},
     {"SB, amo.aqrl and lr.aqrl", {swap_x_load_y, swap_y_load_x}, both_old},
     {"SB, amos", {swap_x_swap_y, swap_y_swap_x}, both_old},
@@ -209,9 +232,11 @@ static const struct {
     {"S, fences", {two_then_y, load_y_store_x}, store_before_cause},
     {"R, fences", {x_then_y, two_then_read}, read_before_store},
     {"CoRR", {store_x, read_twice}, back_in_time},
+    {"CoRR, another register", {store_x, read_alias}, back_in_time},
     {"CoRR, two readers", {store_x, read_twice, read_twice}, back_in_time},
     {"CoWW", {write_twice, read_twice}, older_last},
     {"CoRW", {store_x, read_write}, read_then_older},
+    {"CoRW, another register", {store_x, write_back}, not_written_back},
     {"CoWR", {write_read, store_two}, seen_then_gone},
     {"own store", {write_read, read_twice}, own_store_missed},
     {"amoadd.d", {add, add}, not_two},

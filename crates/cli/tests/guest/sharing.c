@@ -77,7 +77,7 @@ static int executor(void) {
 }
 
 static int killed(void) {
-    __atomic_fetch_add(&word, 1, __ATOMIC_SEQ_CST);
+    word = 9;
     for (;;) sys(ppoll, 0, 0, 0, 0, 0);
 }
 
@@ -91,15 +91,6 @@ static int parent_of_two(void) {
     return reap(child) >> 8;
 }
 
-/* Waits until so many wait to be killed. The VM cannot yet do without one that is killed
- * while it works for it in the memory of both. */
-static void await_all(long count) {
-    static const long moment[2] = {0, 50000000};
-    while (__atomic_load_n(&word, __ATOMIC_SEQ_CST) != count) sys(sched_yield);
-    sys(nanosleep, moment, 0);
-    word = 0;
-}
-
 static void others(void) {
     long child = start(CLONE_VM | CLONE_FILES | SIGCHLD, stacks[0], 0, opener);
     int status = reap(child);
@@ -111,7 +102,7 @@ static void others(void) {
     show_status("execute", reap(start(CLONE_VM | SIGCHLD, stacks[0], 0, executor)));
     word = 0;
     child = start(CLONE_VM | SIGCHLD, stacks[0], 0, killed);
-    await_all(1);
+    while (word != 9) sys(sched_yield);
     show("kill", sys(kill, child, SIGKILL));
     show_status("killed", reap(child));
     show_status("forks", reap(start(CLONE_VM | SIGCHLD, stacks[0], 0, parent_of_two)));
@@ -119,7 +110,6 @@ static void others(void) {
     word = 0;
     long children[4];
     for (int i = 0; i < 4; i++) children[i] = start(CLONE_VM | SIGCHLD, stacks[i], 0, killed);
-    await_all(4);
     for (int i = 0; i < 4; i++) sys(kill, children[i], SIGTERM);
     for (int i = 0; i < 4; i++) show_status("one of many", reap(children[i]));
     show("no signal at the end", sys(wait4, start(CLONE_VM, stacks[0], 0, opener), 0, 0, 0));
@@ -128,10 +118,8 @@ static void others(void) {
 
 static void descriptors(void) {
     int pidfd = -1;
-    word = 0;
     long child = start(CLONE_VM | CLONE_PIDFD | SIGCHLD, stacks[0], &pidfd, killed);
     show_yes("descriptor", pidfd > 2);
-    await_all(1);
     show("pidfd_send_signal", sys(pidfd_send_signal, pidfd, SIGKILL, 0, 0));
     show_status("killed", reap(child));
     sys(close, pidfd);

@@ -6,7 +6,13 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData};
 use rvrun_isa::{Instruction, Opcode};
 
 impl Lowering<'_> {
+    /// RVWMO orders two loads of one address, through whichever registers, and what
+    /// depends on a load, even if only by its syntax (PPO rules 2 and 9 to 11). Cranelift
+    /// knows neither: it would give a load what an earlier access of the same place had,
+    /// and leave out a store of what is there, over loads in between. So nothing that it
+    /// knows of memory outlives the next load.
     pub(super) fn load(&mut self, i: &Instruction) {
+        self.builder.ins().sequence_point();
         let flags = self.guest_flags();
         let base = self.x(i.rs1);
         let ins = self.builder.ins();
