@@ -47,11 +47,6 @@ fn main() -> ExitCode {
     for source in sources {
         let name = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         for (engine, options) in ENGINES {
-            // A process in the memory of another can leave a lock of the translations held,
-            // about one run in twenty: to be mended.
-            if name == "sharing" && engine != "interp" {
-                continue;
-            }
             let source = source.clone();
             let trial = Trial::test(name.clone(), move || {
                 (0..rounds).try_for_each(|_| compare(&source, options))

@@ -67,8 +67,6 @@ pub(crate) struct Core {
     pub options: Options,
     pub store: Store,
     worker: Option<Worker>,
-    /// The process whose memory this is.
-    owner: u32,
     compiler: Option<Compiler>,
     /// Entries that the worker has.
     pending: FxHashSet<u64>,
@@ -107,7 +105,6 @@ impl Core {
             options,
             store: Store::new(options.code_bytes)?,
             worker: None,
-            owner: std::process::id(),
             compiler: None,
             pending: FxHashSet::default(),
             generation: 0,
@@ -263,10 +260,6 @@ impl Core {
         let wait = (job.region.instructions / INSTRUCTIONS_PER_REQUEST) as u32;
         if self.waiting.remove(&pc).is_none() && wait > 0 && !self.options.synchronous {
             self.waiting.insert(pc, wait);
-            return;
-        }
-        // A thread made by a process that has borrowed this memory would end with it.
-        if self.worker.is_none() && !self.options.synchronous && self.owner != std::process::id() {
             return;
         }
         self.stats.requested += 1;
@@ -465,7 +458,6 @@ impl Core {
     pub fn forked(&mut self, member: Option<&Arc<Member>>) {
         // What it had locked stays locked.
         std::mem::forget(self.worker.take());
-        self.owner = std::process::id();
         self.pending.clear();
         self.members.retain(|other| member.is_some_and(|member| Arc::ptr_eq(other, member)));
     }

@@ -225,7 +225,7 @@ impl Machine {
     /// Runs the process that the guest has asked for in this one's memory.
     fn lend(&mut self, listening: &Listening) {
         let Some(borrower) = self.task.take_borrower() else { return };
-        let setup = self.setup.with(self.setup.engines.clone(), Default::default());
+        let setup = self.setup.with(self.setup.engines.lent(), Default::default());
         let value = if borrower.is_waited_for() {
             let value = Self::lend_to(&setup, borrower, |_| ());
             listening.renew();

@@ -164,6 +164,8 @@ pub struct Engines {
     translations: Mutex<Option<Arc<Translations>>>,
     /// Whether there are any.
     translates: AtomicBool,
+    /// Whether the process's memory is its parent's, too.
+    borrowed: bool,
 }
 
 impl Engines {
@@ -192,7 +194,16 @@ impl Engines {
             inhabited: AtomicBool::new(false),
             translations: Mutex::new(None),
             translates: AtomicBool::new(false),
+            borrowed: false,
         })
+    }
+
+    /// The same for a process that borrows this one's memory. It is only interpreted: it may
+    /// be killed at any moment, and would leave what all translate for in the midst of a
+    /// change.
+    pub(crate) fn lent(&self) -> Arc<Self> {
+        self.several.store(true, Ordering::SeqCst);
+        Arc::new(Self { borrowed: true, ..self.anew() })
     }
 
     /// The same without translations.
@@ -205,6 +216,7 @@ impl Engines {
             inhabited: AtomicBool::new(true),
             translations: Mutex::new(None),
             translates: AtomicBool::new(false),
+            borrowed: false,
             ..*self
         }
     }
@@ -274,14 +286,9 @@ impl Profile for Interpreted<'_> {
 impl Tiers {
     /// The engines for a hart that has not run yet. To be made on the thread that runs it.
     pub fn new(engines: Arc<Engines>, hart: Hart) -> Self {
-        let mut interpreter = Interpreter::new(engines.space.clone(), engines.extensions);
+        let interpreter = Interpreter::new(engines.space.clone(), engines.extensions);
         let attention = interpreter.attention();
         let mut sampler = Sampler::new(engines.threshold);
-        if engines.engine == Engine::Auto {
-            interpreter.set_fuel(sampler.next_period());
-            let chaos = engines.chaos.is_some();
-            interpreter.set_warm(if chaos { Warm::AtOnce } else { Warm::Seen });
-        }
         let interpreter = Rc::new(RefCell::new(interpreter));
         let stepped = Rc::new(Cell::new(None));
         let step = {
@@ -293,12 +300,12 @@ impl Tiers {
         if engines.inhabited.swap(true, Ordering::SeqCst) {
             engines.several.store(true, Ordering::SeqCst);
         }
-        Self {
+        let mut tiers = Self {
             interpreter,
             translator: None,
             state,
             stepped,
-            engine: engines.engine,
+            engine: Engine::Interpreter,
             sampler,
             stays: Stays::default(),
             cold_fuel,
@@ -307,6 +314,22 @@ impl Tiers {
             sampling: engines.verify.as_ref().map(|(one_in, _)| Sampling::new(*one_in)),
             report: engines.counting.then(Report::default),
             engines,
+        };
+        tiers.choose_engine();
+        tiers
+    }
+
+    fn choose_engine(&mut self) {
+        let engines = &self.engines;
+        self.engine = if engines.borrowed { Engine::Interpreter } else { engines.engine };
+        let mut interpreter = self.interpreter.borrow_mut();
+        if self.engine == Engine::Auto {
+            interpreter.set_fuel(self.sampler.next_period());
+        }
+        if self.engine == Engine::Auto || engines.borrowed && engines.engine != Engine::Interpreter
+        {
+            let chaos = engines.chaos.is_some();
+            interpreter.set_warm(if chaos { Warm::AtOnce } else { Warm::Seen });
         }
     }
 
@@ -363,7 +386,7 @@ impl Tiers {
         let engines = self.engines.clone();
         engines.several.store(false, Ordering::SeqCst);
         match engines.translations.try_lock().as_deref() {
-            Some(None) => {}
+            Some(None) if !engines.borrowed => {}
             Some(Some(translations)) if translations.is_whole() => match translator {
                 Some(mut translator) => {
                     translator.forked();
@@ -376,6 +399,7 @@ impl Tiers {
                 let anew = Arc::new(engines.anew());
                 std::mem::forget(std::mem::replace(&mut self.engines, anew.clone()));
                 self.interpreter.borrow_mut().clear_gates();
+                self.choose_engine();
                 return Some(anew);
             }
         }
@@ -668,6 +692,20 @@ mod tests {
         let held = engines.translations.lock();
         let anew = tiers.forked().expect("that thread has not got on in the child");
         assert!(anew.translations().is_some());
+        assert!(tiers.translator().is_some());
+        drop(held);
+    }
+
+    #[test]
+    fn what_borrows_memory_does_not_touch_the_translations() {
+        let space = Arc::new(AddressSpace::new());
+        let translation = Translation::default();
+        let engine = Engine::Translator;
+        let engines = Engines::new(space, Extensions::ALL, engine, &translation, None, false);
+        let held = engines.translations.lock();
+        let mut tiers = Tiers::new(engines.lent(), Hart::default());
+        assert!(tiers.translator().is_none());
+        assert!(tiers.forked().is_some(), "the child has memory of its own");
         assert!(tiers.translator().is_some());
         drop(held);
     }
