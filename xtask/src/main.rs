@@ -9,6 +9,7 @@ mod guests;
 mod hostile;
 mod programs;
 mod random;
+mod sweep;
 mod sysroot;
 mod vectors;
 
@@ -30,6 +31,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Compare the instruction vectors with QEMU, or take their expectations from it
     Vectors(vectors::Arguments),
+    /// Compare with binutils which words are instructions
+    Sweep(sweep::Arguments),
     /// Run random programs in each engine and under QEMU, which have to agree
     Random(random::Arguments),
     /// Run mutated ELF files and random code, which rvrun has to survive
@@ -45,6 +48,7 @@ fn main() -> Result<()> {
         Task::Programs(arguments) => programs::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Vectors(arguments) => vectors::run(&arguments),
+        Task::Sweep(arguments) => sweep::run(&arguments),
         Task::Random(arguments) => random::run(&arguments),
         Task::Hostile(arguments) => hostile::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
