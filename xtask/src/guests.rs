@@ -79,7 +79,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// The C files of a directory that are programs, by name.
-fn sources(directory: &Path) -> Result<Vec<PathBuf>> {
+pub fn sources(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();

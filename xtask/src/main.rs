@@ -4,6 +4,7 @@
 
 mod bench;
 mod build;
+mod coverage;
 mod fuzz;
 mod guests;
 mod hostile;
@@ -31,6 +32,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Compare the instruction vectors with QEMU, or take their expectations from it
     Vectors(vectors::Arguments),
+    /// List which tests reach each instruction and each system call
+    Coverage(coverage::Arguments),
     /// Compare with binutils which words are instructions
     Sweep(sweep::Arguments),
     /// Run random programs in each engine and under QEMU, which have to agree
@@ -48,6 +51,7 @@ fn main() -> Result<()> {
         Task::Programs(arguments) => programs::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Vectors(arguments) => vectors::run(&arguments),
+        Task::Coverage(arguments) => coverage::run(&arguments),
         Task::Sweep(arguments) => sweep::run(&arguments),
         Task::Random(arguments) => random::run(&arguments),
         Task::Hostile(arguments) => hostile::run(&arguments),

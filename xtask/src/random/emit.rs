@@ -41,10 +41,15 @@ struct Emitter {
     wanted: Vec<(usize, usize)>,
 }
 
-/// The file of `program`.
-pub fn executable(program: &Program) -> Vec<u8> {
+/// The code of `program`, of 32-bit instructions only.
+pub fn code(program: &Program) -> Vec<u8> {
     let mut emitter = Emitter { code: Vec::new(), functions: Vec::new(), wanted: Vec::new() };
     emitter.program(program);
+    emitter.code
+}
+
+/// The file of `program`.
+pub fn executable(program: &Program) -> Vec<u8> {
     let mut random = Random::of_case(program.data, 0);
     let mut data: Vec<u8> =
         (0..DATA_BYTES / 8).flat_map(|_| interesting(&mut random).to_le_bytes()).collect();
@@ -53,7 +58,7 @@ pub fn executable(program: &Program) -> Vec<u8> {
     for (index, word) in [handler, FLAGS, 0].into_iter().enumerate() {
         data[at + 8 * index..at + 8 * index + 8].copy_from_slice(&word.to_le_bytes());
     }
-    file(&emitter.code, &data)
+    file(&code(program), &data)
 }
 
 /// Integers and floating-point numbers of all sizes.

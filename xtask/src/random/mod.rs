@@ -12,6 +12,8 @@ use crate::programs::engine::seed_from_clock;
 use anyhow::{Context, Result, ensure};
 use program::Program;
 use rvrun_hostile::Random;
+use rvrun_isa::{Extensions, Opcode, decode};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -105,6 +107,20 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     ensure!(failed == 0, "some programs did not do the same everywhere");
     ensure!(done > 0, "no program was run");
     Ok(())
+}
+
+/// How many of the first `count` programs of `seed` have an instruction.
+pub fn instructions(seed: u64, count: u64) -> BTreeMap<Opcode, u64> {
+    let mut programs = BTreeMap::new();
+    for case in 0..count {
+        let code = emit::code(&program::program(&mut Random::of_case(seed, case)));
+        let words = code.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes));
+        let found = words.filter_map(|word| Some(decode(word, Extensions::ALL)?.opcode));
+        for opcode in found.collect::<BTreeSet<_>>() {
+            *programs.entry(opcode).or_default() += 1;
+        }
+    }
+    programs
 }
 
 /// The first is what the others are compared with.
