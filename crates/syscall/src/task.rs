@@ -9,7 +9,7 @@ use crate::seccomp::{Sandbox, Sandboxes, bpf};
 use crate::signals::stack::SignalStack;
 use crate::strace::Pending;
 use crate::threads::{Membership, Newborn, Threads};
-use crate::{host_signals, raw, shown};
+use crate::{host_signals, raw, robust, shown};
 use rvrun_host::lock::Mutex;
 use rvrun_memory::AddressSpace;
 use std::os::unix::ffi::OsStrExt;
@@ -83,6 +83,7 @@ impl Task {
         let shown_by_host = shown::tell(&image);
         let name = image.execfn.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         host_signals::name_thread(name);
+        robust::reset();
         let process = Process {
             sysroot: config.sysroot.as_deref().map(Sysroot::new),
             actions: Mutex::new(host_signals::inherited_actions()),

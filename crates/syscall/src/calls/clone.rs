@@ -14,7 +14,7 @@ use crate::host_signals;
 use crate::row::{Args, Flow};
 use crate::task::Task;
 use crate::threads::{Newborn, Wanted};
-use crate::{Errno, Outcome, guest, raw, seccomp};
+use crate::{Errno, Outcome, guest, raw, robust, seccomp};
 use libc::{
     CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_SETTLS,
     CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK, CLONE_VM,
@@ -320,6 +320,7 @@ fn begin(task: &mut Task, hart: &mut Hart, pid: u64, child: &Child) -> Flow {
         task.process.threads.forked();
         task.join(task.attention.clone());
         rvrun_host::signals::drop_held();
+        robust::reset();
         start(task, hart, child);
     }
     Flow::Return(pid)
