@@ -203,6 +203,7 @@ static void policies(void) {
     expect("set_mempolicy default of a node", -EINVAL, sys(set_mempolicy, MPOL_DEFAULT, mask, NODES));
     expect("set_mempolicy wild", -EFAULT, sys(set_mempolicy, MPOL_BIND, WILD, NODES));
     char *at = map(2 * PAGE, PROT_READ | PROT_WRITE);
+    sys(madvise, at, 2 * PAGE, MADV_NOHUGEPAGE);
     expect("mbind", 0, sys(mbind, at, PAGE, MPOL_BIND, mask, NODES, 0));
     expect("get_mempolicy there", 0, sys(get_mempolicy, &mode, 0, 0, at, MPOL_F_ADDR));
     expect("  mode", MPOL_BIND, mode);

@@ -31,6 +31,7 @@ static void touch(const char *what, volatile char *at, int write) {
 static void locking(void) {
     char *at = map(3 * PAGE, PROT_READ | PROT_WRITE);
     sys(munmap, at + 2 * PAGE, PAGE);
+    sys(madvise, at, 2 * PAGE, MADV_NOHUGEPAGE);
     long result = feature(sys(mlock2, at, PAGE, MLOCK_ONFAULT));
     if (result == -ENOMEM) there = 0;
     unsigned char in[2] = {9, 9};
