@@ -33,7 +33,7 @@ static long text(long size) {
 static void keys(void) {
     /* A session of its own: its keys go with it. */
     long session = feature(sys(keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0));
-    long key = there ? sys(add_key, "user", "rvrun:one", "secret", 6, KEY_SPEC_SESSION_KEYRING) : -ENOSYS;
+    long key = there ? feature(sys(add_key, "user", "rvrun:one", "secret", 6, KEY_SPEC_SESSION_KEYRING)) : -ENOSYS;
     if (session == -EDQUOT || key == -EDQUOT) there = 0;
     expect_yes("add_key", key > 0);
     expect_yes("  session", sys(keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0) == session);
