@@ -235,7 +235,8 @@ static void files_by_ring(ring *r, int fd) {
 }
 
 static void several(ring *r, int fd) {
-    struct io_uring_sqe first = request(IORING_OP_WRITE, fd, "linked", 6, 400), second = request(IORING_OP_READ, fd, buf, 6, 400);
+    struct io_uring_sqe first = request(IORING_OP_WRITE, fd, "linked", 6, 400);
+    struct io_uring_sqe second = request(IORING_OP_READ, fd, buf, 6, 400);
     first.flags = IOSQE_IO_LINK, first.user_data = 1, second.user_data = 2;
     push(r, first), push(r, second);
     expect("two, linked", 2, enter(r, 2, 2));
@@ -302,7 +303,8 @@ static void events_by_ring(ring *r) {
     long epoll = sys(epoll_create1, 0);
     struct epoll_event event = {EPOLLIN, 0x1234567890abcdef}, seen = {0, 0};
     expect("epoll_ctl", 0, perform(r, request(IORING_OP_EPOLL_CTL, (int)epoll, &event, EPOLL_CTL_ADD, (uint64_t)pipe[0])));
-    expect("epoll_ctl again", -EEXIST, perform(r, request(IORING_OP_EPOLL_CTL, (int)epoll, &event, EPOLL_CTL_ADD, (uint64_t)pipe[0])));
+    expect("epoll_ctl again", -EEXIST,
+           perform(r, request(IORING_OP_EPOLL_CTL, (int)epoll, &event, EPOLL_CTL_ADD, (uint64_t)pipe[0])));
     sys(write, pipe[1], "x", 1);
     expect("epoll_pwait", 1, sys(epoll_pwait, epoll, &seen, 1, 1000, 0, 8));
     expect_yes("  event", seen.events == EPOLLIN && seen.data == event.data);

@@ -85,7 +85,8 @@ static void confined(void) {
     expect("landlock_create_ruleset wild", -EFAULT, sys(landlock_create_ruleset, WILD, 8, 0));
     long rules = there ? sys(landlock_create_ruleset, &handled, 8, 0) : -ENOSYS, place = open("allowed", O_PATH);
     expect_yes("landlock_create_ruleset", rules > 2);
-    struct landlock_path_beneath_attr rule = {WRITE | MAKE, (int)place}, more = {WRITE | 1, (int)place}, nowhere = {WRITE, -1};
+    struct landlock_path_beneath_attr rule = {WRITE | MAKE, (int)place};
+    struct landlock_path_beneath_attr more = {WRITE | 1, (int)place}, nowhere = {WRITE, -1};
     expect("landlock_add_rule", 0, sys(landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0));
     expect("landlock_add_rule not handled", -EINVAL, sys(landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &more, 0));
     expect("landlock_add_rule nowhere", -EBADF, sys(landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &nowhere, 0));
@@ -110,7 +111,8 @@ static void confined(void) {
 static void told(const char *what, long fd, uint64_t wanted) {
     long size = there ? sys(read, fd, buf, sizeof buf) : 0;
     struct fanotify_event_metadata *event = (void *)buf;
-    expect_yes(what, size >= (long)sizeof *event && event->vers == FANOTIFY_METADATA_VERSION && (event->mask & wanted) == wanted);
+    expect_yes(what, size >= (long)sizeof *event && event->vers == FANOTIFY_METADATA_VERSION &&
+                         (event->mask & wanted) == wanted);
     expect_yes("  who", event->pid == sys(getpid));
     expect_yes("  no descriptor", event->fd == FAN_NOFD);
 }
@@ -134,11 +136,14 @@ static void watching(void) {
     expect("fanotify_mark of a descriptor", 0, sys(fanotify_mark, fd, FAN_MARK_ADD, FAN_CLOSE_WRITE, file, 0));
     sys(close, file);
     told("close", fd, FAN_CLOSE_WRITE);
-    expect("fanotify_mark of a directory only", -ENOTDIR, sys(fanotify_mark, fd, FAN_MARK_ADD | FAN_MARK_ONLYDIR, FAN_OPEN, AT_FDCWD, "watched"));
-    expect("fanotify_mark remove what is not there", -ENOENT, sys(fanotify_mark, fd, FAN_MARK_REMOVE, FAN_OPEN, AT_FDCWD, "file"));
+    expect("fanotify_mark of a directory only", -ENOTDIR,
+           sys(fanotify_mark, fd, FAN_MARK_ADD | FAN_MARK_ONLYDIR, FAN_OPEN, AT_FDCWD, "watched"));
+    expect("fanotify_mark remove what is not there", -ENOENT,
+           sys(fanotify_mark, fd, FAN_MARK_REMOVE, FAN_OPEN, AT_FDCWD, "file"));
     expect("fanotify_mark nothing", -EINVAL, sys(fanotify_mark, fd, FAN_MARK_ADD, 0, AT_FDCWD, "watched"));
     expect("fanotify_mark bad flags", -EINVAL, sys(fanotify_mark, fd, 1u << 31, FAN_OPEN, AT_FDCWD, "watched"));
-    expect("fanotify_mark add and remove", -EINVAL, sys(fanotify_mark, fd, FAN_MARK_ADD | FAN_MARK_REMOVE, FAN_OPEN, AT_FDCWD, "watched"));
+    expect("fanotify_mark add and remove", -EINVAL,
+           sys(fanotify_mark, fd, FAN_MARK_ADD | FAN_MARK_REMOVE, FAN_OPEN, AT_FDCWD, "watched"));
     expect("fanotify_mark no file", -ENOENT, sys(fanotify_mark, fd, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD, "none"));
     expect("fanotify_mark wild", -EFAULT, sys(fanotify_mark, fd, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD, WILD));
     expect("fanotify_mark bad descriptor", -EBADF, sys(fanotify_mark, -1, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD, "watched"));
@@ -155,7 +160,8 @@ static void maps_and_programs(void) {
     int key = 7, other = 8, third = 9, next = 0;
     uint64_t value = 70, found = 0;
     long map = feature(sys(bpf, BPF_MAP_CREATE, &make, sizeof make));
-    union bpf_attr element = {.map_fd = (unsigned)map, .key = (uint64_t)&key, .value = (uint64_t)&value}, look = element, wild = element;
+    union bpf_attr element = {.map_fd = (unsigned)map, .key = (uint64_t)&key, .value = (uint64_t)&value};
+    union bpf_attr look = element, wild = element;
     look.value = (uint64_t)&found, wild.key = (uint64_t)WILD;
     expect_yes("bpf map", map > 2);
     expect("bpf look for what is not there", -ENOENT, sys(bpf, BPF_MAP_LOOKUP_ELEM, &look, sizeof look));
@@ -182,8 +188,10 @@ static void maps_and_programs(void) {
     expect("bpf bad command", -EINVAL, sys(bpf, 9999, &make, sizeof make));
     expect("bpf wild", -EFAULT, sys(bpf, BPF_MAP_CREATE, WILD, sizeof make));
     expect("bpf large", -E2BIG, sys(bpf, BPF_MAP_CREATE, &make, 1 << 20));
-    static const struct bpf_insn all[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 1}, {.code = BPF_JMP | BPF_EXIT}};
-    union bpf_attr load = {.prog_type = BPF_PROG_TYPE_SOCKET_FILTER, .insn_cnt = 2, .insns = (uint64_t)all, .license = (uint64_t)"GPL"};
+    static const struct bpf_insn all[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 1},
+                                          {.code = BPF_JMP | BPF_EXIT}};
+    union bpf_attr load = {.prog_type = BPF_PROG_TYPE_SOCKET_FILTER, .insn_cnt = 2,
+                           .insns = (uint64_t)all, .license = (uint64_t)"GPL"};
     long program = feature(sys(bpf, BPF_PROG_LOAD, &load, sizeof load));
     expect_yes("bpf program", program > 2);
     int pair[2] = {-1, -1};

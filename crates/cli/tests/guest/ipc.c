@@ -2,8 +2,10 @@
 /* What processes share by name or key: queues, segments, semaphores. */
 #include "features.h"
 #include "handlers.h"
+#include <asm/mman.h>
 #include <asm/poll.h>
 #include <linux/ipc.h>
+#include <linux/mman.h>
 #include <linux/mqueue.h>
 #include <linux/msg.h>
 #include <linux/sem.h>
@@ -76,7 +78,8 @@ static void queueing(long queue) {
 }
 
 static void notifying(long queue) {
-    struct { union { int number; void *pointer; } value; int signal, kind, rest[13]; } event = {{7}, SIGUSR1, SIGEV_SIGNAL, {0}};
+    struct { union { int number; void *pointer; } value; int signal, kind, rest[13]; } event;
+    event.value.number = 7, event.signal = SIGUSR1, event.kind = SIGEV_SIGNAL;
     block(bit(SIGUSR1));
     expect("mq_notify", 0, sys(mq_notify, queue, &event));
     expect("mq_notify again", -EBUSY, sys(mq_notify, queue, &event));
@@ -237,10 +240,24 @@ static void parts(void) {
     sys(shmctl, id, IPC_STAT, &about);
     show("attached", (long)about.shm_nattch);
     at = (char *)sys(shmat, id, PLACE, 0);
-    show("mprotect", sys(mprotect, at, 3 * PAGE, 1 /* PROT_READ */));
+    show("mprotect", sys(mprotect, at, 3 * PAGE, PROT_READ));
     touch("load", at + 2 * PAGE, 0), touch("store", at, 1);
     show("munmap of all", sys(munmap, at, 3 * PAGE));
     show("shmdt", sys(shmdt, at));
+    at = (char *)sys(shmat, id, PLACE, 0);
+    enum { MOVE = MREMAP_MAYMOVE | MREMAP_FIXED };
+    volatile char *new = PLACE + 16 * PAGE, *last = PLACE + 32 * PAGE;
+    show("mremap", sys(mremap, at, 3 * PAGE, 3 * PAGE, MOVE, new) - (long)new);
+    show("shmdt where it was", sys(shmdt, at));
+    show("mremap of its end", sys(mremap, new + 2 * PAGE, PAGE, PAGE, MOVE, last + 2 * PAGE) - (long)last);
+    show("mmap into the hole",
+         sys(mmap, new + 2 * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) - (long)new);
+    show("shmdt where it is", sys(shmdt, new));
+    touch("load before", new, 0), touch("load from the hole", new + 2 * PAGE, 0);
+    touch("load from its end", last + 2 * PAGE, 0);
+    show("shmdt of its end", sys(shmdt, last));
+    touch("load from its end", last + 2 * PAGE, 0);
+    sys(munmap, new + 2 * PAGE, PAGE);
     sys(shmctl, id, IPC_STAT, &about);
     show("attached", (long)about.shm_nattch);
     sys(shmctl, id, IPC_RMID, 0);

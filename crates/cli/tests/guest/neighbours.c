@@ -1,12 +1,12 @@
 /* build: -O1 -static -nostdlib -fno-builtin */
 /* What a process learns of others and does to them; where its memory is. */
 #include "features.h"
-#include "threads.h"
 #include <asm/mman.h>
 #include <asm/signal.h>
 #include <linux/kcmp.h>
 #include <linux/mempolicy.h>
 #include <linux/mman.h>
+#include <linux/sched.h>
 #include <linux/uio.h>
 
 enum { PAGE = 4096 };
@@ -49,7 +49,8 @@ static void reading(long child) {
     expect("process_vm_readv flags", -EINVAL, sys(process_vm_readv, child, to, 1, from, 1, 1));
     expect("process_vm_readv of nobody", -ESRCH, sys(process_vm_readv, NOBODY, to, 1, from, 1, 0));
     char *closed = map(PAGE, PROT_READ);
-    expect("process_vm_readv into read-only", -EFAULT, sys(process_vm_readv, child, (&(struct iovec){closed, 3}), 1, from, 1, 0));
+    expect("process_vm_readv into read-only", -EFAULT,
+           sys(process_vm_readv, child, (&(struct iovec){closed, 3}), 1, from, 1, 0));
 }
 
 static void writing(long child) {
@@ -83,7 +84,8 @@ static void descriptors(long child) {
     expect_yes("kcmp of memory", sys(kcmp, child, sys(getpid), KCMP_VM, 0, 0) > 0);
     expect_yes("kcmp of descriptors", sys(kcmp, child, sys(getpid), KCMP_FILES, 0, 0) > 0);
     expect_yes("kcmp of handlers", sys(kcmp, child, sys(getpid), KCMP_SIGHAND, 0, 0) > 0);
-    expect_yes("kcmp is an order", sys(kcmp, child, sys(getpid), KCMP_FS, 0, 0) + sys(kcmp, sys(getpid), child, KCMP_FS, 0, 0) == 3);
+    expect_yes("kcmp is an order",
+               sys(kcmp, child, sys(getpid), KCMP_FS, 0, 0) + sys(kcmp, sys(getpid), child, KCMP_FS, 0, 0) == 3);
     expect("kcmp no file", -EBADF, sys(kcmp, child, child, KCMP_FILE, 1, 999));
     expect("kcmp bad kind", -EINVAL, sys(kcmp, child, child, 99, 0, 0));
     expect("kcmp of nobody", -ESRCH, sys(kcmp, child, NOBODY, KCMP_VM, 0, 0));

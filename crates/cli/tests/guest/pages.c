@@ -7,7 +7,6 @@
 #include <asm/mman.h>
 #include <linux/membarrier.h>
 #include <linux/mman.h>
-#include <linux/resource.h>
 #include <linux/userfaultfd.h>
 
 enum { PAGE = 4096 };
