@@ -14,6 +14,9 @@ pub struct Attributes {
     pub shared: bool,
     /// A name such as `[heap]`, where the guest's `/proc/self/maps` shows one.
     pub label: Option<Arc<str>>,
+    /// Of a System V segment, the address that it is detached by: where its first byte
+    /// is, or would be.
+    pub segment: Option<GuestAddr>,
 }
 
 #[derive(Clone, Debug)]
@@ -120,6 +123,15 @@ impl Regions {
         }
     }
 
+    /// Changes which System V segment the regions in `range` are of.
+    pub fn set_segment(&mut self, range: Range<GuestAddr>, segment: Option<GuestAddr>) {
+        let parts: Vec<_> =
+            self.within(range).map(|(part, attributes)| (part, attributes.clone())).collect();
+        for (part, attributes) in parts {
+            self.insert(part, Attributes { segment, ..attributes });
+        }
+    }
+
     /// All regions, in ascending order.
     #[cfg(test)]
     fn iter(&self) -> impl Iterator<Item = (Range<GuestAddr>, &Attributes)> {
@@ -157,7 +169,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn attributes(prot: i32) -> Attributes {
-        Attributes { prot, shared: false, label: None }
+        Attributes { prot, shared: false, label: None, segment: None }
     }
 
     fn all(regions: &Regions) -> Vec<(u64, u64, i32)> {

@@ -150,7 +150,7 @@ impl AddressSpace {
             map(flags)?
         };
         let shared = flags & MAP_SHARED != 0;
-        let attributes = Attributes { prot: prot & PROT_BITS, shared, label };
+        let attributes = Attributes { prot: prot & PROT_BITS, shared, label, segment: None };
         let placed_range = placed..placed + len;
         state.regions.insert(placed_range.clone(), attributes);
         if replaces_code || prot & PROT_EXEC != 0 {
@@ -241,7 +241,7 @@ impl AddressSpace {
         let Some((region, attributes)) = state.regions.at(old) else {
             return Err(Errno(EFAULT));
         };
-        let attributes = attributes.clone();
+        let mut attributes = attributes.clone();
         // What is to go may reach over the region's end.
         let kept = if flags & MREMAP_DONTUNMAP == 0 {
             (old + new_len).min(old_range.end)
@@ -274,6 +274,8 @@ impl AddressSpace {
         if flags & MREMAP_DONTUNMAP == 0 {
             state.regions.remove(old_range.clone());
         }
+        attributes.segment =
+            attributes.segment.map(|first| first.wrapping_add(placed.wrapping_sub(old)));
         let code = attributes.prot & PROT_EXEC != 0 || state.has_code(placed..placed + new_len);
         state.regions.insert(placed..placed + new_len, attributes);
         if code {
@@ -302,6 +304,29 @@ impl AddressSpace {
             self.note_code(&mut state, range.clone());
         }
         if state.regions.cover(range) { Ok(()) } else { Err(Errno(ENOMEM)) }
+    }
+
+    /// Notes that the mapping at `addr` is a System V segment.
+    pub fn attached(&self, addr: GuestAddr, len: u64) {
+        if let Ok(range) = pages(addr, len, EINVAL) {
+            self.state.write().regions.set_segment(range, Some(addr));
+        }
+    }
+
+    /// shmdt(2): unmaps what is left of a segment, which the guest may have cut.
+    ///
+    /// # Errors
+    /// As shmdt(2).
+    pub fn detach(&self, addr: GuestAddr) -> Result<(), Errno> {
+        let mut state = self.state.write();
+        let parts: Vec<_> = (state.regions.within(addr..TASK_SIZE))
+            .filter(|(_, attributes)| attributes.segment == Some(addr))
+            .map(|(part, _)| part)
+            .collect();
+        if parts.is_empty() {
+            return Err(Errno(EINVAL));
+        }
+        parts.into_iter().try_for_each(|part| self.unmap_owned(&mut state, part))
     }
 
     /// mseal(2).
@@ -370,20 +395,13 @@ impl AddressSpace {
                 return current;
             }
             let label = Some("[heap]".into());
-            state.regions.insert(old_top..new_top, Attributes { prot, shared: false, label });
+            let attributes = Attributes { prot, shared: false, label, segment: None };
+            state.regions.insert(old_top..new_top, attributes);
         } else if new_top < old_top && self.unmap_owned(&mut state, new_top..old_top).is_err() {
             return current;
         }
         state.heap = start..end;
         end
-    }
-
-    /// Whether all pages from `addr` on that `len` bytes take are the guest's. For
-    /// calls such as mlock(2) that may go to the host only then, and else fail with `ENOMEM`.
-    pub fn check_owned(&self, addr: GuestAddr, len: u64) -> bool {
-        let start = addr & !(PAGE - 1);
-        let end = addr.checked_add(len).and_then(page_up);
-        end.is_some_and(|end| self.state.read().regions.cover(start..end.max(start)))
     }
 
     /// The guest's mappings as `/proc/self/maps` shows them, in ascending order.

@@ -9,10 +9,9 @@ use crate::seccomp::{Sandbox, Sandboxes, bpf};
 use crate::signals::stack::SignalStack;
 use crate::strace::Pending;
 use crate::threads::{Membership, Newborn, Threads};
-use crate::{host_signals, raw, shown};
+use crate::{host_signals, raw, robust, shown};
 use rvrun_host::lock::Mutex;
 use rvrun_memory::AddressSpace;
-use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -60,8 +59,6 @@ pub(crate) struct Process {
     pub(crate) sysroot: Option<Sysroot>,
     /// What the guest wants done with signal N, at N - 1.
     pub(crate) actions: Mutex<[Action; 64]>,
-    /// System V shared memory: address and length of each attachment.
-    pub(crate) attached: Mutex<BTreeMap<u64, u64>>,
     /// Whether the working directory lies below the sysroot.
     pub(crate) inside_sysroot: AtomicBool,
     /// Whether this process was made by fork or has made another.
@@ -86,10 +83,10 @@ impl Task {
         let shown_by_host = shown::tell(&image);
         let name = image.execfn.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         host_signals::name_thread(name);
+        robust::reset();
         let process = Process {
             sysroot: config.sysroot.as_deref().map(Sysroot::new),
             actions: Mutex::new(host_signals::inherited_actions()),
-            attached: Mutex::default(),
             inside_sysroot: AtomicBool::new(false),
             relatives: AtomicBool::new(false),
             threads: Threads::new(),
@@ -135,7 +132,6 @@ impl Task {
             shown_by_host: process.shown_by_host,
             sysroot: process.sysroot.clone(),
             actions: Mutex::new(*process.actions.lock()),
-            attached: Mutex::new(process.attached.lock().clone()),
             inside_sysroot: AtomicBool::new(process.inside_sysroot.load(Ordering::Relaxed)),
             relatives: AtomicBool::new(true),
             threads: process.threads.alone(),

@@ -14,7 +14,7 @@ use crate::host_signals;
 use crate::row::{Args, Flow};
 use crate::task::Task;
 use crate::threads::{Newborn, Wanted};
-use crate::{Errno, Outcome, guest, raw, seccomp};
+use crate::{Errno, Outcome, guest, raw, robust, seccomp};
 use libc::{
     CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_SETTLS,
     CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK, CLONE_VM,
@@ -218,7 +218,7 @@ fn process(
     let process = &task.process;
     process.note_relatives();
     // The child has none of the other threads, who may hold these.
-    let _held = (process.actions.lock(), process.attached.lock());
+    let _held = process.actions.lock();
     let _held = (process.threads.hold(), process.space.hold(), process.sandboxes.lock());
     // The C library can do its own part of that, the memory allocator's above all, but
     // only if nothing is asked that its `fork` has not got.
@@ -317,10 +317,10 @@ fn begin(task: &mut Task, hart: &mut Hart, pid: u64, child: &Child) -> Flow {
         let process = &task.process;
         process.space.forked();
         seccomp::forked(process, &task.sandbox);
-        process.attached.lock().retain(|at, _| process.space.check_owned(*at, 1));
         task.process.threads.forked();
         task.join(task.attention.clone());
         rvrun_host::signals::drop_held();
+        robust::reset();
         start(task, hart, child);
     }
     Flow::Return(pid)

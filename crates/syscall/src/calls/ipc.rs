@@ -74,7 +74,7 @@ pub(crate) fn shmat(task: &mut Task, args: Args) -> SysResult {
         space.munmap(reserved, len)?;
         return Err(error);
     }
-    task.process.attached.lock().insert(reserved, len);
+    space.attached(reserved, len);
     Ok(reserved)
 }
 
@@ -91,7 +91,6 @@ fn segment_size(id: u64) -> Result<u64, Errno> {
 
 /// `shmdt(address)`: detaches by unmapping, as the kernel does.
 pub(crate) fn shmdt(task: &mut Task, args: Args) -> SysResult {
-    let len = task.process.attached.lock().remove(&args[0]).ok_or(EINVAL)?;
-    task.process.space.munmap(args[0], len)?;
+    task.process.space.detach(args[0])?;
     Ok(0)
 }
