@@ -25,6 +25,13 @@ pub const FAULTED: u64 = 1;
 /// How many arenas there can be at once: one for each thread of a program.
 const MAX_ARENAS: usize = 4096;
 
+/// Bytes of code, at either end of an arena, for which pages of the usual size will do. What is
+/// more is spread over more of them than the host's processor remembers the addresses of.
+const SMALL: usize = 1 << 20;
+
+/// Bytes of a large page of x86-64.
+const HUGE_PAGE: usize = 2 << 20;
+
 /// What the fault handler knows of an arena.
 struct Place {
     /// Its first address, 0 if the place is free.
@@ -89,6 +96,12 @@ impl CodeArena {
             unsafe { libc::munmap(start, len) };
             return Err(io::Error::from_raw_os_error(libc::ENOMEM));
         };
+        let first = (start as usize + SMALL).next_multiple_of(HUGE_PAGE);
+        let last = (start as usize + len).saturating_sub(SMALL) & !(HUGE_PAGE - 1);
+        if last > first {
+            // SAFETY: the advice is about the mapping that was just made.
+            unsafe { libc::madvise(first as *mut _, last - first, libc::MADV_HUGEPAGE) };
+        }
         place.landing.store(landing, Ordering::Release);
         place.len.store(len, Ordering::Release);
         Ok(Self { start: start.cast(), len })
@@ -192,7 +205,44 @@ unsafe extern "C" {
     fn enter_translation(context: *mut u8, argument: u64, code: usize, frame: *mut Frame) -> u64;
     #[link_name = "rvrun_translation_faulted"]
     fn translation_faulted();
+    #[link_name = "rvrun_call_sheltered"]
+    fn call_sheltered_raw(a: usize, b: usize, c: usize, code: usize) -> usize;
 }
+
+/// Calls `code`, a function of three words that may leave any register changed.
+///
+/// # Safety
+/// `code` is such a function, and what it wants of its arguments holds.
+#[inline]
+pub unsafe fn call_sheltered(code: usize, a: usize, b: usize, c: usize) -> usize {
+    // SAFETY: by this function's own contract.
+    unsafe { call_sheltered_raw(a, b, c, code) }
+}
+
+// The callee-saved registers of the C calling convention, and one more word to align the
+// stack.
+std::arch::global_asm!(
+    ".pushsection .text.rvrun_call_sheltered, \"ax\", @progbits",
+    ".globl rvrun_call_sheltered",
+    "rvrun_call_sheltered:",
+    "push rbp",
+    "push rbx",
+    "push r12",
+    "push r13",
+    "push r14",
+    "push r15",
+    "push rcx",
+    "call rcx",
+    "pop rcx",
+    "pop r15",
+    "pop r14",
+    "pop r13",
+    "pop r12",
+    "pop rbx",
+    "pop rbp",
+    "ret",
+    ".popsection",
+);
 
 // The callee-saved registers of the C calling convention, and the frame's address
 // to align the stack. `rcx` is the fourth argument.

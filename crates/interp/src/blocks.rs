@@ -7,11 +7,11 @@
 //! [`MAX_CHUNKS`]. Nothing here may be called while handlers run, except through
 //! the interpreter's own loop after they have stopped.
 
-use crate::baseline::{Baseline, Last, Sites};
+use crate::baseline::{Baseline, Sites};
 use crate::gates::Gates;
 use crate::slot::{Link, Slot};
 use hashbrown::HashTable;
-use rustc_hash::{FxBuildHasher, FxHashMap, FxHasher};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet, FxHasher};
 use rvrun_decoder::MAX_BLOCK_BYTES;
 use rvrun_host::process::populate;
 use std::hash::{BuildHasher, Hasher};
@@ -78,7 +78,7 @@ pub struct Blocks {
     /// Hashes of the guest bytes of the blocks whose code the guest may write in place.
     contents: FxHashMap<Id, NonZeroU64>,
     /// Those that host code was made for, and where they end.
-    compiled: FxHashMap<Id, Last>,
+    compiled: FxHashSet<Id>,
     baseline: Baseline,
     /// They outlive the blocks.
     gates: Gates,
@@ -96,7 +96,7 @@ impl Blocks {
             paged: 0,
             more_incoming: FxHashMap::default(),
             contents: FxHashMap::default(),
-            compiled: FxHashMap::default(),
+            compiled: FxHashSet::default(),
             baseline: Baseline::default(),
             gates: Gates::default(),
         }
@@ -108,30 +108,28 @@ impl Blocks {
     }
 
     /// Makes host code for the block at `pc` if there is one, unless this was done before, with
-    /// runs of at least `fewest` ops. Gives where the block ends, its slots from there on, and
-    /// whether it was done now.
-    pub fn compile(
-        &mut self,
-        pc: u64,
-        fewest: usize,
-        sites: &mut Sites,
-    ) -> Option<(Last, &[Slot], bool)> {
+    /// runs of at least `fewest` ops. Gives its address, behind the entrance, if the block
+    /// begins with what was made.
+    pub fn compile(&mut self, pc: u64, fewest: usize, sites: &mut Sites) -> Option<usize> {
         let id = self.find(pc)?;
+        if !self.compiled.insert(id) {
+            return None;
+        }
         let entry = &self.entries[id as usize];
         let (first, count) = (entry.slots.cast_mut(), entry.slot_count.into());
         // SAFETY: these are the block's slots in their chunk, which nobody else refers to while
         // no handlers run.
         let slots = unsafe { std::slice::from_raw_parts_mut(first, count) };
-        if let Some(&last) = self.compiled.get(&id) {
-            return Some((last, slots.get(last.index..)?, false));
-        }
         let last = self.baseline.compile(slots, fewest, sites);
-        self.compiled.insert(id, last);
         let more = self.more_incoming.get(&id).into_iter().flatten();
         for link in entry.incoming.iter().chain(more).filter(|link| !link.is_null()) {
             self.baseline.chain(link.cast(), first);
         }
+        self.tell_returns(pc);
         let slots = slots.get(last.index..)?;
+        if let Some(pc) = last.return_pc(slots) {
+            self.tell_returns(pc);
+        }
         for slot in last.links(slots) {
             // SAFETY: these slots are links.
             let next = unsafe { slot.link.next };
@@ -139,7 +137,22 @@ impl Blocks {
                 self.baseline.chain(slot, next);
             }
         }
-        Some((last, slots, true))
+        self.code(first)
+    }
+
+    /// Tells calls that want to be returned to at `pc` of the host code there, if it may be
+    /// executed.
+    fn tell_returns(&mut self, pc: u64) {
+        let first = self.get(pc).filter(|_| self.gates.get(pc).is_none());
+        let code = first.and_then(|first| self.code(first));
+        self.baseline.set_return(pc, code);
+    }
+
+    /// The address of the host code of the block at `first`, if it begins with any, behind
+    /// the entrance.
+    pub fn code(&self, first: *const Slot) -> Option<usize> {
+        // SAFETY: it is an op of a live block, or a gate.
+        self.baseline.code(unsafe { (*first).op.handler } as usize)
     }
 
     /// Whether there may be no room for the host code of another block.
@@ -165,6 +178,7 @@ impl Blocks {
     pub fn remove_gate(&mut self, pc: u64) {
         let links = self.gates.remove(pc);
         self.cut(links);
+        self.tell_returns(pc);
     }
 
     /// Where gates are, in no order.
@@ -287,6 +301,7 @@ impl Blocks {
     /// Cuts the links that lead to a block.
     fn unlink(&mut self, id: Id) {
         let entry = &mut self.entries[id as usize];
+        self.baseline.set_return(entry.pc, None);
         let more = self.more_incoming.remove(&id).into_iter().flatten();
         let few = std::mem::replace(&mut entry.incoming, [ptr::null_mut(); 2]);
         let links: Vec<_> = few.into_iter().filter(|link| !link.is_null()).chain(more).collect();

@@ -1,7 +1,7 @@
 //! What handlers share beside the hart: why they stopped, the jump cache, the
 //! attention flag, how long they may run.
 
-use crate::baseline::Sites;
+use crate::baseline::{COLD_PERIOD, Sites};
 use crate::fuel::Fuel;
 use crate::slot::{Link, Slot};
 use rvrun_hart::{Hart, Trap};
@@ -38,12 +38,14 @@ pub enum Exit {
     Pause,
     /// There is a gate at `hart.pc`.
     Gate,
+    /// The block at that slot is executed often.
+    Warm(*const Slot),
 }
 
 /// Entries of a jump cache: at first few, because a short program touches all
 /// pages of any cache, and more each time that they have come to replace one another.
 const FEWEST_ENTRIES: usize = 512;
-const MOST_ENTRIES: usize = 1 << 15;
+const MOST_ENTRIES: usize = 1 << 17;
 const GROWTH: usize = 8;
 
 /// A target of indirect jumps and the block there.
@@ -52,9 +54,33 @@ pub struct JumpCacheEntry {
     /// A target with bit 0 set, or 0 if the entry is empty.
     pub key: u64,
     pub block: *const Slot,
+    /// The address of the block's host code, behind the entrance; 0 if it is not known to
+    /// have any.
+    pub code: usize,
+    /// Makes the size a power of two.
+    _spare: usize,
 }
 
-const EMPTY: JumpCacheEntry = JumpCacheEntry { key: 0, block: ptr::null() };
+const EMPTY: JumpCacheEntry = JumpCacheEntry { key: 0, block: ptr::null(), code: 0, _spare: 0 };
+
+/// Returns that are remembered: as many as a byte counts the bytes of.
+const RETURNS: usize = 256 / size_of::<Return>();
+
+/// Where a call wants to be returned to.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Return {
+    /// The guest's address; odd if nothing is remembered.
+    pc: u64,
+    /// The address of the host code there, behind its entrance; 0 if there is none.
+    code: usize,
+}
+
+/// The last calls, in a circle: calls put where they return to after the last place, returns
+/// that go there take it off. Aligned so that a place follows from the one before
+/// by its last byte.
+#[repr(C, align(256))]
+struct Returns([Return; RETURNS]);
 
 /// See the module's documentation.
 pub struct Context {
@@ -67,6 +93,8 @@ pub struct Context {
     pub soft_float: bool,
     /// Events that are left.
     pub fuel: Fuel,
+    /// How often host code may still lead to blocks without any until one gets some.
+    pub cold: u32,
     /// What host code knows of accesses that may fault.
     pub sites: Sites,
     attention: Arc<AtomicU32>,
@@ -76,6 +104,9 @@ pub struct Context {
     pub jump_cache_start: *const JumpCacheEntry,
     /// One less than their number.
     pub jump_cache_mask: usize,
+    returns: Box<Returns>,
+    /// The last of them.
+    pub last_return: usize,
     /// Entries that replaced another since the cache was made.
     replaced: usize,
     jump_cache_used: bool,
@@ -84,11 +115,15 @@ pub struct Context {
 impl Context {
     /// An empty context.
     pub fn new(extensions: Extensions) -> Self {
+        let returns = Box::new(Returns([Return { pc: 1, code: 0 }; RETURNS]));
         let mut context = Self {
+            last_return: returns.0.as_ptr() as usize,
+            returns,
             exit: Exit::Indirect,
             extensions,
             soft_float: false,
             fuel: Fuel::default(),
+            cold: COLD_PERIOD,
             sites: Sites::default(),
             attention: Arc::default(),
             jump_cache: Box::default(),
@@ -126,11 +161,12 @@ impl Context {
         (entry.key == pc | 1).then_some(entry.block)
     }
 
-    /// Remembers the block at `pc`.
-    pub fn cache(&mut self, pc: u64, block: *const Slot) {
+    /// Remembers the block at `pc`, and its host code.
+    pub fn cache(&mut self, pc: u64, block: *const Slot, code: Option<usize>) {
         let index = self.index(pc);
         self.replaced += usize::from(self.jump_cache[index].key != 0);
-        self.jump_cache[index] = JumpCacheEntry { key: pc | 1, block };
+        let code = code.unwrap_or(0);
+        self.jump_cache[index] = JumpCacheEntry { key: pc | 1, block, code, _spare: 0 };
         self.jump_cache_used = true;
         let entries = self.jump_cache.len();
         if self.replaced > entries && entries < MOST_ENTRIES {
@@ -138,8 +174,42 @@ impl Context {
         }
     }
 
+    /// Says where the host code of the block at `pc` is.
+    pub fn cache_code(&mut self, pc: u64, code: usize) {
+        if self.cached(pc).is_some() {
+            let index = self.index(pc);
+            self.jump_cache[index].code = code;
+        }
+    }
+
+    /// A call that returns to `pc`.
+    #[inline(always)]
+    pub fn called(&mut self, pc: u64) {
+        let place = (self.place_of_return() + 1) % RETURNS;
+        self.returns.0[place] = Return { pc, code: 0 };
+        self.last_return = &raw const self.returns.0[place] as usize;
+    }
+
+    /// Control has gone to `pc`: if the last call wants to be returned to there, it was.
+    #[inline(always)]
+    pub fn returned(&mut self, pc: u64) {
+        let place = self.place_of_return();
+        if self.returns.0[place].pc == pc {
+            let before = place.wrapping_sub(1) % RETURNS;
+            self.last_return = &raw const self.returns.0[before] as usize;
+        }
+    }
+
+    #[inline(always)]
+    fn place_of_return(&self) -> usize {
+        self.last_return / size_of::<Return>() % RETURNS
+    }
+
     /// Forgets the block at `pc`.
     pub fn evict(&mut self, pc: u64) {
+        for place in self.returns.0.iter_mut().filter(|place| place.pc == pc) {
+            place.code = 0;
+        }
         if self.cached(pc).is_some() {
             let index = self.index(pc);
             self.jump_cache[index] = EMPTY;
@@ -148,6 +218,9 @@ impl Context {
 
     /// Forgets all blocks.
     pub fn clear_cache(&mut self) {
+        for place in &mut self.returns.0 {
+            place.code = 0;
+        }
         if std::mem::take(&mut self.jump_cache_used) {
             self.jump_cache.fill(EMPTY);
         }
@@ -183,5 +256,38 @@ impl Context {
     #[inline(always)]
     fn index(&self, pc: u64) -> usize {
         (pc >> 1) as usize & self.jump_cache.len().wrapping_sub(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn returns_take_calls_off_the_circle() {
+        let mut context = Context::new(Extensions::ALL);
+        let depth = RETURNS as u64 + 3;
+        let first = context.last_return;
+        (1..=depth).for_each(|n| context.called(2 * n));
+        context.returned(4);
+        assert_eq!(context.place_of_return(), 3, "somebody returned elsewhere");
+        (1..=depth).rev().for_each(|n| context.returned(2 * n));
+        // The oldest three are forgotten.
+        assert_eq!(context.place_of_return(), 3);
+        (0..RETURNS as u64 - 3).for_each(|n| context.called(2 * n));
+        assert_eq!(context.last_return, first);
+    }
+
+    #[test]
+    fn what_is_dropped_is_not_returned_to() {
+        let mut context = Context::new(Extensions::ALL);
+        context.called(8);
+        context.called(16);
+        context.returns.0.iter_mut().for_each(|place| place.code = 1);
+        context.evict(8);
+        let known = |context: &Context| context.returns.0.map(|place| place.code);
+        assert_eq!((known(&context)[1], known(&context)[2]), (0, 1));
+        context.clear_cache();
+        assert_eq!(known(&context), [0; RETURNS]);
     }
 }

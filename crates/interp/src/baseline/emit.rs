@@ -1,14 +1,19 @@
 //! Host code for the ops of a body.
 //!
-//! While a run executes, `rdi` holds the slot of its first op, `rsi` the hart and
-//! `rdx` the context, as handlers get them. `rax` and `rcx` are scratch; the
-//! registers of [`HOST`](super::registers::HOST) hold guest registers.
+//! While host code runs, `rsi` holds the hart and `rdx` the context, as handlers get them,
+//! and `rdi` how many instructions were retired that the hart does not count yet. `rax` and
+//! `rcx` are scratch; others hold guest registers: see [`registers`](super::registers).
 //!
-//! Wherever an access may fault or an op may be left to its handler, the hart in
-//! memory is exact: what was computed is written back before.
+//! What is executed often and what is not are apart, so that little of the first fills
+//! the host's caches. A block is entered where the latter is, by an [*entrance*](FETCH_BYTES)
+//! that fetches what is pinned; who comes from other host code skips that. Who
+//! leaves host code goes through [`Thunks`], which write it back. Wherever an access may
+//! fault or an op may be left to its handler, the rest of the hart in memory is
+//! exact: what was computed is written back before.
 
-use super::registers::{Registers, Transfer};
+use super::registers::{PINNED, Registers, Transfer};
 use super::templates::{Binary, Load, Store, Unary};
+use crate::context::Context;
 use crate::slot::{Handler, Op, Slot};
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
@@ -45,6 +50,74 @@ macro_rules! short {
     };
 }
 
+/// Bytes of an entrance up to its jump to the code that is executed often.
+pub const FETCH_BYTES: usize = 4 * PINNED.len() + 2;
+
+/// Ways out of host code, by their addresses. `rax` has a slot.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Thunks {
+    /// To the op at the slot.
+    pub go: usize,
+    /// To the handler in `rcx`, for the op at the slot.
+    pub call: usize,
+    /// The same, to a block that has no host code. Now and then that gets some.
+    pub cold: usize,
+    /// To the block at the slot, which may have host code.
+    pub follow: usize,
+}
+
+impl Thunks {
+    /// The code of all, and their offsets in it.
+    pub fn code() -> Option<(Vec<u8>, Self)> {
+        let mut code = VecAssembler::<X64Relocation>::new(0);
+        let offset = |code: &VecAssembler<_>| code.offset().0;
+        let go = offset(&code);
+        settle(&mut code);
+        if cfg!(threaded) {
+            dynasm!(code; .arch x64; jmp QWORD [rdi]);
+        } else {
+            dynasm!(code; .arch x64; mov rax, rdi; ret);
+        }
+        let call = offset(&code);
+        settle(&mut code);
+        dynasm!(code; .arch x64; jmp rcx);
+        let cold = offset(&code);
+        dynasm!(code; .arch x64; cold:);
+        settle(&mut code);
+        dynasm!(code; .arch x64
+            ; dec DWORD [rdx + offset_of!(Context, cold) as i32]
+            ; jz >wanted
+            ; jmp rcx
+            ; wanted:
+            ; mov rax, QWORD super::wanted as *const () as i64
+            ; jmp rax
+        );
+        let follow = offset(&code);
+        dynasm!(code; .arch x64
+            ; mov rcx, [rax]
+            ; mov r8, rcx
+            ; sub r8, [rdx + super::ARENA]
+            ; cmp r8, super::ARENA_BYTES as i32
+            ; jae <cold
+            ; add rcx, BYTE FETCH_BYTES as i8
+            ; jmp rcx
+        );
+        Some((code.finalize().ok()?, Self { go, call, cold, follow }))
+    }
+}
+
+/// Brings the hart up to date, and moves the slot to where handlers want it.
+fn settle(code: &mut VecAssembler<X64Relocation>) {
+    write_back(code);
+    dynasm!(code; .arch x64; add [rsi + super::ends::INSTRET], rdi; mov rdi, rax);
+}
+
+fn write_back(code: &mut VecAssembler<X64Relocation>) {
+    for (guest, host) in PINNED {
+        transfer(code, Transfer::Store { host, guest });
+    }
+}
+
 /// A host instruction that accesses guest memory.
 pub struct Access {
     /// Its offset in the code.
@@ -60,28 +133,20 @@ struct Slow {
     label: DynamicLabel,
     /// Where to go if an event was counted that the handler will count again.
     after_event: Option<DynamicLabel>,
-    /// The op's distance from the run's first one, in slots.
-    distance: usize,
-    handler: Handler,
+    slot: *const Slot,
+    /// The op's own handler if the slot has the run's in its place.
+    handler: Option<Handler>,
 }
 
-/// A way out of the block along a link.
-///
-/// It begins with a jump to code that does what the link says. With a NOP in place of that
-/// jump, it goes straight to the code of the block at a known place; see
+/// A way out of the block along a link: a jump, at first to code that does what the link
+/// says. It may go straight to the code of the block at a known place instead; see
 /// [`Baseline::chain`](super::Baseline::chain).
 pub struct Exit {
     pub link: *const Slot,
-    /// The slot in `rdi`.
-    pub run: *const Slot,
-    /// Offset of the first jump.
-    pub at: usize,
-    /// Offset of where it leads.
-    pub general: usize,
-    /// Offset behind what adds to `rdi` its distance to the other block's slots.
-    pub moved: usize,
-    /// Offset behind the jump to the other block's code.
+    /// Offset behind the jump.
     pub end: usize,
+    /// Offset of where it leads at first.
+    pub general: usize,
 }
 
 /// What the general way along a link has to do.
@@ -89,9 +154,19 @@ pub(super) struct General {
     pub label: DynamicLabel,
     /// Index of the way in [`Emitter::exits`].
     pub exit: usize,
-    /// Offset from `rdi` of the link's target.
-    pub link: i32,
+    /// What was done before, and the handler will do again.
     pub retires: Retires,
+    /// Leaves the op to the handler.
+    pub slow: DynamicLabel,
+}
+
+/// A return that does not go where the last call wants it to.
+pub(super) struct Indirect {
+    pub label: DynamicLabel,
+    pub retires: Retires,
+    /// Leaves the op to the handler, before and after the event was counted.
+    pub slow: DynamicLabel,
+    pub pause: DynamicLabel,
 }
 
 /// What is done on the way out of a block.
@@ -105,18 +180,95 @@ pub(super) struct Retires {
     pub returns: Option<(u8, u64)>,
 }
 
+/// A jump of which only the end is known before the code has its place.
+struct Jump {
+    /// Offset of its distance.
+    at: usize,
+    to: To,
+}
+
+enum To {
+    /// An address.
+    Elsewhere(usize),
+    /// An offset in what is executed often.
+    Often(usize),
+    /// An offset in what is executed rarely, known to the assembler.
+    Rarely,
+}
+
+/// What is to be known of a block's code.
+pub struct Parts {
+    pub accesses: Vec<Access>,
+    pub exits: Vec<Exit>,
+    pub runs: Vec<Run>,
+    /// Where calls want to be returned to, and the offset of the address of host code there.
+    pub returns: Vec<(u64, usize)>,
+}
+
+/// Where a run begins.
+pub struct Run {
+    /// Index of its first slot.
+    pub index: usize,
+    /// Offset of its code.
+    pub code: usize,
+    /// Offset of its entrance.
+    pub entrance: usize,
+}
+
 /// Host code of a block in the making.
 pub struct Emitter {
     pub(super) code: VecAssembler<X64Relocation>,
+    pub(super) thunks: Thunks,
     pub(super) registers: Registers,
     pub(super) accesses: Vec<Access>,
     pub(super) exits: Vec<Exit>,
     pub(super) general: Vec<General>,
+    pub(super) indirect: Vec<Indirect>,
+    pub(super) returns: Vec<(u64, usize)>,
+    pub(super) runs: Vec<Run>,
     slow: Vec<Slow>,
+    jumps: Vec<Jump>,
+    /// Bytes of what is executed often, once all of it is there.
+    often: usize,
     /// The op that code is emitted for.
     pub(super) slot: *const Slot,
     handler: Handler,
-    pub(super) distance: usize,
+    /// Whether it is the first one of its run.
+    is_first: bool,
+}
+
+/// Host code that has no place yet.
+pub struct Code {
+    bytes: Vec<u8>,
+    often: usize,
+    jumps: Vec<Jump>,
+}
+
+impl Code {
+    /// Bytes of what is executed often, and of what is not.
+    pub fn sizes(&self) -> (usize, usize) {
+        (self.often, self.bytes.len() - self.often)
+    }
+
+    /// The two parts, to be executed at these addresses.
+    pub fn at(&mut self, often: usize, rarely: usize) -> (&[u8], &[u8]) {
+        let split = self.often;
+        let address = |offset: usize| {
+            if offset < split { often + offset } else { rarely + (offset - split) }
+        };
+        for jump in &self.jumps {
+            let place = &mut self.bytes[jump.at..jump.at + 4];
+            let known = i32::from_le_bytes(place.try_into().unwrap_or_default());
+            let to = match jump.to {
+                To::Elsewhere(address) => address,
+                To::Often(offset) => address(offset),
+                To::Rarely => address((jump.at + 4).wrapping_add_signed(known as isize)),
+            };
+            let distance = to.wrapping_sub(address(jump.at) + 4) as i32;
+            place.copy_from_slice(&distance.to_le_bytes());
+        }
+        self.bytes.split_at(split)
+    }
 }
 
 /// Offset in the hart of an integer register.
@@ -139,17 +291,23 @@ fn transfer(code: &mut VecAssembler<X64Relocation>, transfer: Transfer) {
 
 impl Emitter {
     /// Nothing is emitted yet.
-    pub fn new(slot: *const Slot, handler: Handler) -> Self {
+    pub fn new(thunks: Thunks, slot: *const Slot, handler: Handler) -> Self {
         Self {
             code: VecAssembler::new(0),
+            thunks,
             registers: Registers::new(),
             accesses: Vec::new(),
             exits: Vec::new(),
             general: Vec::new(),
+            indirect: Vec::new(),
+            returns: Vec::new(),
+            runs: Vec::new(),
             slow: Vec::new(),
+            jumps: Vec::new(),
+            often: 0,
             slot,
             handler,
-            distance: 0,
+            is_first: true,
         }
     }
 
@@ -158,10 +316,37 @@ impl Emitter {
         self.code.offset().0
     }
 
-    /// Goes on with the op at `slot`, which has that handler and is `distance` slots behind
-    /// the run's first one.
-    pub fn begin(&mut self, slot: *const Slot, handler: Handler, distance: usize) {
-        (self.slot, self.handler, self.distance) = (slot, handler, distance);
+    /// Begins a run with the slot of that index.
+    pub fn begin_run(&mut self, index: usize) {
+        self.registers = Registers::new();
+        self.runs.push(Run { index, code: self.len(), entrance: 0 });
+    }
+
+    /// Goes on with the op at `slot`, which has that handler.
+    pub fn begin(&mut self, slot: *const Slot, handler: Handler, is_first: bool) {
+        (self.slot, self.handler, self.is_first) = (slot, handler, is_first);
+    }
+
+    /// Jumps to code that is elsewhere in the arena.
+    pub(super) fn leave(&mut self, to: usize) {
+        self.code.push(super::JMP);
+        self.distance(To::Elsewhere(to));
+    }
+
+    /// The same, if the last result was 0.
+    pub(super) fn leave_if_zero(&mut self, to: usize) {
+        self.code.extend([0x0f, 0x84]);
+        self.distance(To::Elsewhere(to));
+    }
+
+    fn distance(&mut self, to: To) {
+        self.jumps.push(Jump { at: self.len(), to });
+        self.code.push_i32(0);
+    }
+
+    /// Says that the last instruction jumps from what is executed often to what is not.
+    pub(super) fn goes_apart(&mut self) {
+        self.jumps.push(Jump { at: self.len() - size_of::<i32>(), to: To::Rarely });
     }
 
     pub(super) fn read(&mut self, guest: u8) -> u8 {
@@ -179,10 +364,11 @@ impl Emitter {
 
     /// The code that leaves the op to its handler.
     fn slow_of_op(&mut self) -> &mut Slow {
-        let (distance, handler) = (self.distance, self.handler);
-        if self.slow.last().is_none_or(|slow| slow.distance != distance) {
+        let slot = self.slot;
+        if self.slow.last().is_none_or(|slow| slow.slot != slot) {
             let label = self.code.new_dynamic_label();
-            self.slow.push(Slow { label, after_event: None, distance, handler });
+            let handler = self.is_first.then_some(self.handler);
+            self.slow.push(Slow { label, after_event: None, slot, handler });
         }
         let last = self.slow.len() - 1;
         &mut self.slow[last]
@@ -199,33 +385,39 @@ impl Emitter {
         *self.slow_of_op().after_event.get_or_insert(label)
     }
 
-    /// Ends a run: its ops left to their handlers.
-    pub fn finish(&mut self) {
-        self.registers = Registers::new();
+    /// Ends the block: what is executed rarely. None if the assembler was asked for
+    /// what there is not.
+    pub fn finish(mut self) -> Option<(Code, Parts)> {
+        self.often = self.len();
+        for index in 0..self.runs.len() {
+            self.runs[index].entrance = self.len();
+            for (guest, host) in PINNED {
+                transfer(&mut self.code, Transfer::Load { host, guest });
+            }
+            asm!(self; xor edi, edi);
+            debug_assert_eq!(self.len() - self.runs[index].entrance, FETCH_BYTES);
+            self.code.push(super::JMP);
+            self.distance(To::Often(self.runs[index].code));
+        }
         self.general_ways();
-        for Slow { label, after_event, distance, handler } in std::mem::take(&mut self.slow) {
+        self.unexpected_returns();
+        for Slow { label, after_event, slot, handler } in std::mem::take(&mut self.slow) {
             if let Some(label) = after_event {
                 asm!(self; =>label);
                 at!(self.code, { inc DWORD } [rdx] super::ends::FUEL, {});
             }
-            asm!(self; =>label);
-            self.move_on(distance);
-            if distance == 0 {
-                asm!(self; mov rax, QWORD handler as usize as i64; jmp rax);
-            } else {
-                asm!(self; jmp QWORD [rdi]);
+            asm!(self; =>label; mov rax, QWORD slot as i64);
+            match handler {
+                Some(handler) => {
+                    asm!(self; mov rcx, QWORD handler as usize as i64);
+                    self.leave(self.thunks.call);
+                }
+                None => self.leave(self.thunks.go),
             }
         }
-    }
-
-    /// Makes `rdi` the slot of the op that is `distance` slots behind the run's first one.
-    pub(super) fn move_on(&mut self, distance: usize) {
-        let bytes = (distance * size_of::<Slot>()) as i32;
-        match i8::try_from(bytes) {
-            Ok(0) => {}
-            Ok(bytes) => asm!(self; add rdi, BYTE bytes),
-            Err(_) => asm!(self; add rdi, bytes),
-        }
+        let Self { code, often, jumps, accesses, exits, runs, returns, .. } = self;
+        let bytes = code.finalize().ok()?;
+        Some((Code { bytes, often, jumps }, Parts { accesses, exits, runs, returns }))
     }
 
     /// Says that the next instruction accesses guest memory.
@@ -465,6 +657,7 @@ impl Emitter {
             Divu | Remu => asm!(self; test Rq(b), Rq(b); jz =>slow),
             _ => asm!(self; test Rd(b), Rd(b); jz =>slow),
         }
+        self.goes_apart();
         let d = self.define(op.rd);
         // The context waits in rcx.
         asm!(self; mov rcx, rdx);

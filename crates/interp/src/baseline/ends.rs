@@ -5,7 +5,8 @@
 //! code, with a direct one. What these handlers do rarely is left
 //! to them: a link that leads nowhere yet, a pause, an address that the jump cache lacks.
 
-use super::emit::{Emitter, Exit, General, Retires, asm, at, x};
+use super::emit::{Emitter, Exit, General, Indirect, Retires, asm, at, x};
+use super::registers::pinned;
 use super::templates::{Condition, End};
 use crate::context::{Context, JumpCacheEntry};
 use crate::fuel::Fuel;
@@ -16,24 +17,20 @@ use std::mem::offset_of;
 
 /// Offset in the context of the events that are left.
 pub(super) const FUEL: i32 = (offset_of!(Context, fuel) + Fuel::LEFT) as i32;
-const INSTRET: i32 = offset_of!(Hart, instret) as i32;
+/// Offset in the hart of the instructions retired.
+pub(super) const INSTRET: i32 = offset_of!(Hart, instret) as i32;
+/// Offset in the context of the address of the last return that is remembered, and how far
+/// it is to the next one.
+const LAST_RETURN: i32 = offset_of!(Context, last_return) as i32;
+const RETURN: i8 = 16;
 const ENTRY: i8 = size_of::<JumpCacheEntry>().trailing_zeros() as i8;
 
 impl Emitter {
-    /// Goes on with the op at `rdi`.
-    pub fn go(&mut self) {
-        if cfg!(threaded) {
-            asm!(self; jmp QWORD [rdi]);
-        } else {
-            asm!(self; mov rax, rdi; ret);
-        }
-    }
-
-    /// Goes on with the op that is `distance` slots behind the run's first one.
-    pub fn go_on(&mut self, distance: usize) {
+    /// Goes on with the op at `slot`, which is behind the run and has no host code.
+    pub fn go_on(&mut self, slot: *const Slot) {
         self.flush();
-        self.move_on(distance);
-        self.go();
+        asm!(self; mov rax, QWORD slot as i64);
+        self.leave(self.thunks.go);
     }
 
     /// Ends the block; `data` are the slots behind the op.
@@ -68,7 +65,15 @@ impl Emitter {
                 let target = self.read(op.rs1);
                 self.flush();
                 let returns = call.then(|| (op.rd, value(2)));
-                self.jump_to(target, value(1) as i32, retires(true, returns));
+                asm!(self; lea rcx, [Rq(target) + value(1) as i32]);
+                let (slow, pause) = (self.slow(), self.slow_after_event());
+                self.jump_to(retires(true, returns), slow, pause);
+            }
+            End::Return => {
+                let target = self.read(op.rs1);
+                self.flush();
+                asm!(self; lea rcx, [Rq(target) + value(1) as i32]);
+                self.return_to(retires(true, None));
             }
             End::Stop => {}
         }
@@ -87,66 +92,105 @@ impl Emitter {
 
     /// Follows the link in the slot that is `n` behind the op's.
     fn follow(&mut self, n: usize, retires: Retires) {
-        let label = self.code.new_dynamic_label();
-        let at = self.len();
-        asm!(self; jmp =>label);
         self.retire(retires);
-        asm!(self; add rdi, DWORD 0);
-        let moved = self.len();
+        let label = self.code.new_dynamic_label();
         asm!(self; jmp =>label);
-        let link = ((self.distance + n) * size_of::<Slot>() + offset_of!(Link, next)) as i32;
-        self.general.push(General { label, exit: self.exits.len(), link, retires });
-        self.exits.push(Exit {
-            link: self.slot.wrapping_add(n),
-            run: self.slot.wrapping_sub(self.distance),
-            at,
-            general: 0,
-            moved,
-            end: self.len(),
-        });
+        self.goes_apart();
+        let slow = self.slow();
+        self.general.push(General { label, exit: self.exits.len(), retires, slow });
+        self.exits.push(Exit { link: self.slot.wrapping_add(n), end: self.len(), general: 0 });
     }
 
     /// The ways along links to whatever is there.
     pub(super) fn general_ways(&mut self) {
-        for General { label, exit, link, retires } in std::mem::take(&mut self.general) {
+        for General { label, exit, retires, slow } in std::mem::take(&mut self.general) {
             self.exits[exit].general = self.len();
-            asm!(self; =>label);
-            let unlinked = self.slow();
-            at!(self.code, { mov rax, } [rdi] link, {});
-            asm!(self; test rax, rax; jz =>unlinked);
-            self.retire(retires);
-            asm!(self; mov rdi, rax);
-            self.go();
+            let next = self.exits[exit].link as usize + offset_of!(Link, next);
+            asm!(self; =>label; mov rax, QWORD next as i64; mov rax, [rax]; test rax, rax; jz >none);
+            self.leave(self.thunks.follow);
+            asm!(self; none:; sub rdi, retires.count);
+            if retires.returns.is_some() {
+                // The handler remembers it once more.
+                asm!(self; sub BYTE [rdx + LAST_RETURN], RETURN);
+            }
+            if retires.event {
+                at!(self.code, { inc DWORD } [rdx] FUEL, {});
+            }
+            asm!(self; jmp =>slow);
         }
     }
 
     /// Does what may still be left to the handler until then.
     fn retire(&mut self, retires: Retires) {
-        let Retires { count, event, returns } = retires;
-        if event {
-            let pause = self.slow_after_event();
+        let pause = retires.event.then(|| self.slow_after_event());
+        self.retire_or(retires, pause);
+    }
+
+    /// The same, with where to go to pause.
+    fn retire_or(&mut self, retires: Retires, pause: Option<DynamicLabel>) {
+        let Retires { count, returns, .. } = retires;
+        if let Some(pause) = pause {
             at!(self.code, { dec DWORD } [rdx] FUEL, {});
             asm!(self; jz =>pause);
+            self.goes_apart();
         }
-        asm!(self; add QWORD [rsi + INSTRET], count);
+        match i8::try_from(count) {
+            Ok(count) => asm!(self; add rdi, BYTE count),
+            Err(_) => asm!(self; add rdi, count),
+        }
         if let Some((register, address)) = returns {
-            match i32::try_from(address as i64) {
-                Ok(address) => at!(self.code, { mov QWORD } [rsi] x(register), { , address }),
-                Err(_) => {
-                    asm!(self; mov r8, QWORD address as i64);
-                    at!(self.code, { mov } [rsi] x(register), { , r8 });
-                }
-            }
+            self.call_returns(register, address);
         }
     }
 
-    /// Jumps to the address in `target`, which is one of the guest's registers in a host
-    /// register, plus `offset`.
-    fn jump_to(&mut self, target: u8, offset: i32, retires: Retires) {
-        let missed = self.slow();
-        // From here on no host register holds a guest's.
+    /// Sets the register of a call, and remembers where it returns to. No host register that
+    /// is not pinned holds one of the guest's any more.
+    fn call_returns(&mut self, register: u8, address: u64) {
+        match i32::try_from(address as i64) {
+            Ok(address) => asm!(self; mov r8, DWORD address),
+            Err(_) => asm!(self; mov r8, QWORD address as i64),
+        }
+        match pinned(register) {
+            Some(host) => asm!(self; mov Rq(host), r8),
+            None => at!(self.code, { mov } [rsi] x(register), { , r8 }),
+        }
+        at!(self.code, { mov r9, } [rdx] LAST_RETURN, {});
+        asm!(self; add r9b, RETURN);
+        at!(self.code, { mov } [rdx] LAST_RETURN, { , r9 });
+        asm!(self; mov [r9], r8; mov r8, QWORD 0);
+        self.returns.push((address, self.len() - size_of::<u64>()));
+        asm!(self; mov [r9 + 8], r8);
+    }
+
+    /// Returns to the guest's address in `rcx`.
+    fn return_to(&mut self, retires: Retires) {
+        let label = self.code.new_dynamic_label();
+        let (slow, pause) = (self.slow(), self.slow_after_event());
+        at!(self.code, { mov r9, } [rdx] LAST_RETURN, {});
+        asm!(self; cmp rcx, [r9]; jne =>label);
+        self.goes_apart();
+        asm!(self; mov rax, [r9 + 8]; sub r9b, RETURN);
+        at!(self.code, { mov } [rdx] LAST_RETURN, { , r9 });
+        asm!(self; test rax, rax; jz =>label);
+        self.goes_apart();
+        self.retire_or(retires, Some(pause));
+        asm!(self; jmp rax);
+        self.indirect.push(Indirect { label, retires, slow, pause });
+    }
+
+    /// Returns that do not go where the last call wants them to, or to where there is no
+    /// host code.
+    pub(super) fn unexpected_returns(&mut self) {
+        for Indirect { label, retires, slow, pause } in std::mem::take(&mut self.indirect) {
+            asm!(self; =>label);
+            self.jump_to(retires, slow, pause);
+        }
+    }
+
+    /// Jumps to the guest's address in `rcx`. No host register that is not pinned holds one of
+    /// the guest's any more.
+    fn jump_to(&mut self, retires: Retires, slow: DynamicLabel, pause: DynamicLabel) {
         asm!(self
-            ; lea rcx, [Rq(target) + offset]
             ; mov rax, rcx
             ; or rcx, 1
             ; shr rax, 1
@@ -154,11 +198,20 @@ impl Emitter {
             ; shl rax, ENTRY
             ; add rax, [rdx + offset_of!(Context, jump_cache_start) as i32]
             ; cmp rcx, [rax + offset_of!(JumpCacheEntry, key) as i32]
-            ; jne =>missed
+            ; jne =>slow
+        );
+        self.goes_apart();
+        asm!(self
+            ; mov rcx, [rax + offset_of!(JumpCacheEntry, code) as i32]
             ; mov rax, [rax + offset_of!(JumpCacheEntry, block) as i32]
         );
-        self.retire(retires);
-        asm!(self; mov rdi, rax);
-        self.go();
+        self.retire_or(retires, Some(pause));
+        if cfg!(threaded) {
+            asm!(self; test rcx, rcx);
+            self.leave_if_zero(self.thunks.follow);
+            asm!(self; jmp rcx);
+        } else {
+            self.leave(self.thunks.go);
+        }
     }
 }

@@ -92,6 +92,7 @@ impl Emitter {
             let slow = self.slow();
             for register in registers {
                 asm!(self; cmp DWORD [rsi + f(*register) + 4], -1; jne =>slow);
+                self.goes_apart();
             }
         }
     }
@@ -106,11 +107,15 @@ impl Emitter {
         let slow = self.slow();
         match width {
             Width::Single => {
-                asm!(self; ucomiss xmm0, xmm0; jp =>slow; movd eax, xmm0);
+                asm!(self; ucomiss xmm0, xmm0; jp =>slow);
+                self.goes_apart();
+                asm!(self; movd eax, xmm0);
                 self.set_word(rd);
             }
             Width::Double => {
-                asm!(self; ucomisd xmm0, xmm0; jp =>slow; movsd [rsi + f(rd)], xmm0);
+                asm!(self; ucomisd xmm0, xmm0; jp =>slow);
+                self.goes_apart();
+                asm!(self; movsd [rsi + f(rd)], xmm0);
             }
         }
     }
@@ -184,6 +189,7 @@ impl Emitter {
             (_, Double) => asm!(self; comisd xmm0, [rsi + f(b)]),
         }
         asm!(self; jp =>slow);
+        self.goes_apart();
         match what {
             Equal => asm!(self; sete al),
             Less => asm!(self; seta al),
@@ -222,6 +228,7 @@ impl Emitter {
         let slow = self.slow();
         if op.imm & 7 != TOWARDS_ZERO {
             asm!(self; jmp =>slow);
+            self.goes_apart();
             return;
         }
         // What does not fit becomes the least number.
@@ -230,6 +237,7 @@ impl Emitter {
         } else {
             asm!(self; cvttsd2si eax, [rsi + f(op.rs1)]; mov ecx, eax; dec ecx; jo =>slow);
         }
+        self.goes_apart();
         let d = self.define(op.rd);
         if long {
             asm!(self; mov Rq(d), rax);

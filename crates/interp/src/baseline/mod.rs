@@ -19,23 +19,28 @@ mod float;
 mod registers;
 mod templates;
 
-use crate::context::Context;
+use crate::context::{Context, Exit};
 use crate::slot::{Handler, Next, Slot};
-use emit::{Emitter, Exit};
+use emit::{Code, Emitter, Parts, Thunks};
+use registers::PINNED;
 use rustc_hash::FxHashMap;
 use rvrun_hart::Hart;
 use rvrun_host::code::{self, CodeArena};
+use std::mem::offset_of;
 use templates::{End, Template, template};
 
-/// Bytes of the code of a hart, taken when they are used: that of a million instructions.
-const ARENA_BYTES: usize = 16 << 20;
+/// Bytes of the code of a hart, taken when they are used: that of some millions of instructions.
+const ARENA_BYTES: usize = 64 << 20;
 /// Ops of a body that are worth code of their own.
 pub const WORTH_IT: usize = 2;
+/// How often host code leads to blocks without any until one gets some: making it takes as
+/// long as going there so often and executing it by handlers.
+pub const COLD_PERIOD: u32 = 16;
 /// More than the code of any block.
 const MOST_BYTES: usize = 1 << 16;
 
-/// `nop` of five bytes.
-const NOP: [u8; 5] = [0x0f, 0x1f, 0x44, 0, 0];
+/// Offset in the context of the arena's address.
+const ARENA: i32 = (offset_of!(Context, sites) + offset_of!(Sites, arena)) as i32;
 /// The first byte of a jump of five bytes, before the distance.
 const JMP: u8 = 0xe9;
 
@@ -49,13 +54,17 @@ struct Site {
 
 /// The accesses of all code of a hart, in ascending order of their addresses.
 #[derive(Default)]
-pub struct Sites(Vec<Site>);
+pub struct Sites {
+    /// Where the arena is, once there is one.
+    arena: usize,
+    sites: Vec<Site>,
+}
 
 impl Sites {
     /// The op whose access is the instruction at `ip`, and its handler.
     fn find(&self, ip: usize) -> Option<(*const Slot, Handler)> {
-        let index = self.0.binary_search_by_key(&ip, |site| site.ip).ok()?;
-        self.0.get(index).map(|site| (site.slot, site.handler))
+        let index = self.sites.binary_search_by_key(&ip, |site| site.ip).ok()?;
+        self.sites.get(index).map(|site| (site.slot, site.handler))
     }
 }
 
@@ -64,49 +73,78 @@ impl Sites {
 pub struct Baseline {
     /// None at first, and if the host does not give any.
     arena: Option<CodeArena>,
+    /// At the beginning of the arena.
+    thunks: Thunks,
+    thunk_bytes: usize,
+    /// Where what is executed often ends, after the thunks.
     used: usize,
+    /// Where what is not begins: it grows down from the end.
+    apart: usize,
     refused: bool,
     /// The ways out of blocks, by the link that each is for; offsets are those in the arena.
-    exits: FxHashMap<*const Slot, Exit>,
+    exits: FxHashMap<*const Slot, emit::Exit>,
+    /// The offsets of what is executed often, by the addresses of entrances.
+    entries: FxHashMap<usize, usize>,
+    /// By where calls want to be returned to: the offsets of the addresses that they remember of
+    /// host code there.
+    returns: FxHashMap<u64, Vec<usize>>,
 }
 
 impl Baseline {
     /// Whether the next block may not fit.
     pub fn is_full(&self) -> bool {
-        self.used + MOST_BYTES > ARENA_BYTES
+        self.arena.is_some() && self.used + MOST_BYTES > self.apart
     }
 
     /// Forgets all code. None of it may be reachable any more.
     pub fn clear(&mut self, sites: &mut Sites) {
-        self.used = 0;
+        (self.used, self.apart) = (self.thunk_bytes, ARENA_BYTES);
         self.exits.clear();
-        sites.0.clear();
+        self.entries.clear();
+        self.returns.clear();
+        sites.sites.clear();
+    }
+
+    /// Says that the host code at `pc` is at the address `code`, behind its entrance, or that
+    /// returns are not to know of any.
+    pub fn set_return(&mut self, pc: u64, code: Option<usize>) {
+        let Some(arena) = &mut self.arena else { return };
+        for place in self.returns.get(&pc).into_iter().flatten() {
+            arena.write(*place, &code.unwrap_or(0).to_le_bytes());
+        }
+    }
+
+    /// The address of the code with that entrance, behind it.
+    pub fn code(&self, entrance: usize) -> Option<usize> {
+        let offset = self.entries.get(&entrance)?;
+        Some(self.arena.as_ref()?.address(*offset))
     }
 
     /// Makes code that follows `link`, if there is any, go straight to the code of the block at
     /// `target`, where that link leads, if that has any.
     pub fn chain(&mut self, link: *const Slot, target: *const Slot) {
-        let (Some(arena), Some(exit)) = (&mut self.arena, self.exits.get(&link)) else { return };
         // SAFETY: links lead to ops of live blocks.
-        let code = unsafe { (*target).op.handler } as usize;
-        let distance = (target as isize).wrapping_sub(exit.run as isize);
-        let Ok(distance) = i32::try_from(distance) else { return };
-        if code.wrapping_sub(arena.address(0)) >= self.used {
-            return;
+        let entrance = unsafe { (*target).op.handler } as usize;
+        if let (Some(exit), Some(code)) = (self.exits.get(&link), self.entries.get(&entrance)) {
+            let (end, to) = (exit.end, *code);
+            self.redirect(end, to);
         }
-        let jump = code.wrapping_sub(arena.address(exit.end)) as i32;
-        arena.write(exit.moved - size_of::<i32>(), &distance.to_le_bytes());
-        arena.write(exit.end - size_of::<i32>(), &jump.to_le_bytes());
-        arena.write(exit.at, &NOP);
     }
 
     /// Makes code that follows `link` look where it leads.
     pub fn unchain(&mut self, link: *const Slot) {
-        let (Some(arena), Some(exit)) = (&mut self.arena, self.exits.get(&link)) else { return };
-        let behind = exit.at + NOP.len();
-        let jump = exit.general.wrapping_sub(behind) as i32;
-        arena.write(behind - size_of::<i32>(), &jump.to_le_bytes());
-        arena.write(exit.at, &[JMP]);
+        if let Some(exit) = self.exits.get(&link) {
+            let (end, to) = (exit.end, exit.general);
+            self.redirect(end, to);
+        }
+    }
+
+    /// Makes the jump that ends at the first offset lead to the second one.
+    fn redirect(&mut self, end: usize, to: usize) {
+        if let Some(arena) = &mut self.arena {
+            let distance = to.wrapping_sub(end) as i32;
+            arena.write(end - size_of::<i32>(), &distance.to_le_bytes());
+        }
     }
 
     /// Makes code for the block that consists of `slots`, whose handlers are those that
@@ -115,48 +153,73 @@ impl Baseline {
     pub fn compile(&mut self, slots: &mut [Slot], fewest: usize, sites: &mut Sites) -> Last {
         let ops: Vec<_> = ops(slots).collect();
         let last = Last::of(&ops);
-        if self.is_full() || self.arena().is_none() {
+        if self.is_full() || self.arena(sites).is_none() {
             return last;
         }
-        let (emitter, runs) = emit(slots, &ops, fewest);
-        let (accesses, exits) = (emitter.accesses, emitter.exits);
-        let Ok(code) = emitter.code.finalize() else { return last };
-        let Some(arena) = self.arena.as_mut().filter(|_| code.len() <= MOST_BYTES) else {
-            return last;
-        };
-        arena.write(self.used, &code);
-        let offset = self.used;
-        let start = arena.address(offset);
-        self.used += code.len();
-        self.exits.extend(exits.into_iter().map(|exit| {
-            let moved = Exit {
-                at: exit.at + offset,
-                general: exit.general + offset,
-                moved: exit.moved + offset,
-                end: exit.end + offset,
-                ..exit
-            };
-            (exit.link, moved)
-        }));
-        sites.0.extend(accesses.into_iter().map(|access| Site {
-            ip: start + access.at,
-            slot: access.slot,
-            handler: access.handler,
-        }));
-        for (index, offset) in runs {
-            // SAFETY: code for that op is there, and it has the calling convention of handlers.
-            slots[index].op.handler =
-                unsafe { std::mem::transmute::<usize, Handler>(start + offset) };
-        }
+        // SAFETY: the first slot is an op.
+        let handler = unsafe { slots[0].op.handler };
+        let emitter = Emitter::new(self.thunks, slots.as_ptr(), handler);
+        let Some((code, parts)) = emit(emitter, slots, &ops, fewest).finish() else { return last };
+        self.place(code, parts, slots, sites);
         last
     }
 
-    fn arena(&mut self) -> Option<&mut CodeArena> {
+    /// Gives the code of the block that consists of `slots` its place, if there is room.
+    fn place(&mut self, mut code: Code, parts: Parts, slots: &mut [Slot], sites: &mut Sites) {
+        let (often, rarely) = code.sizes();
+        let Some(arena) = self.arena.as_mut().filter(|_| often + rarely <= MOST_BYTES) else {
+            return;
+        };
+        let start = self.used;
+        self.apart -= rarely;
+        let apart = self.apart;
+        self.used += often;
+        // Both parts count from the beginning of the first one.
+        let rare = |offset: usize| apart + (offset - often);
+        let (first, second) = code.at(arena.address(start), arena.address(apart));
+        arena.write(start, first);
+        arena.write(apart, second);
+        self.exits.extend(parts.exits.into_iter().map(|exit| {
+            let (end, general) = (exit.end + start, rare(exit.general));
+            (exit.link, emit::Exit { end, general, ..exit })
+        }));
+        sites.sites.extend(parts.accesses.into_iter().map(|access| Site {
+            ip: arena.address(start + access.at),
+            slot: access.slot,
+            handler: access.handler,
+        }));
+        for (pc, at) in parts.returns {
+            self.returns.entry(pc).or_default().push(start + at);
+        }
+        for run in parts.runs {
+            let entrance = arena.address(rare(run.entrance));
+            self.entries.insert(entrance, start + run.code);
+            // SAFETY: code for that op is there, and it has the calling convention of handlers.
+            slots[run.index].op.handler =
+                unsafe { std::mem::transmute::<usize, Handler>(entrance) };
+        }
+    }
+
+    fn arena(&mut self, sites: &mut Sites) -> Option<&mut CodeArena> {
         if self.arena.is_none() && !self.refused {
-            self.arena = CodeArena::with_landing(ARENA_BYTES, refault as *const () as usize).ok();
-            self.refused = self.arena.is_none();
+            self.refused = self.begin(sites).is_none();
         }
         self.arena.as_mut()
+    }
+
+    /// Takes memory for code.
+    fn begin(&mut self, sites: &mut Sites) -> Option<()> {
+        let landing = faulted as *const () as usize;
+        let mut arena = CodeArena::with_landing(ARENA_BYTES, landing).ok()?;
+        let (code, Thunks { go, call, cold, follow }) = Thunks::code()?;
+        arena.write(0, &code);
+        sites.arena = arena.address(0);
+        let [go, call, cold, follow] = [go, call, cold, follow].map(|at| arena.address(at));
+        self.thunks = Thunks { go, call, cold, follow };
+        self.thunk_bytes = code.len();
+        (self.used, self.apart) = (code.len(), ARENA_BYTES);
+        self.arena = Some(arena);
+        Some(())
     }
 }
 
@@ -182,24 +245,21 @@ impl Last {
             End::Jump { .. } => 1..2,
             End::Branch { .. } => 1..3,
             End::Call => 2..3,
-            End::Indirect { .. } | End::Stop => 0..0,
+            End::Indirect { .. } | End::Return | End::Stop => 0..0,
         };
         slots.get(links).unwrap_or_default()
     }
 
-    /// Where control can go from the block, whose slots from the last op on are `slots`:
-    /// places where it has gone before, and where its callees return to.
-    pub fn successors(self, slots: &[Slot]) -> impl Iterator<Item = u64> {
-        // SAFETY: these slots are links.
-        let linked = self.links(slots).iter().map(|slot| unsafe { slot.link });
-        let linked = linked.filter(|link| !link.next.is_null()).map(|link| link.pc);
+    /// Where the block's callee returns to, if it ends in a call; `slots` are its slots from the
+    /// last op on.
+    pub fn return_pc(self, slots: &[Slot]) -> Option<u64> {
         let value = match self.end {
             End::Call => slots.get(1),
             End::Indirect { call: true } => slots.get(2),
             _ => None,
         };
         // SAFETY: pre-decoding puts return addresses there.
-        linked.chain(value.map(|slot| unsafe { slot.value }))
+        value.map(|slot| unsafe { slot.value })
     }
 }
 
@@ -221,15 +281,13 @@ fn ops(slots: &[Slot]) -> impl Iterator<Item = (usize, Option<Template>)> {
     })
 }
 
-/// The code of a block and where its runs begin: indices of slots, and offsets.
-fn emit(slots: &[Slot], ops: &Ops, fewest: usize) -> (Emitter, Vec<(usize, usize)>) {
+/// Emits the code of a block.
+fn emit(mut emitter: Emitter, slots: &[Slot], ops: &Ops, fewest: usize) -> Emitter {
     let worth = |template: &Option<Template>| {
         template.is_some_and(|template| template != Template::End(End::Stop))
     };
     // SAFETY: the indices are those of ops.
     let op = |index: usize| unsafe { slots[index].op };
-    let mut emitter = Emitter::new(slots.as_ptr(), op(0).handler);
-    let mut runs = Vec::new();
     for run in ops.chunk_by(|a, b| worth(&a.1) && worth(&b.1)) {
         let (Some(&(first, _)), Some(&(last, Some(end)))) = (run.first(), run.last()) else {
             continue;
@@ -238,11 +296,11 @@ fn emit(slots: &[Slot], ops: &Ops, fewest: usize) -> (Emitter, Vec<(usize, usize
         if end == Template::End(End::Stop) || run.len() < fewest && !ends {
             continue;
         }
-        runs.push((first, emitter.len()));
+        emitter.begin_run(first);
         for &(index, template) in run {
             let Some(template) = template else { continue };
-            let (op, distance) = (op(index), index - first);
-            emitter.begin(&raw const slots[index], op.handler, distance);
+            let op = op(index);
+            emitter.begin(&raw const slots[index], op.handler, index == first);
             match template {
                 Template::Binary(binary) => emitter.binary(op, binary),
                 Template::Unary(unary) => emitter.unary(op, unary),
@@ -256,14 +314,58 @@ fn emit(slots: &[Slot], ops: &Ops, fewest: usize) -> (Emitter, Vec<(usize, usize
             }
         }
         if !ends {
-            emitter.go_on(last + end.slots() - first);
+            emitter.go_on(&raw const slots[last + end.slots()]);
         }
-        emitter.finish();
     }
-    (emitter, runs)
+    emitter
 }
 
-/// Where accesses of host code go that fault: to the handler of the op.
+unsafe extern "C" {
+    /// Where host code goes on whose access has faulted: writes back what is pinned.
+    #[link_name = "rvrun_baseline_faulted"]
+    fn faulted();
+}
+
+/// Emits [`faulted`], with the registers of [`PINNED`] by their names.
+macro_rules! faulted {
+    ($($guest:literal $host:literal $name:literal)*) => {
+        const _: () = {
+            let pins = [$(($guest, $host)),*];
+            let mut i = 0;
+            while i < PINNED.len() {
+                assert!(pins[i].0 == PINNED[i].0 && pins[i].1 == PINNED[i].1);
+                i += 1;
+            }
+        };
+        std::arch::global_asm!(
+            ".pushsection .text.rvrun_baseline_faulted, \"ax\", @progbits",
+            ".globl rvrun_baseline_faulted",
+            "rvrun_baseline_faulted:",
+            $(concat!("mov [rsi + {x} + 8 * ", $guest, "], ", $name),)*
+            "add [rsi + {instret}], rdi",
+            "jmp {refault}",
+            ".popsection",
+            x = const offset_of!(Hart, x),
+            instret = const offset_of!(Hart, instret),
+            refault = sym refault,
+        );
+    };
+}
+
+faulted! {
+    2 15 "r15" 8 10 "r10" 10 3 "rbx" 11 5 "rbp" 12 11 "r11" 13 12 "r12" 14 13 "r13" 15 14 "r14"
+}
+
+/// Where host code has led so often to blocks that have none: stops before this one.
+///
+/// # Safety
+/// As for [`Handler`].
+unsafe extern "sysv64" fn wanted(slot: *const Slot, _: &mut Hart, context: &mut Context) -> Next {
+    context.cold = COLD_PERIOD;
+    context.stop(Exit::Warm(slot))
+}
+
+/// Leaves an op whose access has faulted to its handler.
 ///
 /// # Safety
 /// As for [`Handler`], of a run whose instruction at [`code::fault_ip`] has just faulted.
@@ -276,6 +378,6 @@ unsafe extern "sysv64" fn refault(
         // SAFETY: it is that slot's handler, and its block is live: its code was executed.
         Some((slot, handler)) => unsafe { handler(slot, hart, context) },
         // No other instruction of a run faults.
-        None => context.stop(crate::context::Exit::Illegal(slot)),
+        None => context.stop(Exit::Illegal(slot)),
     }
 }

@@ -211,6 +211,8 @@ pub enum End {
     Call,
     /// An indirect jump. Data: the offset, and the return address if it is a call.
     Indirect { call: bool },
+    /// An indirect jump that returns. Data: the offset.
+    Return,
     /// What stops the interpreter: only its handler does.
     Stop,
 }
@@ -386,7 +388,7 @@ plain! {
         beqz_backward End::Branch { condition: Equal, event: true };
         bnez_backward End::Branch { condition: NotEqual, event: true };
         jal End::Call; jalr End::Indirect { call: true };
-        indirect_jump End::Indirect { call: false }; return_jump End::Indirect { call: false };
+        indirect_jump End::Indirect { call: false }; return_jump End::Return;
         ecall End::Stop; fence_i End::Stop; ebreak End::Stop; illegal End::Stop;
         fetch_fault End::Stop;
     }

@@ -14,6 +14,7 @@ use crate::slot::{Link, Slot};
 use crate::targets::Targets;
 use rvrun_decoder::MAX_BLOCK_BYTES;
 use rvrun_hart::{Hart, Trap, float};
+use rvrun_host::code;
 use rvrun_isa::Extensions;
 use rvrun_memory::{AccessKind, AddressSpace, CodeRegion, Fault, FaultCause, access};
 use std::num::NonZeroU64;
@@ -55,8 +56,12 @@ pub struct Interpreter {
     /// Executed fence.i instructions.
     fences: u64,
     warm: Warm,
-    pace: warm::Pace,
+    /// Pauses that made no host code, at the beginning.
+    pauses: u32,
 }
+
+/// [`Context::cold`] after host code has led to a gate, or to a block that can have none.
+const NOTHING_TO_DO_PERIOD: u32 = 256;
 
 impl Interpreter {
     /// An interpreter for a hart with these extensions, without any blocks yet.
@@ -73,7 +78,7 @@ impl Interpreter {
             targets: Targets::default(),
             fences: 0,
             warm: Warm::Never,
-            pace: warm::Pace::default(),
+            pauses: 0,
         }
     }
 
@@ -106,6 +111,8 @@ impl Interpreter {
     }
 
     fn dispatch(&mut self, hart: &mut Hart) -> Stop {
+        // Somebody else may have returned from a function that was called here.
+        self.context.returned(hart.pc);
         let mut slot = self.cached_entrance(hart.pc);
         loop {
             self.execute(slot, hart);
@@ -136,6 +143,14 @@ impl Interpreter {
                     self.cached_entrance(hart.pc)
                 }
                 Exit::Gate => return Stop::Gate,
+                Exit::Warm(slot) => {
+                    if let Some((pc, _)) = self.blocks.position(slot)
+                        && !self.compile(pc)
+                    {
+                        self.context.cold = NOTHING_TO_DO_PERIOD;
+                    }
+                    slot
+                }
                 Exit::FenceI => {
                     self.fence_i();
                     self.entrance(hart.pc)
@@ -167,8 +182,14 @@ impl Interpreter {
         let mut next = slot;
         // Threaded handlers return once, with null; the others after each op.
         while !next.is_null() {
-            // SAFETY: `block_at` and the handlers give ops of live blocks.
-            next = unsafe { ((*next).op.handler)(next, hart, &mut self.context) };
+            // SAFETY: `block_at` and the handlers give ops of live blocks. Handlers keep the
+            // registers that a function has to keep, but host code does not.
+            next = unsafe {
+                let handler = (*next).op.handler as usize;
+                let (hart, context) = (&raw mut *hart, &raw mut self.context);
+                code::call_sheltered(handler, next as usize, hart as usize, context as usize)
+                    as *const Slot
+            };
         }
     }
 
@@ -221,7 +242,7 @@ impl Interpreter {
     /// The same for an indirect jump, which remembers it.
     fn indirect_entrance(&mut self, pc: u64) -> *const Slot {
         let slot = self.entrance(pc);
-        self.context.cache(pc, slot);
+        self.context.cache(pc, slot, self.blocks.code(slot));
         slot
     }
 

@@ -135,6 +135,7 @@ pub unsafe extern "sysv64" fn jal(
     let op = op!(slot);
     hart.instret += op.imm as u64;
     *x_mut!(hart, op.rd) = value!(slot, 1);
+    context.called(value!(slot, 1));
     follow_backward!(data!(slot, 2), hart, context)
 }
 
@@ -187,7 +188,9 @@ pub unsafe extern "sysv64" fn return_jump(
 ) -> Next {
     let op = op!(slot);
     hart.instret += op.imm as u64;
-    jump_to!(target!(slot, op, hart), Indirect, hart, context)
+    let target = target!(slot, op, hart);
+    context.returned(target);
+    jump_to!(target, Indirect, hart, context)
 }
 
 /// `jalr`
@@ -203,6 +206,7 @@ pub unsafe extern "sysv64" fn jalr(
     hart.instret += op.imm as u64;
     let target = target!(slot, op, hart);
     *x_mut!(hart, op.rd) = value!(slot, 2);
+    context.called(value!(slot, 2));
     jump_to!(target, Indirect, hart, context)
 }
 
