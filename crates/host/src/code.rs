@@ -219,61 +219,52 @@ pub unsafe fn call_sheltered(code: usize, a: usize, b: usize, c: usize) -> usize
     unsafe { call_sheltered_raw(a, b, c, code) }
 }
 
-// The callee-saved registers of the C calling convention, and one more word to align the
-// stack.
-std::arch::global_asm!(
-    ".pushsection .text.rvrun_call_sheltered, \"ax\", @progbits",
-    ".globl rvrun_call_sheltered",
-    "rvrun_call_sheltered:",
-    "push rbp",
-    "push rbx",
-    "push r12",
-    "push r13",
-    "push r14",
-    "push r15",
-    "push rcx",
-    "call rcx",
-    "pop rcx",
-    "pop r15",
-    "pop r14",
-    "pop r13",
-    "pop r12",
-    "pop rbx",
-    "pop rbp",
-    "ret",
-    ".popsection",
-);
+/// Emits a function that saves the callee-saved registers of the C calling convention and `rcx`,
+/// its fourth argument, which aligns the stack; does what it is told; and restores them.
+/// Then comes what is behind its end: label `2` is where it restores them.
+macro_rules! sheltered {
+    ($name:literal { $($body:literal)* } { $($behind:literal)* } $($operands:tt)*) => {
+        std::arch::global_asm!(
+            concat!(".pushsection .text.", $name, ", \"ax\", @progbits"),
+            concat!(".globl ", $name),
+            concat!($name, ":"),
+            "push rbp",
+            "push rbx",
+            "push r12",
+            "push r13",
+            "push r14",
+            "push r15",
+            "push rcx",
+            $($body,)*
+            "2: pop rcx",
+            "pop r15",
+            "pop r14",
+            "pop r13",
+            "pop r12",
+            "pop rbx",
+            "pop rbp",
+            "ret",
+            $($behind,)*
+            ".popsection",
+            $($operands)*
+        );
+    };
+}
 
-// The callee-saved registers of the C calling convention, and the frame's address
-// to align the stack. `rcx` is the fourth argument.
-std::arch::global_asm!(
-    ".pushsection .text.rvrun_enter_translation, \"ax\", @progbits",
-    ".globl rvrun_enter_translation",
-    ".globl rvrun_translation_faulted",
-    "rvrun_enter_translation:",
-    "push rbp",
-    "push rbx",
-    "push r12",
-    "push r13",
-    "push r14",
-    "push r15",
-    "push rcx",
-    "mov [rcx], rsp",
-    "call rdx",
-    "2: pop rcx",
-    "pop r15",
-    "pop r14",
-    "pop r13",
-    "pop r12",
-    "pop rbx",
-    "pop rbp",
-    "ret",
-    "rvrun_translation_faulted:",
-    "mov eax, {faulted}",
-    "jmp 2b",
-    ".popsection",
+sheltered! { "rvrun_call_sheltered" { "call rcx" } {} }
+
+// `rcx` is the frame's address.
+sheltered! {
+    "rvrun_enter_translation"
+    { "mov [rcx], rsp" "call rdx" }
+    {
+        ".globl rvrun_translation_faulted"
+        "rvrun_translation_faulted:"
+        "mov eax, {faulted}"
+        "jmp 2b"
+    }
     faulted = const FAULTED,
-);
+}
 
 // Saves what the C calling convention lets a callee change (16 vector registers of
 // 16 bytes and nine others), and calls its second argument with the first one.

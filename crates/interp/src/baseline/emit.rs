@@ -108,14 +108,10 @@ impl Thunks {
 
 /// Brings the hart up to date, and moves the slot to where handlers want it.
 fn settle(code: &mut VecAssembler<X64Relocation>) {
-    write_back(code);
-    dynasm!(code; .arch x64; add [rsi + super::ends::INSTRET], rdi; mov rdi, rax);
-}
-
-fn write_back(code: &mut VecAssembler<X64Relocation>) {
     for (guest, host) in PINNED {
         transfer(code, Transfer::Store { host, guest });
     }
+    dynasm!(code; .arch x64; add [rsi + super::ends::INSTRET], rdi; mov rdi, rax);
 }
 
 /// A host instruction that accesses guest memory.

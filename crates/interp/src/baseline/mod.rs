@@ -153,7 +153,7 @@ impl Baseline {
     pub fn compile(&mut self, slots: &mut [Slot], fewest: usize, sites: &mut Sites) -> Last {
         let ops: Vec<_> = ops(slots).collect();
         let last = Last::of(&ops);
-        if self.is_full() || self.arena(sites).is_none() {
+        if self.is_full() || !self.has_arena(sites) {
             return last;
         }
         // SAFETY: the first slot is an op.
@@ -200,11 +200,12 @@ impl Baseline {
         }
     }
 
-    fn arena(&mut self, sites: &mut Sites) -> Option<&mut CodeArena> {
+    /// Whether there is memory for code, which is asked for once.
+    fn has_arena(&mut self, sites: &mut Sites) -> bool {
         if self.arena.is_none() && !self.refused {
             self.refused = self.begin(sites).is_none();
         }
-        self.arena.as_mut()
+        self.arena.is_some()
     }
 
     /// Takes memory for code.

@@ -18,6 +18,7 @@ pub enum Warm {
 /// Pauses before anything is compiled: a program that ends before executes most of its
 /// code too few times.
 const FIRST_PAUSE: u32 = 16;
+
 impl Interpreter {
     /// Says when host code is made in place of handlers.
     pub fn set_warm(&mut self, warm: Warm) {
