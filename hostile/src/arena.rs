@@ -123,7 +123,9 @@ impl Arena {
             check_hart(&hart)?;
             match stop {
                 Stop::Attention => {}
-                Stop::Sample | Stop::Gate => return Err(format!("{stop:?} that nobody asked for")),
+                Stop::Sample | Stop::Gate | Stop::Passed => {
+                    return Err(format!("{stop:?} that nobody asked for"));
+                }
                 Stop::Syscall if writable => {}
                 Stop::Syscall => self.memory.check_syscall(hart.pc)?,
                 Stop::Trap(trap) => {

@@ -10,7 +10,7 @@ use crate::bytes::Case;
 use rvrun_hart::{Hart, Trap, float};
 use rvrun_interp::{Interpreter, Stop, Warm};
 use rvrun_isa::{Extensions, Kind, csr, decode, length};
-use rvrun_jit::{All, Mode, Options, Outcome, State, Translator};
+use rvrun_jit::{All, Mode, Options, Outcome, State, Stepped, Translator};
 use rvrun_memory::{AccessKind, Fault, FaultCause};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -72,7 +72,7 @@ impl Twin {
                 let stop = interpreter.borrow_mut().step(hart);
                 let leave = stop.is_some() || float::needs_soft_float(hart.frm);
                 *stepped.borrow_mut() = stop;
-                leave
+                Stepped::leave_if(leave)
             }
         };
         let attention = Arc::new(AtomicU32::new(0));
@@ -191,7 +191,7 @@ impl Twin {
             let goes_on = match &notes[notes.len() - 1].stop {
                 Stop::Syscall => true,
                 Stop::Trap(trap) => self.memory.skip(&mut hart, trap),
-                Stop::Attention | Stop::Sample | Stop::Gate => false,
+                Stop::Attention | Stop::Sample | Stop::Gate | Stop::Passed => false,
             };
             if !goes_on {
                 break;

@@ -63,7 +63,8 @@ struct Options {
     #[arg(long, value_enum, default_value_t = Engine::Auto, env = "RVRUN_ENGINE")]
     engine: Engine,
 
-    /// Translate what is reached about N times
+    /// Translate where about N instructions have been executed; of less than a million,
+    /// whatever compiling it takes
     #[arg(long, value_name = "N", env = "RVRUN_HOT", value_parser = clap::value_parser!(u32).range(1..))]
     hot: Option<u32>,
 

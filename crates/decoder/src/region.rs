@@ -600,6 +600,39 @@ impl End {
     }
 }
 
+impl Region {
+    /// Whether control may come by the same place again without a jump through a register: the
+    /// region has a loop, or calls itself or goes to its entry.
+    pub fn repeats(&self) -> bool {
+        let begins_anew = |node: &Node| match &node.end {
+            End::Call { target, .. } => *target == self.entry,
+            End::Goto(edge) | End::Inline { target: edge, .. } => *edge == Edge::Leave(self.entry),
+            _ => false,
+        };
+        self.nodes.iter().any(begins_anew) || self.has_loop()
+    }
+
+    /// Whether some nodes are left if, again and again, those to which no other leads are
+    /// taken away.
+    fn has_loop(&self) -> bool {
+        let mut incoming = vec![0; self.nodes.len()];
+        let ways = |node: &Node| node.end.nodes().into_iter().map(|id| id as usize);
+        self.nodes.iter().flat_map(ways).for_each(|id| incoming[id] += 1);
+        let mut free: Vec<usize> = (0..incoming.len()).filter(|id| incoming[*id] == 0).collect();
+        let mut taken = 0;
+        while let Some(id) = free.pop() {
+            taken += 1;
+            for next in ways(&self.nodes[id]) {
+                incoming[next] -= 1;
+                if incoming[next] == 0 {
+                    free.push(next);
+                }
+            }
+        }
+        taken < self.nodes.len()
+    }
+}
+
 /// Ends `block` before the instruction at `limit`, if one begins there.
 fn cut(block: &mut Block, limit: u64) {
     let mut at = block.pc;

@@ -398,3 +398,22 @@ fn what_cannot_be_done_is_left_to_the_interpreter() {
         assert_eq!(Program::new(lines).region().nodes[0].end, End::Interpret);
     }
 }
+
+#[test]
+fn a_region_repeats_if_it_has_a_loop_or_calls_itself() {
+    let repeats = |lines: &[&str]| Program::new(lines).region().repeats();
+    let ret = "jalr zero, 0(ra)";
+    assert!(!repeats(&["addi a0, a0, 1", ret]));
+    assert!(!repeats(&["beq a0, zero, .+8", "addi a0, a0, 1", ret]), "ways that meet");
+    assert!(repeats(&["addi a0, a0, 1", "bne a0, a1, .-4", ret]));
+    assert!(repeats(&[
+        "jal t0, .+8",
+        ret,
+        "addi a0, a0, 1",
+        "bne a0, a1, .-4",
+        "jalr zero, 0(t0)"
+    ]));
+    let calls_itself = ["addi a0, a0, 1", "jal ra, .-4", ret];
+    let limits = Limits { inlined: 0, ..Limits::default() };
+    assert!(Program { limits, ..Program::new(&calls_itself) }.region().repeats());
+}

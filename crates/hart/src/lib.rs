@@ -9,8 +9,10 @@
 //! address of the instruction that trapped and no effect of it is visible.
 
 pub mod float;
+mod passage;
 mod trap;
 
+pub use passage::{Enter, Passage};
 pub use trap::Trap;
 
 use rvrun_memory::GuestAddr;

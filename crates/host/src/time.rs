@@ -1,5 +1,7 @@
 //! Clocks.
 
+use std::time::Duration;
+
 /// The CPU's time stamp counter.
 #[inline]
 pub fn timestamp_counter() -> u64 {
@@ -30,6 +32,11 @@ pub fn is_quick(clock: i32) -> bool {
 #[inline]
 pub fn clock_ns(clock: i32) -> Option<u64> {
     is_quick(clock).then(|| nanoseconds(clock))
+}
+
+/// The CPU time that this process has used, all of its threads.
+pub fn process_time() -> Duration {
+    Duration::from_nanos(nanoseconds(libc::CLOCK_PROCESS_CPUTIME_ID))
 }
 
 fn nanoseconds(clock: i32) -> u64 {

@@ -4,7 +4,7 @@
 use crate::baseline::{COLD_PERIOD, Sites};
 use crate::fuel::Fuel;
 use crate::slot::{Link, Slot};
-use rvrun_hart::{Hart, Trap};
+use rvrun_hart::{Enter, Hart, Trap};
 use rvrun_isa::Extensions;
 use rvrun_memory::access::Refused;
 use rvrun_memory::{AccessKind, GuestAddr};
@@ -38,6 +38,8 @@ pub enum Exit {
     Pause,
     /// There is a gate at `hart.pc`.
     Gate,
+    /// The other engine was entered at a gate, and wants something.
+    Passed,
     /// The block at that slot is executed often.
     Warm(*const Slot),
 }
@@ -93,6 +95,10 @@ pub struct Context {
     pub soft_float: bool,
     /// Events that are left.
     pub fuel: Fuel,
+    /// What gates call instead of stopping, and with what in front of the hart.
+    pub passage: Option<(Enter, *mut ())>,
+    /// How often gates did that.
+    pub passages: u64,
     /// How often host code may still lead to blocks without any until one gets some.
     pub cold: u32,
     /// What host code knows of accesses that may fault.
@@ -123,6 +129,8 @@ impl Context {
             extensions,
             soft_float: false,
             fuel: Fuel::default(),
+            passage: None,
+            passages: 0,
             cold: COLD_PERIOD,
             sites: Sites::default(),
             attention: Arc::default(),

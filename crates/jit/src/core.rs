@@ -14,6 +14,7 @@ use crate::worker::{Done, Worker};
 use rustc_hash::{FxHashMap, FxHashSet};
 use rvrun_decoder::region::{End, near, region};
 use rvrun_hart::float;
+use rvrun_host::time::process_time;
 use rvrun_isa::Extensions;
 use rvrun_memory::AddressSpace;
 use std::cell::RefCell;
@@ -22,15 +23,23 @@ use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Is told of each translation that is ready to run, and where its code is.
 pub type Watch = Box<dyn FnMut(&Job, &compile::Code, usize) + Send>;
 
 /// A region is compiled when it has been asked for once more than it has this many
-/// instructions: compiling an instruction takes some 15 µs, and executing it in host
-/// code spares some 1 ns.
+/// instructions: what takes longer to compile has to be worth it.
 const INSTRUCTIONS_PER_REQUEST: usize = 64;
+
+/// What compiling may take: so long, whatever the program does, and such a part of the time that
+/// the process has run. What is hot in a program that does a little of everything would take
+/// longer to compile than it is executed.
+const FREE_TIME: Duration = Duration::from_millis(25);
+const PART: u32 = 16;
+
+/// How long compiling an instruction takes, about.
+const TIME_PER_INSTRUCTION: Duration = Duration::from_micros(15);
 
 /// Targets of jumps that are remembered.
 const MAX_JUMPS: usize = 1 << 16;
@@ -74,6 +83,10 @@ pub(crate) struct Core {
     generation: u64,
     /// How often what is large has still to be asked for.
     waiting: FxHashMap<u64, u32>,
+    /// Entries of code without a loop, which is worth translating only for translated code.
+    straight: FxHashSet<u64>,
+    /// How long all that was asked for takes to compile.
+    asked: Duration,
     /// Entries that are not worth another try.
     refused: FxHashSet<u64>,
     epoch: u64,
@@ -109,6 +122,8 @@ impl Core {
             pending: FxHashSet::default(),
             generation: 0,
             waiting: FxHashMap::default(),
+            straight: FxHashSet::default(),
+            asked: Duration::ZERO,
             refused: FxHashSet::default(),
             epoch,
             changes: VecDeque::new(),
@@ -214,15 +229,19 @@ impl Core {
     }
 
     /// Asks for a translation that is entered at `pc`; or, where jumps go to `pc`
-    /// of which it did not know, for a new one of the region that makes them.
-    pub fn request(&mut self, pc: u64, profile: &dyn Profile) {
+    /// of which it did not know, for a new one of the region that makes them. `is_left_to` says
+    /// whether translated code has got there.
+    pub fn request(&mut self, pc: u64, profile: &dyn Profile, is_left_to: bool) {
         if !self.wants(pc) {
             return;
         }
+        if !is_left_to && self.straight.contains(&pc) {
+            return;
+        }
         match self.jumper(pc, profile) {
-            Some(entry) if !self.pending.contains(&entry) => self.translate(entry, profile),
+            Some(entry) if !self.pending.contains(&entry) => self.translate(entry, profile, true),
             Some(_) => {}
-            None => self.translate(pc, profile),
+            None => self.translate(pc, profile, is_left_to),
         }
     }
 
@@ -242,7 +261,16 @@ impl Core {
         (room && now.len() > known + known / 2).then_some(entry)
     }
 
-    fn translate(&mut self, pc: u64, profile: &dyn Profile) {
+    /// Whether there is time for compiling that takes so long.
+    fn affords(&self, time: Duration) -> bool {
+        !self.options.sparing || self.asked + time <= FREE_TIME + process_time() / PART
+    }
+
+    fn translate(&mut self, pc: u64, profile: &dyn Profile, even_straight: bool) {
+        // Finding a region takes a while, too.
+        if !self.affords(Duration::ZERO) {
+            return;
+        }
         if let Some(wait) = self.waiting.get_mut(&pc) {
             *wait -= 1;
             if *wait > 0 {
@@ -256,12 +284,22 @@ impl Core {
             }
             return;
         };
+        if !even_straight && self.options.sparing && !job.region.repeats() {
+            self.straight.insert(pc);
+            return;
+        }
         // What takes long to compile has to be asked for more often.
         let wait = (job.region.instructions / INSTRUCTIONS_PER_REQUEST) as u32;
-        if self.waiting.remove(&pc).is_none() && wait > 0 && !self.options.synchronous {
+        if self.waiting.remove(&pc).is_none() && wait > 0 && self.options.sparing {
             self.waiting.insert(pc, wait);
             return;
         }
+        let time = TIME_PER_INSTRUCTION * job.region.instructions as u32;
+        if !self.affords(time) {
+            self.waiting.insert(pc, wait.max(1));
+            return;
+        }
+        self.asked += time;
         self.stats.requested += 1;
         self.pending.insert(pc);
         let job = Box::new(job);
@@ -391,6 +429,7 @@ impl Core {
         let changes = self.space.code_changes_since(self.epoch);
         self.epoch = epoch;
         self.refused.clear();
+        self.straight.clear();
         let candidates = match changes {
             None => self.store.entries(),
             Some(ranges) => ranges.iter().flat_map(|range| self.store.made_from(range)).collect(),
@@ -402,6 +441,7 @@ impl Core {
     /// in place has not.
     pub fn revalidate(&mut self) {
         self.refused.clear();
+        self.straight.clear();
         let writable = |range: &Range<u64>| {
             self.space.code_region(range.start).is_none_or(|region| region.writable)
         };
@@ -429,6 +469,7 @@ impl Core {
         self.generation += 1;
         self.pending.clear();
         self.refused.clear();
+        self.straight.clear();
         for entry in self.store.entries() {
             self.store.remove(entry);
             self.note(entry, false);

@@ -4,7 +4,7 @@
 //! call goes through code that saves all registers, so that values may stay in
 //! registers across a call that is rarely made.
 
-use crate::state::{Leave, State};
+use crate::state::{Leave, State, Stepped};
 use rvrun_hart::float::op::{self, Op1, Op2, Op3};
 use rvrun_hart::float::{Flags, RoundingMode, host, plain};
 use rvrun_hart::{SINK, carry_less_product};
@@ -74,10 +74,13 @@ unsafe extern "C" fn step(state: *mut State) {
     // SAFETY: translated code passes the state that it works on, and does not look
     // at it until the call returns.
     let state = unsafe { &mut *state };
-    state.stepped += 1;
-    let leave = (state.step)(&mut state.hart);
-    state.unread = u64::from(leave);
-    state.leave = Leave::Stepped as u32;
+    let stepped = (state.step)(&mut state.hart);
+    state.stepped += u64::from(stepped != Stepped::Not);
+    state.unread = u64::from(stepped != Stepped::On);
+    state.leave = match stepped {
+        Stepped::Not => Leave::Interpret,
+        Stepped::On | Stepped::Leave => Leave::Stepped,
+    } as u32;
 }
 
 /// The operands: `rd`; whether `fflags` is read rather than `frm`; bits that stay,

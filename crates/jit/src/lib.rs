@@ -45,6 +45,6 @@ pub use known::{All, Profile, leaves};
 pub use listing::{Guest, is_lowered, listing};
 pub use lower::{Mode, Origin};
 pub use rvrun_decoder::region::Limits;
-pub use state::{State, Step};
+pub use state::{State, Step, Stepped};
 pub use stats::Stats;
 pub use translator::{Options, Outcome, Source, Translations, Translator};

@@ -33,9 +33,27 @@ pub(crate) enum Leave {
     Stepped = 2,
 }
 
-/// Interprets the instruction at the hart's pc; says whether translated code is
-/// to be left, with whatever it was noted by the one who made it.
-pub type Step = Box<dyn FnMut(&mut Hart) -> bool>;
+/// What became of an instruction that translated code has interpreted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stepped {
+    /// It is done, and translated code goes on.
+    On,
+    /// Translated code is to be left, with whatever was noted by the one who interpreted it.
+    Leave,
+    /// The interpreter is busy: it has entered translated code itself. It is to be left for this
+    /// instruction.
+    Not,
+}
+
+impl Stepped {
+    /// [`Leave`](Self::Leave) if `leave`, else [`On`](Self::On).
+    pub fn leave_if(leave: bool) -> Self {
+        if leave { Self::Leave } else { Self::On }
+    }
+}
+
+/// Interprets the instruction at the hart's pc.
+pub type Step = Box<dyn FnMut(&mut Hart) -> Stepped>;
 
 /// A hart with what translated code needs beside it. Translated code addresses
 /// all of it from the hart's own address.

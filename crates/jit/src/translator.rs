@@ -8,6 +8,7 @@ use crate::lower::{Mode, Origin};
 use crate::state::{EMPTY_ENTRY, JUMP_CACHE_ENTRIES, JumpCacheEntry, Leave, State};
 use crate::stats::Stats;
 use rvrun_decoder::region::Limits;
+use rvrun_hart::{Hart, Passage};
 use rvrun_host::code::{Return, enter};
 use rvrun_host::lock::Mutex;
 use rvrun_host::process;
@@ -24,6 +25,8 @@ use std::sync::{Arc, MutexGuard};
 pub struct Options {
     /// Compile while the guest waits, rather than on a thread beside it.
     pub synchronous: bool,
+    /// Compile only what is likely to be worth it, and in so much of the time only.
+    pub sparing: bool,
     /// Bytes of memory for code.
     pub code_bytes: usize,
     /// Bounds of a region.
@@ -38,6 +41,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             synchronous: false,
+            sparing: false,
             code_bytes: 64 << 20,
             limits: Limits::default(),
             mode: Mode::default(),
@@ -141,6 +145,8 @@ impl Translations {
             epoch: self.space.code_epoch(),
             changes: 0,
             stack_bottom: process::stack_bottom().unwrap_or(0),
+            left_to: None,
+            passed: None,
             stats: Stats::default(),
         }
     }
@@ -191,6 +197,10 @@ pub struct Translator {
     /// How many of the entries that came or went [`changes`](Self::changes) has given.
     changes: u64,
     stack_bottom: usize,
+    /// Where translated code was last left to that is not translated.
+    left_to: Option<u64>,
+    /// Why a [passage](Self::passage) did not lead back.
+    passed: Option<Outcome>,
     stats: Stats,
 }
 
@@ -266,7 +276,8 @@ impl Translator {
     /// Asks for a translation that is entered at `pc`; or, where jumps go to `pc`
     /// of which it did not know, for a new one of the region that makes them.
     pub fn request(&mut self, pc: u64, profile: &dyn Profile) {
-        self.with(|core| core.request(pc, profile));
+        let is_left_to = self.left_to == Some(pc);
+        self.with(|core| core.request(pc, profile, is_left_to));
     }
 
     /// Takes in what has been compiled.
@@ -381,6 +392,32 @@ impl Translator {
     /// The host's floating-point control register must be the guest's
     /// (`rvrun_hart::float::host::enter`), in a rounding mode that the host has.
     pub fn run(&mut self, state: &mut State) -> Outcome {
+        self.begin(state);
+        let outcome = self.run_inside(state);
+        self.end();
+        outcome
+    }
+
+    /// Has `act` execute the program by another engine, with a way into translations for where
+    /// there are some; then [`passed`](Self::passed) says what `act` has to see to. To be called
+    /// as [`run`](Self::run) is.
+    pub fn passage<T>(&mut self, state: &mut State, act: impl FnOnce(&mut Passage) -> T) -> T {
+        self.begin(state);
+        let (engine, hart) = ((&raw mut *self).cast(), (&raw mut *state).cast());
+        // SAFETY: a state begins with its hart; this translator and it are borrowed for as long
+        // as `act` has the passage.
+        let result = act(&mut unsafe { Passage::new(pass, engine, hart) });
+        self.end();
+        result
+    }
+
+    /// Why a passage did not lead back to the other engine.
+    pub fn passed(&mut self) -> Option<Outcome> {
+        self.passed.take()
+    }
+
+    /// Translations may be executed on `state` from now on.
+    fn begin(&mut self, state: &mut State) {
         state.slots = self.translations.slots as *const usize;
         state.jump_cache = self.jump_cache.as_mut_ptr();
         state.helpers = self.translations.helpers.as_ptr();
@@ -391,9 +428,11 @@ impl Translator {
         state.stack_limit = bottom.max(here.saturating_sub(self.translations.stack_bytes) as u64);
         self.member.attention.get_or_init(|| state.attention().clone());
         self.go_inside();
-        let outcome = self.run_inside(state);
+    }
+
+    /// No translation is executed from now on.
+    fn end(&self) {
         self.member.inside.store(OUTSIDE, Ordering::Release);
-        outcome
     }
 
     fn run_inside(&mut self, state: &mut State) -> Outcome {
@@ -406,6 +445,7 @@ impl Translator {
             let pc = state.hart.pc;
             let Some(code) = self.code_at(pc) else {
                 self.stats.cold += 1;
+                self.left_to = Some(pc);
                 return Outcome::Cold;
             };
             self.stats.entries += 1;
@@ -449,6 +489,21 @@ impl Translator {
         let kind = if is_load { AccessKind::Load } else { AccessKind::Store };
         // The host gives the address, unless no address has these bits.
         Outcome::Fault(Refused.fault(u64::MAX, kind))
+    }
+}
+
+/// A way into translations: see [`Enter`](rvrun_hart::Enter).
+unsafe extern "sysv64" fn pass(engine: *mut (), hart: *mut Hart) -> u64 {
+    // SAFETY: `Translator::passage` gives away a translator and a state, which begins with its
+    // hart, and uses neither meanwhile.
+    let (translator, state) =
+        unsafe { (&mut *engine.cast::<Translator>(), &mut *hart.cast::<State>()) };
+    match translator.run_inside(state) {
+        Outcome::Cold => state.hart.pc,
+        outcome => {
+            translator.passed = Some(outcome);
+            1
+        }
     }
 }
 

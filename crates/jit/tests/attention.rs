@@ -3,7 +3,7 @@
 use rvrun_hart::{Hart, float};
 use rvrun_host::fault;
 use rvrun_isa::{Extensions, assemble, encode};
-use rvrun_jit::{All, Limits, Options, Outcome, Profile, State, Translator};
+use rvrun_jit::{All, Limits, Options, Outcome, Profile, State, Stepped, Translator};
 use rvrun_memory::{AddressSpace, access};
 use std::ops::Range;
 use std::sync::Arc;
@@ -76,7 +76,7 @@ fn stops(parts: &[(u64, &[&str])], registers: [u64; 3], profile: impl Fn(u64) ->
         hart.x[register] = code + offset;
     }
     let attention = Arc::new(AtomicU32::new(0));
-    let mut state = State::new(hart, attention.clone(), Box::new(|_| true));
+    let mut state = State::new(hart, attention.clone(), Box::new(|_| Stepped::Leave));
     for (offset, _) in parts {
         translator.request(code + offset, &*profile(code));
         assert!(translator.is_translated(code + offset));

@@ -34,6 +34,7 @@ mod machine;
 mod places;
 mod program;
 mod report;
+mod sampler;
 mod script;
 mod stack;
 mod stats;

@@ -26,8 +26,8 @@ pub enum Engine {
 /// How hot code is translated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Translation {
-    /// How often about a loop, function or jump target is to be reached before it
-    /// is translated: at least 1.
+    /// How many instructions about are to be executed in a loop or function before it is
+    /// translated: at least 1.
     pub threshold: u32,
     /// Bytes of memory for host code, rounded up to 64 KiB; what does not fit any
     /// more replaces what is oldest.
@@ -46,7 +46,7 @@ impl Default for Translation {
     fn default() -> Self {
         let Options { code_bytes, limits, .. } = Options::default();
         Self {
-            threshold: 200_000,
+            threshold: 1_000_000,
             code_bytes,
             region_instructions: limits.instructions,
             inline_instructions: limits.inlined,
@@ -69,8 +69,11 @@ impl Translation {
             ..Limits::default()
         };
         let defaults = Options::default();
+        let synchronous = engine == Engine::Translator || self.chaos.is_some();
         Options {
-            synchronous: engine == Engine::Translator || self.chaos.is_some(),
+            synchronous,
+            // Who wants less to be hot wants more to be compiled.
+            sparing: !synchronous && self.threshold >= Self::default().threshold,
             code_bytes: self.code_bytes.max(1).next_multiple_of(GRANULE),
             limits,
             // Chaos is for the rare ways, returns without a stack among them.

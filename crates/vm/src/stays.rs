@@ -5,20 +5,34 @@
 //! leaves again sooner than that pays, cold code had better go on by itself: the
 //! translation is *short*, and gets no gate. Others still reach it directly.
 //!
-//! How long is measured now and then, since looking at the clock takes as long.
+//! How long is measured now and then, since looking at the clock takes as long. What is short
+//! may do more another time: when cold code there turns out to be hot once more, it is tried
+//! again, and after twice as long each time.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use std::time::Duration;
 
-/// Entries of translated code for each that is measured.
+/// Entries of translated code for each that is measured, where the interpreter does not see to it.
 const PERIOD: u32 = 64;
-/// Measurements before an entry is judged: by then, what it leaves to would have been found
-/// hot and be translated, too, if it was to be.
-const ENOUGH: u32 = 768;
+/// Measurements before an entry is judged.
+const ENOUGH: u32 = 32;
 /// Shorter stays do not pay. This includes looking at the clock.
-const WORTH: Duration = Duration::from_nanos(130);
+const WORTH: Duration = Duration::from_nanos(200);
+/// What is longer has something else in it.
+const LONGEST: Duration = WORTH.saturating_mul(16);
 /// Entries that are measured at once.
 const MOST: usize = 1 << 14;
+/// How often the time to the next try is doubled, at most.
+const MOST_TRIES: u32 = 10;
+
+/// A translation that is short.
+#[derive(Clone, Copy, Default)]
+struct Short {
+    /// How often it turned out to be.
+    tries: u32,
+    /// How often cold code there is to be hot until it is tried again; 0 while it is tried.
+    left: u32,
+}
 
 /// See the module's documentation.
 #[derive(Default)]
@@ -27,7 +41,7 @@ pub struct Stays {
     entries: u32,
     /// How often an entry was measured, and what it took altogether.
     measured: FxHashMap<u64, (u32, Duration)>,
-    short: FxHashSet<u64>,
+    short: FxHashMap<u64, Short>,
 }
 
 impl Stays {
@@ -45,19 +59,35 @@ impl Stays {
         }
         let (count, total) = self.measured.entry(pc).or_default();
         *count += 1;
-        // One that was interrupted says nothing.
-        *total += time.min(2 * WORTH);
+        // One that was interrupted says little.
+        *total += time.min(LONGEST);
         if *count < ENOUGH {
             return false;
         }
-        let short = *total < WORTH * ENOUGH;
+        let is_short = *total < WORTH * ENOUGH;
         self.measured.remove(&pc);
-        short && self.short.insert(pc)
+        if is_short {
+            let short = self.short.entry(pc).or_default();
+            short.left = 1 << short.tries;
+            short.tries = MOST_TRIES.min(short.tries + 1);
+        }
+        is_short
     }
 
     /// Whether the translation at `pc` is short.
     pub fn is_short(&self, pc: u64) -> bool {
-        self.short.contains(&pc)
+        self.short.get(&pc).is_some_and(|short| short.left > 0)
+    }
+
+    /// Notes that cold code at `pc` is hot. True if the translation there is to be tried again.
+    pub fn try_again(&mut self, pc: u64) -> bool {
+        match self.short.get_mut(&pc) {
+            Some(short) if short.left > 0 => {
+                short.left -= 1;
+                short.left == 0
+            }
+            _ => false,
+        }
     }
 
     /// Says that the translation at `pc` is gone.
@@ -86,9 +116,22 @@ mod tests {
         assert!(note(&mut stays, 4, 60));
         assert!(stays.is_short(4) && !stays.is_short(8));
         let mixed =
-            (0..ENOUGH).any(|n| stays.note(12, Duration::from_nanos(40 + 300 * u64::from(n % 2))));
+            (0..ENOUGH).any(|n| stays.note(12, Duration::from_nanos(40 + 500 * u64::from(n % 2))));
         assert!(!mixed);
         stays.forget(4);
         assert!(!stays.is_short(4));
+    }
+
+    #[test]
+    fn what_was_short_is_tried_again_after_longer_and_longer() {
+        let mut stays = Stays::default();
+        for tries in 0..3 {
+            assert!(note(&mut stays, 4, 60));
+            let waits = (1..).find(|_| stays.try_again(4));
+            assert_eq!(waits, Some(1 << tries));
+            assert!(!stays.is_short(4));
+        }
+        assert!(!note(&mut stays, 4, 1000));
+        assert!(!stays.try_again(4));
     }
 }

@@ -8,9 +8,9 @@
 use crate::chaos::Chaos;
 use crate::dump::Dump;
 use crate::program::{Engine, Translation};
+use crate::sampler::Sampler;
 use crate::stays::Stays;
 use crate::verify::{self, Checked, DifferenceSink, End, Pair, Sampling};
-use rustc_hash::FxHashMap;
 use rvrun_hart::{Hart, Trap, float};
 use rvrun_host::lock::Mutex;
 use rvrun_host::process;
@@ -38,65 +38,11 @@ pub enum Event {
     Attention,
 }
 
-/// Where code is hot.
-struct Sampler {
-    /// Samples by the address that they were taken at.
-    counts: FxHashMap<u64, u32>,
-    /// Events between two samples, on average.
-    period: u32,
-    /// Samples of an address that make it hot.
-    enough: u32,
-    /// For the jitter that keeps samples from following the program's own rhythm.
-    random: u64,
-}
-
 /// The exit status when the engines do not agree: the VM's own failure.
 const DIFFERENT: i32 = 125;
 
 /// Instructions that translated code executes before it is left, in a program that is checked.
 const LONGEST_STAY: u64 = 1 << 20;
-
-/// How many events of the interpreter an exit of translated code counts for.
-const EVENTS_PER_EXIT: u32 = 16;
-
-/// Addresses that are counted at once; the counts of more start anew.
-const MAX_COUNTS: usize = 1 << 16;
-
-impl Sampler {
-    fn new(threshold: u32) -> Self {
-        const SAMPLES: u32 = 16;
-        let enough = threshold.clamp(1, SAMPLES);
-        let period = (threshold / enough).max(1);
-        Self { counts: FxHashMap::default(), period, enough, random: 0x9e37_79b9_7f4a_7c15 }
-    }
-
-    /// Events until the next sample: between half and one and a half periods.
-    fn next_period(&mut self) -> u32 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.period / 2 + (self.random >> 32) as u32 % self.period.max(1) + self.period % 2
-    }
-
-    /// Exits to cold code until the next sample: an exit costs as much as many events.
-    fn next_cold_period(&mut self) -> u32 {
-        (self.next_period() / EVENTS_PER_EXIT).max(1)
-    }
-
-    /// Counts a sample at `pc`; true if it is hot.
-    fn count(&mut self, pc: u64) -> bool {
-        if self.counts.len() >= MAX_COUNTS {
-            self.counts.clear();
-        }
-        let count = self.counts.entry(pc).or_default();
-        *count += 1;
-        let hot = *count >= self.enough;
-        if hot {
-            self.counts.remove(&pc);
-        }
-        hot
-    }
-}
 
 /// Time and instructions of an engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -511,12 +457,15 @@ impl Tiers {
     }
 
     fn run_translated(&mut self) -> Option<Event> {
-        let measured = self.engine == Engine::Auto && self.chaos.is_none() && self.stays.is_due();
+        let measured = self.engine == Engine::Auto
+            && self.chaos.is_none()
+            && (self.passes() || self.stays.is_due());
         let start = (measured || self.report.is_some()).then(Instant::now);
         let pc = self.state.hart.pc;
         let before = (self.state.hart.instret, self.state.stepped);
         let translator = self.translator.as_mut()?;
         let outcome = translator.run(&mut self.state);
+        self.sampler.skip(self.state.hart.instret - before.0);
         if let (Some(start), true, Outcome::Cold) = (start, measured, &outcome)
             && self.stays.note(pc, start.elapsed())
         {
@@ -528,6 +477,11 @@ impl Tiers {
             report.translated.instructions += self.state.hart.instret - before.0 - stepped;
             report.interpreter.instructions += stepped;
         }
+        self.left(outcome)
+    }
+
+    /// Sees to why translated code was left.
+    fn left(&mut self, outcome: Outcome) -> Option<Event> {
         match outcome {
             Outcome::Cold => {
                 self.cold_fuel -= 1;
@@ -550,13 +504,25 @@ impl Tiers {
         }
     }
 
+    /// Whether the interpreter may enter translated code itself: what is counted, checked or
+    /// stirred at each entry is not.
+    fn passes(&self) -> bool {
+        self.report.is_none() && self.sampling.is_none() && self.chaos.is_none()
+    }
+
     /// Runs the interpreter.
     fn interpret(&mut self, past_gates: bool) -> Option<Event> {
         let start = self.report.is_some().then(Instant::now);
         let before = self.state.hart.instret;
+        let passes = self.passes();
         let stop = {
             let mut interpreter = self.interpreter.borrow_mut();
-            match interpreter.resume(&mut self.state.hart) {
+            let stop = match &mut self.translator {
+                Some(translator) if passes => translator
+                    .passage(&mut self.state, |passage| interpreter.resume_through(passage)),
+                _ => interpreter.resume(&mut self.state.hart),
+            };
+            match stop {
                 Stop::Gate if past_gates => interpreter.step(&mut self.state.hart),
                 stop => Some(stop),
             }
@@ -599,7 +565,20 @@ impl Tiers {
             Stop::Syscall => Some(Event::Syscall),
             Stop::Trap(trap) => Some(Event::Trap(trap)),
             Stop::Attention => Some(Event::Attention),
-            Stop::Gate => None,
+            Stop::Gate => {
+                // It may stand where there is nothing any more.
+                let pc = self.state.hart.pc;
+                let there = self.translator.as_mut().is_some_and(|t| t.is_translated(pc));
+                if there {
+                    return None;
+                }
+                self.set_gates();
+                self.step()
+            }
+            Stop::Passed => {
+                let outcome = self.translator.as_mut().and_then(Translator::passed);
+                outcome.and_then(|outcome| self.left(outcome))
+            }
             Stop::Sample => {
                 self.sample(self.state.hart.pc);
                 let period = self.sampler.next_period();
@@ -616,14 +595,23 @@ impl Tiers {
         if let Some(translator) = &mut self.translator {
             translator.collect();
         }
-        if self.sampler.count(pc)
-            && self.translator().is_some()
+        let passages = self.interpreter.borrow().passages();
+        if self.sampler.count(pc, self.state.hart.instret, passages) {
+            self.hot(pc);
+        }
+        self.set_gates();
+    }
+
+    /// Has the translator look at what is hot at `pc`.
+    fn hot(&mut self, pc: u64) {
+        if self.stays.try_again(pc) {
+            self.interpreter.borrow_mut().add_gate(pc);
+        } else if self.translator().is_some()
             && let Some(translator) = &mut self.translator
         {
             let interpreter = self.interpreter.borrow();
             translator.request(pc, &Interpreted(&interpreter));
         }
-        self.set_gates();
     }
 
     /// Sets gates where there are translations now, be they this thread's doing or not.

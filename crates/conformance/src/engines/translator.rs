@@ -6,7 +6,7 @@ use rvrun_interp::{Interpreter, Stop};
 use rvrun_isa::effect::{Registers, float as float_register, integer};
 use rvrun_isa::{Extensions, Instruction, Kind, Opcode, decode, encode, length};
 use rvrun_isa_tests::{AccessCause, AccessKind, Engine, Layout, State, Symbol, Trap};
-use rvrun_jit::{All, Mode, Options, Outcome, State as JitState, Translator, Way, way};
+use rvrun_jit::{All, Mode, Options, Outcome, State as JitState, Stepped, Translator, Way, way};
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
@@ -107,8 +107,9 @@ impl TranslatorEngine {
             let (interpreter, stopped) = (interpreter.clone(), stopped.clone());
             move |hart: &mut Hart| {
                 let stop = interpreter.borrow_mut().step(hart);
+                let leave = stop.is_some() || float::needs_soft_float(hart.frm);
                 *stopped.borrow_mut() = stop;
-                stop.is_some() || float::needs_soft_float(hart.frm)
+                Stepped::leave_if(leave)
             }
         };
         let attention = Arc::new(AtomicU32::new(0));

@@ -13,7 +13,7 @@ use crate::predecode::predecode;
 use crate::slot::{Link, Slot};
 use crate::targets::Targets;
 use rvrun_decoder::MAX_BLOCK_BYTES;
-use rvrun_hart::{Hart, Trap, float};
+use rvrun_hart::{Hart, Passage, Trap, float};
 use rvrun_host::code;
 use rvrun_isa::Extensions;
 use rvrun_memory::{AccessKind, AddressSpace, CodeRegion, Fault, FaultCause, access};
@@ -36,6 +36,8 @@ pub enum Stop {
     Sample,
     /// There is a gate at the hart's pc; see [`Interpreter::add_gate`].
     Gate,
+    /// The engine that was entered at a gate, by [`Interpreter::resume_through`], wants something.
+    Passed,
 }
 
 /// One hart's interpreter.
@@ -110,6 +112,17 @@ impl Interpreter {
         self.dispatch(hart)
     }
 
+    /// [`resume`](Self::resume), but that gates do not stop it as a rule: they have the engine
+    /// of `passage` go on there, until the program leaves that again. Now and then, after a
+    /// `fence.i`, and where that engine executes nothing, they do stop.
+    pub fn resume_through(&mut self, passage: &mut Passage) -> Stop {
+        self.context.passage = Some(passage.way());
+        // SAFETY: nobody else uses the hart while the passage is borrowed.
+        let stop = self.resume(unsafe { &mut *passage.hart() });
+        self.context.passage = None;
+        stop
+    }
+
     fn dispatch(&mut self, hart: &mut Hart) -> Stop {
         // Somebody else may have returned from a function that was called here.
         self.context.returned(hart.pc);
@@ -143,16 +156,18 @@ impl Interpreter {
                     self.cached_entrance(hart.pc)
                 }
                 Exit::Gate => return Stop::Gate,
+                Exit::Passed => return Stop::Passed,
                 Exit::Warm(slot) => {
-                    if let Some((pc, _)) = self.blocks.position(slot)
-                        && !self.compile(pc)
-                    {
+                    let block = self.blocks.position(slot);
+                    if !block.is_some_and(|(pc, _)| self.compile(pc)) {
                         self.context.cold = NOTHING_TO_DO_PERIOD;
                     }
                     slot
                 }
                 Exit::FenceI => {
                     self.fence_i();
+                    // The other engine does not know of it yet.
+                    self.context.passage = None;
                     self.entrance(hart.pc)
                 }
                 Exit::RoundingMode(slot) => {

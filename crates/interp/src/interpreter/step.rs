@@ -44,7 +44,7 @@ impl Interpreter {
             Exit::FenceI => self.fence_i(),
             Exit::RoundingMode(_) => self.finish_rounding_mode(hart),
             Exit::Syscall => return Some(Stop::Syscall),
-            Exit::Gate => return Some(Stop::Gate),
+            Exit::Gate | Exit::Passed => return Some(Stop::Gate),
             Exit::Trap(_, trap) => return Some(Stop::Trap(trap)),
             Exit::Illegal(_) => return Some(Stop::Trap(self.illegal_instruction(hart.pc))),
             Exit::FetchFault(_) => {

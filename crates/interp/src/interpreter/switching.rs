@@ -41,6 +41,12 @@ impl Interpreter {
         gates
     }
 
+    /// How often gates have had the other engine go on, by
+    /// [`resume_through`](Self::resume_through).
+    pub fn passages(&self) -> u64 {
+        self.context.passages
+    }
+
     /// Whether a block that begins at `pc` has been executed, in its present form.
     pub fn reached(&self, pc: u64) -> bool {
         self.blocks.get(pc).is_some()

@@ -267,7 +267,8 @@ pub unsafe extern "sysv64" fn fetch_fault(
     context.stop(Exit::FetchFault(slot))
 }
 
-/// Not an instruction: stops at the gate whose address is in the slot behind.
+/// Not an instruction: a gate, whose address is in the slot behind. The other engine executes
+/// what is there, or else the interpreter stops.
 ///
 /// # Safety
 /// See [`Handler`](crate::slot::Handler).
@@ -276,6 +277,38 @@ pub unsafe extern "sysv64" fn gate(
     hart: &mut Hart,
     context: &mut Context,
 ) -> Next {
-    hart.pc = value!(slot, 1);
-    context.stop(Exit::Gate)
+    let next = pass(value!(slot, 1), hart, context);
+    if next.is_null() {
+        return next;
+    }
+    go!(next, hart, context)
+}
+
+/// One gate in so many stops although there is a way into the other engine.
+const PASSAGES: u64 = 64;
+
+/// Has the other engine execute what is at `pc`; gives the block to go on with, or null to stop.
+#[inline(never)]
+fn pass(pc: u64, hart: &mut Hart, context: &mut Context) -> Next {
+    hart.pc = pc;
+    let Some((enter, engine)) = context.passage.filter(|_| !context.soft_float) else {
+        return context.stop(Exit::Gate);
+    };
+    context.passages = context.passages.wrapping_add(1);
+    if context.passages.is_multiple_of(PASSAGES) {
+        return context.stop(Exit::Gate);
+    }
+    // SAFETY: `Interpreter::resume_through` has the passage as long as handlers run.
+    let next = unsafe { enter(engine, &raw mut *hart) };
+    if next & 1 != 0 {
+        return context.stop(Exit::Passed);
+    }
+    if next == pc {
+        return context.stop(Exit::Gate);
+    }
+    context.returned(next);
+    if context.fuel.burn() {
+        return context.pause_at(hart, next);
+    }
+    context.cached(next).unwrap_or_else(|| context.stop(Exit::Indirect))
 }

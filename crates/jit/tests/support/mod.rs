@@ -4,7 +4,7 @@ use rvrun_hart::{Hart, Trap, float};
 use rvrun_host::fault;
 use rvrun_interp::{Interpreter, Stop};
 use rvrun_isa::{Extensions, Instruction, assemble, encode};
-use rvrun_jit::{All, Mode, Options, Outcome, State, Stats, Translator};
+use rvrun_jit::{All, Mode, Options, Outcome, State, Stats, Stepped, Translator};
 use rvrun_memory::{AddressSpace, access};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -109,8 +109,9 @@ impl Guest {
             let (interpreter, stopped) = (interpreter.clone(), stopped.clone());
             move |hart: &mut Hart| {
                 let stop = interpreter.borrow_mut().step(hart);
+                let leave = stop.is_some() || float::needs_soft_float(hart.frm);
                 *stopped.borrow_mut() = stop;
-                stop.is_some() || float::needs_soft_float(hart.frm)
+                Stepped::leave_if(leave)
             }
         };
         let mut state = State::new(hart.clone(), attention, Box::new(step));

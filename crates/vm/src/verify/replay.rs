@@ -6,7 +6,7 @@ use rvrun_hart::{Hart, Reservation};
 use rvrun_host::fault;
 use rvrun_interp::{Interpreter, Stop};
 use rvrun_isa::{F_NAMES, X_NAMES};
-use rvrun_jit::{Options, Profile, Source, State, Translator};
+use rvrun_jit::{Options, Profile, Source, State, Stepped, Translator};
 use rvrun_memory::{AddressSpace, Errno, access};
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -83,16 +83,17 @@ pub fn replay(bundle: &Difference) -> Result<Option<Difference>, String> {
     }
 }
 
-/// Interprets an instruction for translated code; says whether that is to be left.
+/// Interprets an instruction for translated code.
 pub(crate) fn step(
     interpreter: &RefCell<Interpreter>,
     stepped: &Cell<Option<Stop>>,
     hart: &mut Hart,
-) -> bool {
-    let stop = interpreter.borrow_mut().step(hart);
+) -> Stepped {
+    let Ok(mut interpreter) = interpreter.try_borrow_mut() else { return Stepped::Not };
+    let stop = interpreter.step(hart);
     let leave = stop.is_some() || rvrun_hart::float::needs_soft_float(hart.frm);
     stepped.set(stop);
-    leave
+    Stepped::leave_if(leave)
 }
 
 fn map(bundle: &Difference, space: &AddressSpace) -> Result<(), String> {

@@ -304,7 +304,7 @@ fn end_of(stop: Option<Stop>) -> End {
     match stop {
         Some(Stop::Syscall) => End::Syscall,
         Some(Stop::Trap(trap)) => End::Trap(trap),
-        Some(Stop::Attention | Stop::Sample | Stop::Gate) | None => End::On,
+        Some(Stop::Attention | Stop::Sample | Stop::Gate | Stop::Passed) | None => End::On,
     }
 }
 

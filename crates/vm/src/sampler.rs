@@ -1,0 +1,126 @@
+//! Where interpreted code spends its time.
+//!
+//! The interpreter stops now and then, after a number of events (jumps backwards, calls). What
+//! it has executed since the last time is put down to where it is then: instructions, not
+//! events, because some loops have a hundred times as many of the former for one of the latter,
+//! and the former is what translating spares.
+
+use rustc_hash::FxHashMap;
+
+/// See the module's documentation.
+pub struct Sampler {
+    /// Instructions by the address that they are put down to.
+    spent: FxHashMap<u64, u64>,
+    /// Events between two samples, on average.
+    period: u32,
+    /// Instructions that make an address hot.
+    enough: u64,
+    /// Instructions that had been retired at the last sample.
+    retired: u64,
+    /// For the jitter that keeps samples from following the program's own rhythm.
+    random: u64,
+}
+
+/// Samples of an address that make it hot, where an event is an instruction or so.
+const SAMPLES: u32 = 1024;
+
+/// A sample takes a fiftieth of the time of so many events.
+const LONGEST_PERIOD: u32 = 4096;
+
+/// How many instructions an event counts for, beside those that are executed.
+const EVENT: u64 = 4;
+
+/// The same for a way into translated code and back.
+const PASSAGE: u64 = 100;
+
+/// How many events of the interpreter an exit of translated code counts for.
+const EVENTS_PER_EXIT: u32 = 16;
+
+/// Addresses that are counted at once; the counts of more start anew.
+const MAX_COUNTS: usize = 1 << 16;
+
+impl Sampler {
+    /// An address is hot where about so many instructions were executed.
+    pub fn new(threshold: u32) -> Self {
+        Self {
+            spent: FxHashMap::default(),
+            period: (threshold / SAMPLES).clamp(1, LONGEST_PERIOD),
+            enough: threshold.into(),
+            retired: 0,
+            random: 0x9e37_79b9_7f4a_7c15,
+        }
+    }
+
+    /// Events until the next sample: between half and one and a half periods.
+    pub fn next_period(&mut self) -> u32 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.period / 2 + (self.random >> 32) as u32 % self.period + self.period % 2
+    }
+
+    /// Exits to cold code until the next sample: an exit costs as much as many events.
+    pub fn next_cold_period(&mut self) -> u32 {
+        (self.next_period() / EVENTS_PER_EXIT).max(1)
+    }
+
+    /// Says that so many instructions were retired by other code than that which is sampled.
+    pub fn skip(&mut self, instructions: u64) {
+        self.retired = self.retired.wrapping_add(instructions);
+    }
+
+    /// Counts a sample at `pc`, when so many instructions had been retired, and so many ways
+    /// into translated code and back been gone; true if it is hot.
+    pub fn count(&mut self, pc: u64, retired: u64, passages: u64) -> bool {
+        let retired = retired.wrapping_add(PASSAGE * passages);
+        let executed = retired.saturating_sub(std::mem::replace(&mut self.retired, retired));
+        if self.spent.len() >= MAX_COUNTS {
+            self.spent.clear();
+        }
+        let spent = self.spent.entry(pc).or_default();
+        *spent += executed + EVENT * u64::from(self.period);
+        let hot = *spent >= self.enough;
+        if hot {
+            self.spent.remove(&pc);
+        }
+        hot
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_executes_much_is_hot_sooner() {
+        let mut sampler = Sampler::new(1 << 20);
+        let mut retired = 0;
+        let mut samples = |pc, instructions| {
+            (1..).find(|_| {
+                retired += instructions;
+                sampler.count(pc, retired, 0)
+            })
+        };
+        assert_eq!(samples(4, 1 << 19), Some(2));
+        assert_eq!(samples(8, 1 << 10), Some(205));
+        assert_eq!(samples(4, 1 << 19), Some(2), "it begins anew");
+    }
+
+    #[test]
+    fn what_others_execute_does_not_count() {
+        let mut sampler = Sampler::new(1 << 20);
+        sampler.skip(1 << 20);
+        assert!(!sampler.count(4, 1 << 20, 0));
+        assert!(sampler.count(4, 1 << 20, 1 << 14));
+    }
+
+    #[test]
+    fn samples_are_a_period_apart_on_average() {
+        for threshold in [1, 1 << 16, u32::MAX] {
+            let mut sampler = Sampler::new(threshold);
+            let period = u64::from(sampler.period);
+            let sum: u64 = (0..1000).map(|_| u64::from(sampler.next_period())).sum();
+            assert!((period * 900..=period * 1100).contains(&sum), "{threshold}: {sum}");
+        }
+    }
+}
