@@ -115,7 +115,7 @@ impl Arena {
 
     fn run_from(&mut self, beginning: &Beginning, warm: Warm) -> Result<Ending, String> {
         self.memory.prepare(beginning)?;
-        let Beginning { writable, mut hart, .. } = beginning.clone();
+        let mut hart = beginning.hart.clone();
         let mut traps = 0;
         self.interpreter.set_warm(warm);
         for _ in 0..RUNS {
@@ -126,11 +126,10 @@ impl Arena {
                 Stop::Sample | Stop::Gate | Stop::Passed => {
                     return Err(format!("{stop:?} that nobody asked for"));
                 }
-                Stop::Syscall if writable => {}
                 Stop::Syscall => self.memory.check_syscall(hart.pc)?,
                 Stop::Trap(trap) => {
                     traps += 1;
-                    self.memory.check_trap(&hart, &trap, writable)?;
+                    self.memory.check_trap(&hart, &trap)?;
                     if !self.memory.skip(&mut hart, &trap) {
                         break;
                     }
@@ -265,9 +264,17 @@ impl Memory {
         }
     }
 
+    /// Whether the code at `pc` may have been written since it was executed, wherever the case
+    /// began.
+    fn may_have_changed(&self, pc: GuestAddr) -> bool {
+        let page = self.base + WRITABLE_CODE;
+        (page..page + CODE_BYTES).contains(&pc)
+    }
+
     fn check_syscall(&self, pc: GuestAddr) -> Result<(), String> {
-        let bits = self.fetch(pc.wrapping_sub(4));
-        if bits == Some(0x73) {
+        let at = pc.wrapping_sub(4);
+        let bits = self.fetch(at);
+        if bits == Some(0x73) || self.may_have_changed(at) {
             Ok(())
         } else {
             Err(format!("no ecall ends at {pc:#x}: {bits:x?}"))
@@ -275,7 +282,7 @@ impl Memory {
     }
 
     /// Whether the trap can come from the instruction at the pc, where that cannot have changed since.
-    fn check_trap(&self, hart: &Hart, trap: &Trap, writable: bool) -> Result<(), String> {
+    fn check_trap(&self, hart: &Hart, trap: &Trap) -> Result<(), String> {
         let wrong = |why: &str| Err(format!("{trap:?} at {:#x}: {why}", hart.pc));
         let bits = self.fetch(hart.pc);
         if let Trap::Memory(Fault { addr, kind: AccessKind::Fetch, .. }) = *trap {
@@ -283,7 +290,7 @@ impl Memory {
             return if near { Ok(()) } else { wrong("something else could not be fetched") };
         }
         let Some(bits) = bits else { return wrong("there is no code") };
-        if writable {
+        if self.may_have_changed(hart.pc) {
             return Ok(());
         }
         let instruction = decode(bits, Extensions::ALL);
