@@ -29,15 +29,19 @@ impl Class {
     }
 }
 
+/// Programs that people use.
+pub const REAL: Class = Class::apart("real programs");
+
 /// Programs that end soon: what is measured is how they start.
 pub const SHORT: Class = Class::apart("short programs");
 
 /// All classes, in the order of the tables.
-pub static CLASSES: [Class; 6] = [
+pub static CLASSES: [Class; 7] = [
     Class::counted("integer"),
     Class::counted("floating point"),
     Class::counted("calls"),
     Class::counted("strings"),
     Class::apart("self-writing code"),
+    REAL,
     SHORT,
 ];

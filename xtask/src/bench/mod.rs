@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: the kernels of `benches/kernels` natively, under rvrun
-//! and under QEMU, by CPU time.
+//! `cargo xtask bench`: the kernels of `benches/kernels` and Debian's programs natively,
+//! under rvrun and under QEMU, by CPU time.
 //!
 //! What is compared is interleaved: in each run every contestant takes its turn
 //! on a kernel, native first, and the ratios of that run are formed; the table
@@ -11,6 +11,7 @@ mod contestant;
 mod kernels;
 mod machine;
 mod measure;
+mod packaged;
 mod page;
 mod plot;
 mod progress;
@@ -36,7 +37,7 @@ const NUMBERS: &str = "benches/results/results.json";
 /// Options of the task.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Kernels to run, and `startup`, `python` and `bash`; all without any
+    /// Kernels to run, packaged programs, and `startup`; all without any
     kernels: Vec<String>,
     /// Engines of rvrun to compare; `auto` is what it takes without being told
     #[arg(long, value_name = "ENGINE,...", value_delimiter = ',', default_value = contestant::AUTO)]
@@ -123,6 +124,9 @@ fn jobs(arguments: &Arguments, places: &build::Places) -> Result<Vec<Job>> {
             jobs.push(kernel.job(native, arguments.percent));
         }
     }
-    jobs.extend(short::jobs(places, arguments.percent, wanted)?);
+    jobs.extend(packaged::jobs(places, arguments.percent, wanted)?);
+    if wanted(short::HELLO) {
+        jobs.push(short::job(places, arguments.percent)?);
+    }
     Ok(jobs)
 }

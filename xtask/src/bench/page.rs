@@ -20,9 +20,11 @@ fn introduction(report: &Report, plot: &str, numbers: &str) -> String {
          less is better,\n1 is as fast as native. It is the median of the ratios of {} runs, in \
          which all take turns.\n\n\
          The kernels are in `benches/kernels`. Self-writing code compiles functions while it \
-         runs; it does\nnot count for the mean of all kernels, nor do the short programs: \
-         `startup` is a static program\nthat says hello, `python` is Debian's `python3 -S -c pass`, \
-         and `bash` its shell with a loop of\n3,000 rounds.\n\n\
+         runs; it does\nnot count for the mean of all kernels. Real programs are Debian 13's, of \
+         the same version for both\narchitectures: interpreters with scripts of \
+         `benches/programs`, compressors with 12 MiB of text,\nand a C compiler. Of the short \
+         ones, `startup` is a static program that says hello, `python-start`\nis `python3 -S -c \
+         pass`, and `bash` a loop of 3,000 rounds.\n\n\
          ![CPU time of each kernel over native's]({plot})\n\n\
          The same for programs: [{numbers}]({numbers}).\n\n",
         report.runs

@@ -3,7 +3,7 @@
 //! Debian builds the same version of a package for both architectures, so the native
 //! program is the oracle: a script has to print the same and end the same on both sides.
 
-mod c_source;
+pub mod c_source;
 mod cases;
 pub(crate) mod engine;
 mod side;
