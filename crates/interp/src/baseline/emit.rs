@@ -14,11 +14,13 @@
 use super::registers::{PINNED, Registers, Transfer};
 use super::templates::{Binary, Load, Store, Unary};
 use crate::context::Context;
+use crate::ops::control;
 use crate::slot::{Handler, Op, Slot};
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 use rvrun_hart::Hart;
 use std::mem::offset_of;
+use std::ptr;
 
 /// Emits instructions.
 macro_rules! asm {
@@ -193,6 +195,7 @@ enum To {
 }
 
 /// What is to be known of a block's code.
+#[derive(Default)]
 pub struct Parts {
     pub accesses: Vec<Access>,
     pub exits: Vec<Exit>,
@@ -211,21 +214,18 @@ pub struct Run {
     pub entrance: usize,
 }
 
-/// Host code of a block in the making.
+/// Host code of a block in the making. It serves for one block after another, so that its
+/// memory is there when it is wanted.
 pub struct Emitter {
     pub(super) code: VecAssembler<X64Relocation>,
     pub(super) thunks: Thunks,
     pub(super) registers: Registers,
-    pub(super) accesses: Vec<Access>,
-    pub(super) exits: Vec<Exit>,
+    pub parts: Parts,
     pub(super) general: Vec<General>,
     pub(super) indirect: Vec<Indirect>,
-    pub(super) returns: Vec<(u64, usize)>,
-    pub(super) runs: Vec<Run>,
     slow: Vec<Slow>,
-    jumps: Vec<Jump>,
-    /// Bytes of what is executed often, once all of it is there.
-    often: usize,
+    /// The code, once all of it is there.
+    pub done: Code,
     /// The op that code is emitted for.
     pub(super) slot: *const Slot,
     handler: Handler,
@@ -234,6 +234,7 @@ pub struct Emitter {
 }
 
 /// Host code that has no place yet.
+#[derive(Default)]
 pub struct Code {
     bytes: Vec<u8>,
     often: usize,
@@ -287,24 +288,31 @@ fn transfer(code: &mut VecAssembler<X64Relocation>, transfer: Transfer) {
 
 impl Emitter {
     /// Nothing is emitted yet.
-    pub fn new(thunks: Thunks, slot: *const Slot, handler: Handler) -> Self {
+    pub fn new(thunks: Thunks) -> Self {
         Self {
             code: VecAssembler::new(0),
             thunks,
             registers: Registers::new(),
-            accesses: Vec::new(),
-            exits: Vec::new(),
+            parts: Parts::default(),
             general: Vec::new(),
             indirect: Vec::new(),
-            returns: Vec::new(),
-            runs: Vec::new(),
             slow: Vec::new(),
-            jumps: Vec::new(),
-            often: 0,
-            slot,
-            handler,
+            done: Code::default(),
+            slot: ptr::null(),
+            handler: control::illegal,
             is_first: true,
         }
+    }
+
+    /// Forgets the last block.
+    pub fn clear(&mut self) {
+        let Parts { accesses, exits, runs, returns } = &mut self.parts;
+        accesses.clear();
+        exits.clear();
+        runs.clear();
+        returns.clear();
+        self.done.bytes.clear();
+        self.done.jumps.clear();
     }
 
     /// Bytes so far.
@@ -315,7 +323,8 @@ impl Emitter {
     /// Begins a run with the slot of that index.
     pub fn begin_run(&mut self, index: usize) {
         self.registers = Registers::new();
-        self.runs.push(Run { index, code: self.len(), entrance: 0 });
+        let code = self.len();
+        self.parts.runs.push(Run { index, code, entrance: 0 });
     }
 
     /// Goes on with the op at `slot`, which has that handler.
@@ -336,13 +345,15 @@ impl Emitter {
     }
 
     fn distance(&mut self, to: To) {
-        self.jumps.push(Jump { at: self.len(), to });
+        let at = self.len();
+        self.done.jumps.push(Jump { at, to });
         self.code.push_i32(0);
     }
 
     /// Says that the last instruction jumps from what is executed often to what is not.
     pub(super) fn goes_apart(&mut self) {
-        self.jumps.push(Jump { at: self.len() - size_of::<i32>(), to: To::Rarely });
+        let at = self.len() - size_of::<i32>();
+        self.done.jumps.push(Jump { at, to: To::Rarely });
     }
 
     pub(super) fn read(&mut self, guest: u8) -> u8 {
@@ -382,22 +393,24 @@ impl Emitter {
     }
 
     /// Ends the block: what is executed rarely. None if the assembler was asked for
-    /// what there is not.
-    pub fn finish(mut self) -> Option<(Code, Parts)> {
-        self.often = self.len();
-        for index in 0..self.runs.len() {
-            self.runs[index].entrance = self.len();
+    /// what there is not. [`parts`](Self::parts) has what is to be known of the code.
+    pub fn finish(&mut self) -> Option<&mut Code> {
+        self.done.often = self.len();
+        for index in 0..self.parts.runs.len() {
+            let entrance = self.len();
+            self.parts.runs[index].entrance = entrance;
             for (guest, host) in PINNED {
                 transfer(&mut self.code, Transfer::Load { host, guest });
             }
             asm!(self; xor edi, edi);
-            debug_assert_eq!(self.len() - self.runs[index].entrance, FETCH_BYTES);
+            debug_assert_eq!(self.len() - entrance, FETCH_BYTES);
             self.code.push(super::JMP);
-            self.distance(To::Often(self.runs[index].code));
+            self.distance(To::Often(self.parts.runs[index].code));
         }
         self.general_ways();
         self.unexpected_returns();
-        for Slow { label, after_event, slot, handler } in std::mem::take(&mut self.slow) {
+        let mut slow = std::mem::take(&mut self.slow);
+        for Slow { label, after_event, slot, handler } in slow.drain(..) {
             if let Some(label) = after_event {
                 asm!(self; =>label);
                 at!(self.code, { inc DWORD } [rdx] super::ends::FUEL, {});
@@ -411,15 +424,15 @@ impl Emitter {
                 None => self.leave(self.thunks.go),
             }
         }
-        let Self { code, often, jumps, accesses, exits, runs, returns, .. } = self;
-        let bytes = code.finalize().ok()?;
-        Some((Code { bytes, often, jumps }, Parts { accesses, exits, runs, returns }))
+        self.slow = slow;
+        self.done.bytes.extend(self.code.drain().ok()?);
+        Some(&mut self.done)
     }
 
     /// Says that the next instruction accesses guest memory.
     pub(super) fn access(&mut self) {
         let at = self.len();
-        self.accesses.push(Access { at, slot: self.slot, handler: self.handler });
+        self.parts.accesses.push(Access { at, slot: self.slot, handler: self.handler });
     }
 
     pub fn constant(&mut self, rd: u8, value: u64) {

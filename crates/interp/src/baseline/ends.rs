@@ -97,15 +97,20 @@ impl Emitter {
         asm!(self; jmp =>label);
         self.goes_apart();
         let slow = self.slow();
-        self.general.push(General { label, exit: self.exits.len(), retires, slow });
-        self.exits.push(Exit { link: self.slot.wrapping_add(n), end: self.len(), general: 0 });
+        self.general.push(General { label, exit: self.parts.exits.len(), retires, slow });
+        self.parts.exits.push(Exit {
+            link: self.slot.wrapping_add(n),
+            end: self.len(),
+            general: 0,
+        });
     }
 
     /// The ways along links to whatever is there.
     pub(super) fn general_ways(&mut self) {
-        for General { label, exit, retires, slow } in std::mem::take(&mut self.general) {
-            self.exits[exit].general = self.len();
-            let next = self.exits[exit].link as usize + offset_of!(Link, next);
+        let mut ways = std::mem::take(&mut self.general);
+        for General { label, exit, retires, slow } in ways.drain(..) {
+            self.parts.exits[exit].general = self.len();
+            let next = self.parts.exits[exit].link as usize + offset_of!(Link, next);
             asm!(self; =>label; mov rax, QWORD next as i64; mov rax, [rax]; test rax, rax; jz >none);
             self.leave(self.thunks.follow);
             asm!(self; none:; sub rdi, retires.count);
@@ -118,6 +123,7 @@ impl Emitter {
             }
             asm!(self; jmp =>slow);
         }
+        self.general = ways;
     }
 
     /// Does what may still be left to the handler until then.
@@ -158,7 +164,7 @@ impl Emitter {
         asm!(self; add r9b, RETURN);
         at!(self.code, { mov } [rdx] LAST_RETURN, { , r9 });
         asm!(self; mov [r9], r8; mov r8, QWORD 0);
-        self.returns.push((address, self.len() - size_of::<u64>()));
+        self.parts.returns.push((address, self.len() - size_of::<u64>()));
         asm!(self; mov [r9 + 8], r8);
     }
 
@@ -181,10 +187,12 @@ impl Emitter {
     /// Returns that do not go where the last call wants them to, or to where there is no
     /// host code.
     pub(super) fn unexpected_returns(&mut self) {
-        for Indirect { label, retires, slow, pause } in std::mem::take(&mut self.indirect) {
+        let mut indirect = std::mem::take(&mut self.indirect);
+        for Indirect { label, retires, slow, pause } in indirect.drain(..) {
             asm!(self; =>label);
             self.jump_to(retires, slow, pause);
         }
+        self.indirect = indirect;
     }
 
     /// Jumps to the guest's address in `rcx`. No host register that is not pinned holds one of

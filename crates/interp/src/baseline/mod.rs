@@ -21,7 +21,7 @@ mod templates;
 
 use crate::context::{Context, Exit};
 use crate::slot::{Handler, Next, Slot};
-use emit::{Code, Emitter, Parts, Thunks};
+use emit::{Emitter, Thunks};
 use registers::PINNED;
 use rustc_hash::FxHashMap;
 use rvrun_hart::Hart;
@@ -35,7 +35,7 @@ const ARENA_BYTES: usize = 64 << 20;
 pub const WORTH_IT: usize = 2;
 /// How often host code leads to blocks without any until one gets some: making it takes as
 /// long as going there so often and executing it by handlers.
-pub const COLD_PERIOD: u32 = 16;
+pub const COLD_PERIOD: u32 = 8;
 /// More than the code of any block.
 const MOST_BYTES: usize = 1 << 16;
 
@@ -81,6 +81,7 @@ pub struct Baseline {
     /// Where what is not begins: it grows down from the end.
     apart: usize,
     refused: bool,
+    emitter: Option<Box<Emitter>>,
     /// The ways out of blocks, by the link that each is for; offsets are those in the arena.
     exits: FxHashMap<*const Slot, emit::Exit>,
     /// The offsets of what is executed often, by the addresses of entrances.
@@ -156,16 +157,19 @@ impl Baseline {
         if self.is_full() || !self.has_arena(sites) {
             return last;
         }
-        // SAFETY: the first slot is an op.
-        let handler = unsafe { slots[0].op.handler };
-        let emitter = Emitter::new(self.thunks, slots.as_ptr(), handler);
-        let Some((code, parts)) = emit(emitter, slots, &ops, fewest).finish() else { return last };
-        self.place(code, parts, slots, sites);
+        let mut emitter = self.emitter.take().unwrap_or_else(|| Emitter::new(self.thunks).into());
+        emitter.clear();
+        emit(&mut emitter, slots, &ops, fewest);
+        if emitter.finish().is_some() {
+            self.place(&mut emitter, slots, sites);
+            self.emitter = Some(emitter);
+        }
         last
     }
 
     /// Gives the code of the block that consists of `slots` its place, if there is room.
-    fn place(&mut self, mut code: Code, parts: Parts, slots: &mut [Slot], sites: &mut Sites) {
+    fn place(&mut self, emitter: &mut Emitter, slots: &mut [Slot], sites: &mut Sites) {
+        let Emitter { parts, done: code, .. } = emitter;
         let (often, rarely) = code.sizes();
         let Some(arena) = self.arena.as_mut().filter(|_| often + rarely <= MOST_BYTES) else {
             return;
@@ -179,19 +183,19 @@ impl Baseline {
         let (first, second) = code.at(arena.address(start), arena.address(apart));
         arena.write(start, first);
         arena.write(apart, second);
-        self.exits.extend(parts.exits.into_iter().map(|exit| {
+        self.exits.extend(parts.exits.drain(..).map(|exit| {
             let (end, general) = (exit.end + start, rare(exit.general));
             (exit.link, emit::Exit { end, general, ..exit })
         }));
-        sites.sites.extend(parts.accesses.into_iter().map(|access| Site {
+        sites.sites.extend(parts.accesses.drain(..).map(|access| Site {
             ip: arena.address(start + access.at),
             slot: access.slot,
             handler: access.handler,
         }));
-        for (pc, at) in parts.returns {
+        for (pc, at) in parts.returns.drain(..) {
             self.returns.entry(pc).or_default().push(start + at);
         }
-        for run in parts.runs {
+        for run in parts.runs.drain(..) {
             let entrance = arena.address(rare(run.entrance));
             self.entries.insert(entrance, start + run.code);
             // SAFETY: code for that op is there, and it has the calling convention of handlers.
@@ -283,7 +287,7 @@ fn ops(slots: &[Slot]) -> impl Iterator<Item = (usize, Option<Template>)> {
 }
 
 /// Emits the code of a block.
-fn emit(mut emitter: Emitter, slots: &[Slot], ops: &Ops, fewest: usize) -> Emitter {
+fn emit(emitter: &mut Emitter, slots: &[Slot], ops: &Ops, fewest: usize) {
     let worth = |template: &Option<Template>| {
         template.is_some_and(|template| template != Template::End(End::Stop))
     };
@@ -318,7 +322,6 @@ fn emit(mut emitter: Emitter, slots: &[Slot], ops: &Ops, fewest: usize) -> Emitt
             emitter.go_on(&raw const slots[last + end.slots()]);
         }
     }
-    emitter
 }
 
 unsafe extern "C" {
