@@ -105,6 +105,11 @@ impl Sysroot {
     /// # Errors
     /// `ELOOP` when it leads through more than 40 symbolic links.
     pub(crate) fn resolve(&self, path: &[u8], intent: Intent) -> Result<Option<PathBuf>, Errno> {
+        let mut components = path.split(|byte| *byte == b'/');
+        let first = components.find(|component| !matches!(*component, b"" | b"."));
+        if first.is_some_and(|first| HOST_ONLY.contains(&first)) {
+            return Ok(None);
+        }
         let mut guest = Vec::with_capacity(path.len());
         let walk = self.walk(path, intent.follows(), &mut guest)?;
         let slash = path.ends_with(b"/") && guest.len() > 1;
@@ -148,6 +153,7 @@ impl Sysroot {
                 guest.truncate(parent);
                 continue;
             }
+            // Links and `..` lead there, too.
             let host_only = guest.is_empty() && HOST_ONLY.contains(&component.as_slice());
             let parent = guest.len();
             guest.push(b'/');
