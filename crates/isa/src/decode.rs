@@ -26,10 +26,10 @@ pub fn candidates(word: u32, enabled: Extensions) -> impl Iterator<Item = Opcode
     let word = if length(word as u16) == 2 { word & 0xffff } else { word };
     let bucket = bucket(word);
     let range = usize::from(INDEX.starts[bucket])..usize::from(INDEX.starts[bucket + 1]);
-    INDEX.keys[range]
-        .iter()
-        .filter(move |key| word & key.mask == key.value && key.extensions.intersects(enabled))
-        .map(|key| key.opcode)
+    INDEX.opcodes[range].iter().copied().filter(move |opcode| {
+        let key = &KEYS[*opcode as usize];
+        word & key.mask == key.value && key.extensions.intersects(enabled)
+    })
 }
 
 macro_rules! operands_by_row {
@@ -90,26 +90,37 @@ const fn bucket(word: u32) -> usize {
 }
 
 struct Index {
-    /// Where each bucket's rows begin in `keys`; one more for the end.
+    /// Where each bucket's rows begin in `opcodes`; one more for the end.
     starts: [u16; BUCKETS + 1],
-    keys: [Key; INDEX_LEN],
+    opcodes: [Opcode; INDEX_LEN],
 }
 
-/// What decides whether a word is an instruction of a row, close together.
+/// What decides whether a word is an instruction of a row, close together: of a short
+/// program's time much is spent fetching what is looked at here for the first time.
 #[derive(Clone, Copy)]
 struct Key {
     mask: u32,
     value: u32,
     extensions: Extensions,
-    opcode: Opcode,
 }
 
 impl Key {
     const fn of(row: &Row) -> Self {
-        let &Row { mask, value, extensions, opcode, .. } = row;
-        Self { mask, value, extensions, opcode }
+        let &Row { mask, value, extensions, .. } = row;
+        Self { mask, value, extensions }
     }
 }
+
+/// By opcode.
+static KEYS: [Key; ROW_TABLE.len()] = {
+    let mut keys = [Key::of(&ROW_TABLE[0]); ROW_TABLE.len()];
+    let mut i = 0;
+    while i < ROW_TABLE.len() {
+        keys[ROW_TABLE[i].opcode as usize] = Key::of(&ROW_TABLE[i]);
+        i += 1;
+    }
+    keys
+};
 
 /// A row's key bits: which are fixed, and their values.
 const fn key(row: &Row) -> (usize, usize) {
@@ -185,7 +196,7 @@ const ORDER: [u16; ROW_TABLE.len()] = {
 
 #[allow(long_running_const_eval)]
 static INDEX: Index = {
-    let mut index = Index { starts: [0; BUCKETS + 1], keys: [Key::of(&ROW_TABLE[0]); INDEX_LEN] };
+    let mut index = Index { starts: [0; BUCKETS + 1], opcodes: [ROW_TABLE[0].opcode; INDEX_LEN] };
     let mut i = 0;
     while i < BUCKETS {
         index.starts[i + 1] = index.starts[i] + COUNTS[i];
@@ -200,7 +211,7 @@ static INDEX: Index = {
         let mut free = Some(0);
         while let Some(bits) = free {
             let bucket = base + (value | bits);
-            index.keys[(index.starts[bucket] + used[bucket]) as usize] = Key::of(row);
+            index.opcodes[(index.starts[bucket] + used[bucket]) as usize] = row.opcode;
             used[bucket] += 1;
             free = next_free(bits, fixed, all);
         }
