@@ -63,8 +63,8 @@ struct Options {
     #[arg(long, value_enum, default_value_t = Engine::Auto, env = "RVRUN_ENGINE")]
     engine: Engine,
 
-    /// Translate where about N instructions have been executed; of less than a million,
-    /// whatever compiling it takes
+    /// Translate where about N instructions were executed, by default a million; with less
+    /// than that, however long compiling takes
     #[arg(long, value_name = "N", env = "RVRUN_HOT", value_parser = clap::value_parser!(u32).range(1..))]
     hot: Option<u32>,
 

@@ -428,8 +428,7 @@ impl Core {
         }
         let changes = self.space.code_changes_since(self.epoch);
         self.epoch = epoch;
-        self.refused.clear();
-        self.straight.clear();
+        self.judge_anew();
         let candidates = match changes {
             None => self.store.entries(),
             Some(ranges) => ranges.iter().flat_map(|range| self.store.made_from(range)).collect(),
@@ -437,11 +436,16 @@ impl Core {
         self.drop_changed(candidates);
     }
 
+    /// Forgets what was found of code that may be other code now.
+    fn judge_anew(&mut self) {
+        self.refused.clear();
+        self.straight.clear();
+    }
+
     /// After a fence.i: drops translations of code that has changed. What nobody can write
     /// in place has not.
     pub fn revalidate(&mut self) {
-        self.refused.clear();
-        self.straight.clear();
+        self.judge_anew();
         let writable = |range: &Range<u64>| {
             self.space.code_region(range.start).is_none_or(|region| region.writable)
         };
@@ -468,8 +472,7 @@ impl Core {
     pub fn clear(&mut self) {
         self.generation += 1;
         self.pending.clear();
-        self.refused.clear();
-        self.straight.clear();
+        self.judge_anew();
         for entry in self.store.entries() {
             self.store.remove(entry);
             self.note(entry, false);

@@ -27,7 +27,7 @@ pub enum Engine {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Translation {
     /// How many instructions about are to be executed in a loop or function before it is
-    /// translated: at least 1.
+    /// translated: at least 1. Less than the default lifts the bounds of what compiling may take.
     pub threshold: u32,
     /// Bytes of memory for host code, rounded up to 64 KiB; what does not fit any
     /// more replaces what is oldest.

@@ -16,7 +16,7 @@ struct Packaged {
     class: &'static Class,
     /// Below the root directories, native and guest.
     programs: [&'static str; 2],
-    /// `WORK/` stands for the directory of scripts, `INPUT/` for that of made files.
+    /// `WORK` stands for the directory of scripts, `INPUT` for that of made files.
     arguments: &'static [&'static str],
     /// Runs for one measurement.
     repeat: u64,
@@ -81,12 +81,12 @@ pub fn jobs(places: &Places, percent: u64, wanted: impl Fn(&str) -> bool) -> Res
             eprintln!("note: no row {}: `cargo xtask programs` unpacks it", packaged.name);
             continue;
         }
-        make_input(&input)?;
         let argument = |argument: &&str| -> OsString {
             let [work, input] = [&work, &input].map(|path| path.display().to_string());
             argument.replace("WORK", &work).replace("INPUT", &input).into()
         };
         let arguments: Vec<OsString> = packaged.arguments.iter().map(argument).collect();
+        // rvrun and QEMU share the option.
         jobs.push(Job {
             name: packaged.name.into(),
             class: packaged.class,
@@ -94,6 +94,9 @@ pub fn jobs(places: &Places, percent: u64, wanted: impl Fn(&str) -> bool) -> Res
             guest: [vec!["-L".into(), (&guest_root).into(), guest.into()], arguments].concat(),
             repeat: (packaged.repeat * percent / 100).max(1),
         });
+    }
+    if !jobs.is_empty() {
+        make_input(&input)?;
     }
     Ok(jobs)
 }

@@ -20,7 +20,7 @@ fn introduction(report: &Report, plot: &str, numbers: &str) -> String {
          less is better,\n1 is as fast as native. It is the median of the ratios of {} runs, in \
          which all take turns.\n\n\
          The kernels are in `benches/kernels`. Self-writing code compiles functions while it \
-         runs; it does\nnot count for the mean of all kernels. Real programs are Debian 13's, of \
+         runs; it does\nnot count for the mean of all kernels, nor do programs. Real programs are Debian 13's, of \
          the same version for both\narchitectures: interpreters with scripts of \
          `benches/programs`, compressors with 12 MiB of text,\nand a C compiler. Of the short \
          ones, `startup` is a static program that says hello, `python-start`\nis `python3 -S -c \

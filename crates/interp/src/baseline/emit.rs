@@ -393,8 +393,8 @@ impl Emitter {
     }
 
     /// Ends the block: what is executed rarely. None if the assembler was asked for
-    /// what there is not. [`parts`](Self::parts) has what is to be known of the code.
-    pub fn finish(&mut self) -> Option<&mut Code> {
+    /// what there is not. [`done`](Self::done) and [`parts`](Self::parts) have the code then.
+    pub fn finish(&mut self) -> Option<()> {
         self.done.often = self.len();
         for index in 0..self.parts.runs.len() {
             let entrance = self.len();
@@ -426,7 +426,7 @@ impl Emitter {
         }
         self.slow = slow;
         self.done.bytes.extend(self.code.drain().ok()?);
-        Some(&mut self.done)
+        Some(())
     }
 
     /// Says that the next instruction accesses guest memory.
