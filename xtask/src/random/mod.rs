@@ -112,14 +112,25 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// Whether QEMU loses a flag of the program: 10.0 leaves out a `froundnx` whose result
+/// nobody reads, which may raise one.
+fn loses_flags_in_qemu(program: &Program) -> bool {
+    let dropped = [Opcode::FroundnxH, Opcode::FroundnxS, Opcode::FroundnxD];
+    opcodes(program).any(|opcode| dropped.contains(&opcode))
+}
+
+fn opcodes(program: &Program) -> impl Iterator<Item = Opcode> {
+    let code = emit::code(program);
+    let words: Vec<_> = code.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
+    words.into_iter().filter_map(|word| Some(decode(word, Extensions::ALL)?.opcode))
+}
+
 /// How many of the first `count` programs of `seed` have an instruction.
 pub fn instructions(seed: u64, count: u64) -> BTreeMap<Opcode, u64> {
     let mut programs = BTreeMap::new();
     for case in 0..count {
-        let code = emit::code(&program::program(&mut Random::of_case(seed, case)));
-        let words = code.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes));
-        let found = words.filter_map(|word| Some(decode(word, Extensions::ALL)?.opcode));
-        for opcode in found.collect::<BTreeSet<_>>() {
+        let program = program::program(&mut Random::of_case(seed, case));
+        for opcode in opcodes(&program).collect::<BTreeSet<_>>() {
             *programs.entry(opcode).or_default() += 1;
         }
     }
@@ -163,6 +174,9 @@ fn differs(
     fs::set_permissions(file, fs::Permissions::from_mode(0o755))?;
     let mut first = None;
     for (name, command) in ways {
+        if name == QEMU && loses_flags_in_qemu(program) {
+            continue;
+        }
         let output = Command::new("timeout")
             .args([PATIENCE, "prlimit", LIMIT])
             .args(command)
