@@ -7,7 +7,9 @@ mod build;
 mod coverage;
 mod fuzz;
 mod guests;
+
 mod hostile;
+mod kept;
 mod programs;
 mod random;
 mod sweep;
@@ -40,6 +42,8 @@ enum Task {
     Random(random::Arguments),
     /// Run mutated ELF files and random code, which rvrun has to survive
     Hostile(hostile::Arguments),
+    /// Have many processes keep translations in one directory, whatever happens to it
+    Kept(kept::Arguments),
     /// Look for inputs that rvrun does not survive, led by coverage (libFuzzer)
     Fuzz(fuzz::Arguments),
 }
@@ -55,6 +59,7 @@ fn main() -> Result<()> {
         Task::Sweep(arguments) => sweep::run(&arguments),
         Task::Random(arguments) => random::run(&arguments),
         Task::Hostile(arguments) => hostile::run(&arguments),
+        Task::Kept(arguments) => kept::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
     }
 }

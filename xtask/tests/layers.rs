@@ -5,11 +5,12 @@ use serde_json::Value;
 use std::process::Command;
 
 /// From the bottom up.
-const LAYERS: [&str; 11] = [
+const LAYERS: [&str; 12] = [
     "rvrun-isa",
     "rvrun-decoder",
     "rvrun-host",
     "rvrun-memory",
+    "rvrun-cache",
     "rvrun-hart",
     "rvrun-interp",
     "rvrun-jit",

@@ -4,6 +4,7 @@
 //! its arguments, and says so in `AT_FLAGS` (kernel: `Documentation/admin-guide/binfmt-misc.rst`).
 
 use crate::EarlyStop;
+use crate::cache::CacheSettings;
 use crate::settings::Settings;
 use std::ffi::OsString;
 
@@ -21,6 +22,7 @@ pub fn parse(args: Vec<OsString>) -> Result<Settings, EarlyStop> {
         program: program.into(),
         args: args.collect(),
         sysroot: crate::options::sysroot_from_environment(),
+        cache: CacheSettings::from_environment(),
         ..Settings::default()
     })
 }

@@ -5,13 +5,14 @@
 //! and those a [`rvrun::Program`]. A library, so that the parsers can be called with
 //! what no shell would pass.
 //!
-//! [`conformance`] and [`verify`] are what the command does beside running programs.
+//! [`cache`], [`conformance`] and [`verify`] are what the command does beside running programs.
 //!
 //! Invariant: parsing neither prints nor opens anything.
 
 #![forbid(unsafe_code)]
 
 pub mod binfmt;
+pub mod cache;
 pub mod conformance;
 pub mod options;
 mod output;

@@ -6,7 +6,9 @@
 #![no_main]
 
 use rvrun::Exit;
-use rvrun_cli::{binfmt, complain, conformance, options, qemu, verify};
+use rvrun_cli::cache::Wanted;
+use rvrun_cli::settings::Settings;
+use rvrun_cli::{binfmt, cache, complain, conformance, options, qemu, verify};
 use std::ffi::OsString;
 
 /// The process's entry, in place of the one that Rust's runtime would provide: that
@@ -34,7 +36,14 @@ fn run() -> u8 {
     } else if let Some(file) = verify::wants_replay(&args) {
         return verify::replay(file);
     } else {
-        options::parse(name, args, &environment)
+        match cache::wanted(&args) {
+            Some(Wanted::Command(command)) => return cache::run(command),
+            Some(Wanted::Warm(command)) => {
+                options::parse(name, command.to_vec(), &environment).and_then(Settings::warm)
+            }
+            Some(Wanted::Unknown) => Err(cache::usage()),
+            None => options::parse(name, args, &environment),
+        }
     };
     let program = match settings.and_then(|settings| settings.into_program(environment)) {
         Ok(program) => program,

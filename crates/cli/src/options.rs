@@ -1,6 +1,7 @@
 //! rvrun's own command line, from one definition: parser, help, completions, man page.
 
 use crate::EarlyStop;
+use crate::cache::CacheSettings;
 use crate::settings::{EnvironmentChange, Settings, parse_translated};
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 use clap_complete::Shell;
@@ -25,6 +26,8 @@ Examples:
   rvrun --env LANG=C ./program       change its environment
   rvrun --verify ./program           have the engines check each other
   rvrun replay FILE                  show again what --verify has found
+  rvrun cache ls                     what is kept of translations; also verify, purge
+  rvrun cache warm ./program         run it once to keep all that may be wanted
   rvrun conformance                  every instruction on every engine
   rvrun conformance DIR              programs that check themselves
 
@@ -79,6 +82,18 @@ struct Options {
     /// Translate callees of at most N guest instructions together with their callers
     #[arg(long, value_name = "N", hide_short_help = true, env = "RVRUN_INLINE_LIMIT", value_parser = clap::value_parser!(u32).range(0..=1000))]
     inline_limit: Option<u32>,
+
+    /// Keep translations in a directory for later runs, or only take what is there
+    #[arg(long, value_enum, env = "RVRUN_CACHE")]
+    cache: Option<CacheUse>,
+
+    /// Keep them in DIR instead of rvrun in $XDG_CACHE_HOME or ~/.cache
+    #[arg(long, value_name = "DIR", env = "RVRUN_CACHE_DIR")]
+    cache_dir: Option<PathBuf>,
+
+    /// Let that directory grow to so much, by default 512
+    #[arg(long, value_name = "MIB", hide_short_help = true, env = "RVRUN_CACHE_SIZE", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    cache_size: Option<u32>,
 
     /// Print what the engines did, at the end; makes the program slower
     #[arg(long, env = "RVRUN_STATS", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
@@ -191,14 +206,27 @@ impl From<Engine> for rvrun::Engine {
     }
 }
 
+/// What is done with translations that are kept.
+#[derive(Clone, Copy, ValueEnum)]
+enum CacheUse {
+    /// They are used, and new ones added.
+    On,
+    /// They are used.
+    Read,
+    /// Nothing.
+    Off,
+}
+
 /// Parses the command line of `rvrun`, which was started with the variables `environment`.
 pub fn parse(
     name: OsString,
     args: Vec<OsString>,
     environment: &[(OsString, OsString)],
 ) -> Result<Settings, EarlyStop> {
-    let from_environment =
-        environment.iter().any(|(name, _)| name.as_bytes().starts_with(b"RVRUN_"));
+    // Whatever that says is a directory.
+    let is_option =
+        |name: &OsStr| name.as_bytes().starts_with(b"RVRUN_") && name != "RVRUN_CACHE_DIR";
+    let from_environment = environment.iter().any(|(name, _)| is_option(name));
     match without_options(&args).filter(|_| !from_environment) {
         Some(settings) => Ok(settings),
         None => parse_options(name, args),
@@ -216,6 +244,7 @@ fn without_options(args: &[OsString]) -> Option<Settings> {
         program: program.into(),
         args: args.to_vec(),
         sysroot: sysroot_from_environment(),
+        cache: CacheSettings::from_environment(),
         ..Settings::default()
     })
 }
@@ -281,9 +310,22 @@ fn settings(options: Options) -> Result<Settings, EarlyStop> {
         environment.push(split_setting(setting)?);
     }
     environment.extend(options.unset_env.into_iter().map(EnvironmentChange::Remove));
+    let mut cache = CacheSettings::from_environment();
+    if let Some(directory) = options.cache_dir {
+        cache.directory = Some(directory);
+    }
+    if let Some(size) = options.cache_size {
+        cache.bytes = u64::from(size) << 20;
+    }
+    match options.cache {
+        Some(CacheUse::Off) => cache.directory = None,
+        Some(CacheUse::Read) => cache.writes = false,
+        Some(CacheUse::On) | None => {}
+    }
     Ok(Settings {
         program: program.into(),
         args: command.collect(),
+        cache,
         argv0: options.argv0,
         execfn: options.execfn,
         filters: options.seccomp_filter.iter().map(|filter| filter.to_vec()).collect(),

@@ -2,6 +2,7 @@
 //! `qemu-riscv64`: its flags, its environment variables.
 
 use crate::EarlyStop;
+use crate::cache::CacheSettings;
 use crate::options::{split_setting, sysroot_from_environment};
 use crate::settings::{EnvironmentChange, Settings};
 use std::ffi::{OsStr, OsString};
@@ -37,6 +38,7 @@ pub fn parse(args: Vec<OsString>) -> Result<Settings, EarlyStop> {
         strace: std::env::var_os("QEMU_STRACE").is_some(),
         cpu: std::env::var("QEMU_CPU").ok(),
         argv0: std::env::var_os("QEMU_ARGV0"),
+        cache: CacheSettings::from_environment(),
         ..Settings::default()
     };
     for (variable, set) in [("QEMU_SET_ENV", true), ("QEMU_UNSET_ENV", false)] {

@@ -1,5 +1,6 @@
 //! What the command line and the environment settled, whichever way it was written.
 
+use crate::cache::CacheSettings;
 use crate::output::{Output, full_path};
 use crate::{EarlyStop, verify};
 use rvrun::{Engine, ExecConfig, Extensions, Program, Translated, Translation};
@@ -48,6 +49,8 @@ pub struct Settings {
     pub verify: Option<u32>,
     /// Where to put the difference that is found.
     pub verify_output: Option<PathBuf>,
+    /// Where translations are kept.
+    pub cache: CacheSettings,
 }
 
 /// One `--env` or `--unset-env`.
@@ -60,6 +63,20 @@ pub enum EnvironmentChange {
 }
 
 impl Settings {
+    /// The same program, run once for its translations to be kept.
+    ///
+    /// # Errors
+    /// When they are not to be kept.
+    pub fn warm(self) -> Result<Self, EarlyStop> {
+        if self.cache.directory.is_none() || !self.cache.writes {
+            return Err(EarlyStop::Usage(
+                "nothing is kept: there is no HOME, or RVRUN_CACHE or --cache says so".into(),
+            ));
+        }
+        let translation = self.translation.clone().thorough();
+        Ok(Self { engine: Engine::Auto, translation, ..self })
+    }
+
     /// The program that these settings describe.
     pub fn into_program(
         self,
@@ -101,6 +118,9 @@ impl Settings {
         }
         if let Some(sysroot) = sysroot {
             program = program.sysroot(sysroot);
+        }
+        if let Some(cache) = self.cache.config() {
+            program = program.cache(cache);
         }
         if self.stats {
             program = program.stats(Box::new(print_stats));
@@ -168,6 +188,16 @@ impl Settings {
         }
         if let Some(output) = &self.dump_output {
             option("--dump-output", full_path(output).as_os_str());
+        }
+        match &self.cache.directory {
+            Some(directory) => option("--cache-dir", full_path(directory).as_os_str()),
+            None => option("--cache", "off".as_ref()),
+        }
+        if self.cache.directory.is_some() && !self.cache.writes {
+            option("--cache", "read".as_ref());
+        }
+        if self.cache.bytes != CacheSettings::default().bytes {
+            option("--cache-size", (self.cache.bytes >> 20).to_string().as_ref());
         }
         for translated in &self.dump {
             option("--dump-region", unparse_translated(translated).as_ref());

@@ -7,6 +7,7 @@
 
 pub mod code;
 pub mod fault;
+pub mod file_map;
 pub mod guarded;
 pub mod lock;
 pub mod process;

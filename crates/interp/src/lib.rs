@@ -30,4 +30,4 @@ mod predecode;
 mod slot;
 mod targets;
 
-pub use interpreter::{Interpreter, Stop, Warm};
+pub use interpreter::{Elsewhere, Interpreter, Stop, Warm};

@@ -1,12 +1,15 @@
 //! Regions to host code, by Cranelift.
 
 use crate::listing::readable;
-use crate::lower::{self, Lowered, Mode, Origin};
-use cranelift_codegen::Context;
+use crate::lower::{self, Lowered, Mode, Origin, places};
+use cranelift_codegen::binemit::Reloc as Kind;
 use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::ExternalName;
 use cranelift_codegen::ir::Function;
+use cranelift_codegen::ir::function::FunctionParameters;
 use cranelift_codegen::isa::{self, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
+use cranelift_codegen::{Context, FinalizedMachReloc, FinalizedRelocTarget};
 use cranelift_frontend::FunctionBuilderContext;
 use rustc_hash::FxHashMap;
 use rvrun_decoder::region::Region;
@@ -35,16 +38,41 @@ pub struct Job {
     pub slots: FxHashMap<u64, u32>,
     /// How.
     pub mode: Mode,
+    /// Where the guest's object begins that the code is part of, if it is to be kept for other
+    /// processes.
+    pub base: Option<u64>,
     /// A hash of the guest code that it was made from.
     pub hash: u64,
     /// How often everything had been dropped when the slots were given out.
     pub generation: u64,
 }
 
+/// A word of eight bytes in host code that depends on where something is in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reloc {
+    /// Its offset in the code.
+    pub at: u32,
+    /// What it holds.
+    pub target: Target,
+    /// The distance of the guest address from the base of its object.
+    pub distance: u64,
+}
+
+/// See [`Reloc`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The guest address.
+    Address,
+    /// The address of the slot of the guest address.
+    Slot,
+}
+
 /// Host code and where it came from. The code can be anywhere in memory.
 pub struct Code {
     /// The bytes.
     pub bytes: Vec<u8>,
+    /// What of them has to be filled in.
+    pub relocs: Vec<Reloc>,
     /// For each run of instructions the offset behind it and its origin, in ascending order.
     pub origins: Vec<(u32, Origin)>,
 }
@@ -52,6 +80,20 @@ pub struct Code {
 /// Why a region was not compiled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure(pub String);
+
+/// What host code depends on beside what it is made from: this build of the translator, and
+/// the host's processor.
+///
+/// # Errors
+/// When Cranelift does not know the host.
+pub fn version() -> Result<String, Failure> {
+    let compiler = Compiler::new()?;
+    let mut version = format!("{} {}", env!("RVRUN_TRANSLATOR"), cranelift_codegen::VERSION);
+    for value in compiler.isa.isa_flags() {
+        version.push_str(&format!(" {value}"));
+    }
+    Ok(version)
+}
 
 /// Compiles one region after another.
 pub struct Compiler {
@@ -91,7 +133,8 @@ impl Compiler {
             ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
             // Tail calls want it.
             ("preserve_frame_pointers", "true"),
-            ("is_pic", "true"),
+            // What depends on where something is takes a whole word, which is filled in.
+            ("is_pic", "false"),
             ("unwind_info", "false"),
             ("enable_probestack", "false"),
         ];
@@ -106,7 +149,7 @@ impl Compiler {
     /// Compiles a region.
     ///
     /// # Errors
-    /// When Cranelift refuses it, or the code would need to know where it is.
+    /// When Cranelift refuses it, or the code would need to know where it is itself.
     pub fn compile(&mut self, job: &Job) -> Result<Code, Failure> {
         let origins = self.compile_into_context(job)?;
         self.code(&origins)
@@ -115,23 +158,22 @@ impl Compiler {
     /// The code that was just compiled.
     fn code(&self, origins: &[Origin]) -> Result<Code, Failure> {
         let compiled = self.context.compiled_code().expect("something was just compiled");
-        if !compiled.buffer.relocs().is_empty() {
-            return Err(Failure("the code has relocations".into()));
-        }
+        let relocs = compiled.buffer.relocs().iter().map(|r| reloc(r, &self.context.func.params));
+        let relocs = relocs.collect::<Result<_, _>>()?;
         let origins = compiled
             .buffer
             .get_srclocs_sorted()
             .iter()
             .filter_map(|range| Some((range.end, *origins.get(range.loc.bits() as usize)?)))
             .collect();
-        Ok(Code { bytes: compiled.code_buffer().to_vec(), origins })
+        Ok(Code { bytes: compiled.code_buffer().to_vec(), relocs, origins })
     }
 
     /// Compiles a region; gives origins by source location.
     fn compile_into_context(&mut self, job: &Job) -> Result<Vec<Origin>, Failure> {
         let target = self.isa.frontend_config();
         let Lowered { function, origins } =
-            lower::lower(&job.region, &job.slots, job.mode, target, &mut self.builder);
+            lower::lower(&job.region, &job.slots, job.mode, job.base, target, &mut self.builder);
         self.compile_function(function)?;
         Ok(origins)
     }
@@ -149,7 +191,7 @@ impl Compiler {
     pub fn clif(&mut self, job: &Job) -> String {
         let target = self.isa.frontend_config();
         let Lowered { function, origins } =
-            lower::lower(&job.region, &job.slots, job.mode, target, &mut self.builder);
+            lower::lower(&job.region, &job.slots, job.mode, job.base, target, &mut self.builder);
         readable(&function.display().to_string(), &origins)
     }
 
@@ -161,6 +203,23 @@ impl Compiler {
         let origins = self.compile_into_context(job)?;
         Ok(readable(&self.context.func.display().to_string(), &origins))
     }
+}
+
+fn reloc(reloc: &FinalizedMachReloc, names: &FunctionParameters) -> Result<Reloc, Failure> {
+    let target = match &reloc.target {
+        FinalizedRelocTarget::ExternalName(ExternalName::User(name))
+            if reloc.kind == Kind::Abs8 =>
+        {
+            match names.user_named_funcs()[*name].namespace {
+                places::ADDRESS => Some(Target::Address),
+                places::SLOT => Some(Target::Slot),
+                _ => None,
+            }
+        }
+        _ => None,
+    };
+    let target = target.ok_or_else(|| Failure("the code has other relocations".into()))?;
+    Ok(Reloc { at: reloc.offset, target, distance: reloc.addend as u64 })
 }
 
 #[cfg(test)]
@@ -177,7 +236,7 @@ mod tests {
         let mut function = Function::new();
         let convention = function.signature.call_conv;
         let signature = function.import_signature(Signature::new(convention));
-        let name = function.declare_imported_user_function(UserExternalName::new(0, 0));
+        let name = function.declare_imported_user_function(UserExternalName::new(7, 0));
         let name = ExternalName::user(name);
         let callee = ExtFuncData { name, signature, colocated: false, patchable: false };
         let callee = function.import_function(callee);
@@ -195,6 +254,6 @@ mod tests {
         let mut compiler = Compiler::new().unwrap();
         compiler.compile_function(address_of_a_function()).unwrap();
         let result = compiler.code(&[]);
-        assert_eq!(result.err(), Some(Failure("the code has relocations".into())));
+        assert_eq!(result.err(), Some(Failure("the code has other relocations".into())));
     }
 }

@@ -5,14 +5,15 @@
 //! is kept until it has left: memory of code ([`Store`]), and the numbers of slots.
 
 use crate::compile::{self, Compiler, Failure, Job};
+use crate::kept::{self, Keeper, Variant};
 use crate::known::{Known, Profile, content_hash, jump_sites, leaves};
 use crate::lower::Mode;
 use crate::stats::Stats;
-use crate::store::{Inserted, Made, Store};
+use crate::store::{Inserted, Made, Origins, Store};
 use crate::translator::Options;
 use crate::worker::{Done, Worker};
 use rustc_hash::{FxHashMap, FxHashSet};
-use rvrun_decoder::region::{End, near, region};
+use rvrun_decoder::region::{End, Region, near, region};
 use rvrun_hart::float;
 use rvrun_host::time::process_time;
 use rvrun_isa::Extensions;
@@ -74,6 +75,9 @@ pub(crate) struct Core {
     space: Arc<AddressSpace>,
     extensions: Extensions,
     pub options: Options,
+    keeper: Option<Arc<dyn Keeper>>,
+    /// Entries that are kept, but of other code than what is there.
+    unfit: FxHashSet<u64>,
     pub store: Store,
     worker: Option<Worker>,
     compiler: Option<Compiler>,
@@ -110,12 +114,15 @@ impl Core {
         space: Arc<AddressSpace>,
         extensions: Extensions,
         options: Options,
+        keeper: Option<Arc<dyn Keeper>>,
     ) -> io::Result<Self> {
         let epoch = space.code_epoch();
         Ok(Self {
             space,
             extensions,
             options,
+            keeper,
+            unfit: FxHashSet::default(),
             store: Store::new(options.code_bytes)?,
             worker: None,
             compiler: None,
@@ -217,12 +224,14 @@ impl Core {
             };
             slots.insert(target, slot);
         }
+        let base = self.base_of(&region);
         self.stats.find_time += start.elapsed();
         let hash = content_hash(&self.space, &region.code);
         (!nothing).then_some(Job {
             region,
             slots,
             mode: self.options.mode,
+            base,
             hash,
             generation: self.generation,
         })
@@ -232,7 +241,7 @@ impl Core {
     /// of which it did not know, for a new one of the region that makes them. `is_left_to` says
     /// whether translated code has got there.
     pub fn request(&mut self, pc: u64, profile: &dyn Profile, is_left_to: bool) {
-        if !self.wants(pc) {
+        if !self.wants(pc) || self.fetch(pc) {
             return;
         }
         if !is_left_to && self.straight.contains(&pc) {
@@ -390,21 +399,17 @@ impl Core {
             instructions: region.instructions,
             precise: done.job.mode.precise,
         };
-        let members = &self.members;
-        let quiet = |removals| Self::is_quiet(members, removals);
-        let (inserted, gone) = self.store.insert(region.entry, code, made, quiet);
-        self.stats.evicted += gone.len() as u64;
-        for entry in gone {
-            self.note(entry, false);
+        if let Some(base) = done.job.base {
+            self.keep(base, region, code, &made);
         }
-        match inserted {
-            Inserted::Yes => self.note(region.entry, true),
-            // Whoever wants it asks again.
-            Inserted::NotYet => return,
-            Inserted::Never => {
-                self.refused.insert(region.entry);
-                return;
-            }
+        let mut bytes = code.bytes.clone();
+        let base = done.job.base.unwrap_or(0);
+        if self.store.fill_in(&mut bytes, &code.relocs, base).is_none() {
+            self.clear();
+            return;
+        }
+        if !self.insert(region.entry, &bytes, Origins::Known(code.origins.clone()), made) {
+            return;
         }
         self.stats.translated += 1;
         self.stats.instructions += region.instructions as u64;
@@ -417,6 +422,72 @@ impl Core {
         {
             float::host::aside(|| watch(&done.job, code, address));
         }
+    }
+
+    /// Puts host code into its place; says whether it is there.
+    fn insert(&mut self, entry: u64, code: &[u8], origins: Origins, made: Made) -> bool {
+        let members = &self.members;
+        let quiet = |removals| Self::is_quiet(members, removals);
+        let (inserted, gone) = self.store.insert(entry, code, origins, made, quiet);
+        self.stats.evicted += gone.len() as u64;
+        for entry in gone {
+            self.note(entry, false);
+        }
+        match inserted {
+            Inserted::Yes => self.note(entry, true),
+            // Whoever wants it asks again.
+            Inserted::NotYet => {}
+            Inserted::Never => {
+                self.refused.insert(entry);
+            }
+        }
+        inserted == Inserted::Yes
+    }
+
+    /// Where the object begins that the region is part of, if its translation is to be kept.
+    fn base_of(&self, region: &Region) -> Option<u64> {
+        self.keeper.as_ref()?;
+        let object = self.space.code_object(region.entry)?;
+        let inside =
+            |part: &Range<u64>| object.range.start <= part.start && part.end <= object.range.end;
+        region.code.iter().all(inside).then_some(object.base)
+    }
+
+    fn keep(&self, base: u64, region: &Region, code: &compile::Code, made: &Made) {
+        let Some(keeper) = &self.keeper else { return };
+        let object = self.space.code_object(region.entry);
+        let Some(object) = object.filter(|object| object.base == base) else { return };
+        let variant = Variant { distance: region.entry.wrapping_sub(base), precise: made.precise };
+        if let Some(kept) = kept::write(&self.space, &object, region, code, made) {
+            keeper.put(object.number, variant, kept);
+        }
+    }
+
+    /// Takes in the translation that is entered at `pc`, if it is kept; says whether it is
+    /// there now.
+    pub fn fetch(&mut self, pc: u64) -> bool {
+        if self.store.contains(pc) {
+            return true;
+        }
+        let Some(keeper) = &self.keeper else { return false };
+        if self.unfit.contains(&pc) || !self.wants(pc) {
+            return false;
+        }
+        let Some(object) = self.space.code_object(pc) else { return false };
+        let precise = self.options.mode.precise;
+        let variant = Variant { distance: pc.wrapping_sub(object.base), precise };
+        let Some(bytes) = keeper.get(object.number, variant) else { return false };
+        let again = kept::read(&self.space, &object, pc, self.options.mode, &bytes);
+        let Some(kept::Again { mut code, relocs, origins, made }) = again else {
+            self.unfit.insert(pc);
+            return false;
+        };
+        if self.store.fill_in(&mut code, &relocs, object.base).is_none() {
+            self.clear();
+            return false;
+        }
+        self.waiting.remove(&pc);
+        self.insert(pc, &code, Origins::Kept(origins, object.base), made)
     }
 
     /// Drops translations of code that the guest has unmapped, mapped over, made
@@ -440,6 +511,7 @@ impl Core {
     fn judge_anew(&mut self) {
         self.refused.clear();
         self.straight.clear();
+        self.unfit.clear();
     }
 
     /// After a fence.i: drops translations of code that has changed. What nobody can write

@@ -77,6 +77,8 @@ pub fn leaves(region: &Region) -> Vec<u64> {
 pub(crate) fn content_hash(space: &AddressSpace, code: &[Range<u64>]) -> u64 {
     let mut hasher = FxHasher::default();
     let mut buffer = Vec::new();
+    // The same wherever the code is.
+    let base = code.first().map_or(0, |part| part.start & !(PAGE - 1));
     for part in code {
         buffer.resize((part.end - part.start) as usize, 0);
         let mut at = part.start;
@@ -88,7 +90,7 @@ pub(crate) fn content_hash(space: &AddressSpace, code: &[Range<u64>]) -> u64 {
                 }
                 Err(_) => at = (at & !(PAGE - 1)).saturating_add(PAGE),
             }
-            hasher.write_u64(at);
+            hasher.write_u64(at.wrapping_sub(base));
         }
     }
     hasher.finish()

@@ -8,7 +8,8 @@
 //!
 //! From the bottom up: [`state`], [`effects`] and [`analysis`] (which registers are
 //! held in values where), [`lower`] (regions to CLIF), [`compile`], [`worker`],
-//! [`store`] (the arena, slots, what is translated), [`translator`]. Beside them,
+//! [`store`] (the arena, slots, what is translated), [`kept`] (translations that
+//! outlive the process), [`translator`]. Beside them,
 //! [`listing`](mod@listing) describes regions to readers.
 //!
 //! `unsafe` is in [`helper`] and [`translator`], which meet translated code.
@@ -22,6 +23,7 @@ mod compile;
 mod core;
 mod effects;
 mod helper;
+mod kept;
 mod known;
 mod listing;
 mod lower;
@@ -38,9 +40,10 @@ mod worker;
 /// The version of the compiler.
 pub const CRANELIFT_VERSION: &str = cranelift_codegen::VERSION;
 
-pub use compile::{Code, Compiler, Failure, Job};
+pub use compile::{Code, Compiler, Failure, Job, Reloc, Target, version};
 pub use core::{Changes, Watch};
 pub use effects::{Way, way};
+pub use kept::{Keeper, Variant};
 pub use known::{All, Profile, leaves};
 pub use listing::{Guest, is_lowered, listing};
 pub use lower::{Mode, Origin};

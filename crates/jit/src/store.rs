@@ -7,7 +7,8 @@
 //! while the translation runs, and reusing its memory is not: a segment is reused only
 //! when everybody has left translated code since what it held was dropped.
 
-use crate::compile::Code;
+use crate::compile::{Reloc, Target};
+use crate::kept;
 use crate::lower::Origin;
 use rustc_hash::{FxHashMap, FxHashSet};
 use rvrun_decoder::region::near;
@@ -38,9 +39,17 @@ pub struct Translation {
     made: Made,
 }
 
+/// Where host code came from: as [`Code`](crate::Code) has it, or as it was kept.
+pub enum Origins {
+    /// The former.
+    Known(Vec<(u32, Origin)>),
+    /// The latter, with the base of the object.
+    Kept(Box<[u8]>, u64),
+}
+
 /// Host code that may be running, be it dropped or not.
 struct Placed {
-    origins: Vec<(u32, Origin)>,
+    origins: Origins,
     precise: bool,
 }
 
@@ -123,6 +132,24 @@ impl Store {
         Some(slot as u32)
     }
 
+    /// Fills in what depends on where something is in this process, for an object at `base`.
+    /// None if there is no room for more slots, or no such place in the code.
+    pub fn fill_in(&mut self, code: &mut [u8], relocs: &[Reloc], base: u64) -> Option<()> {
+        for Reloc { at, target, distance } in relocs {
+            let pc = base.wrapping_add(*distance);
+            let value = match target {
+                Target::Address => pc,
+                Target::Slot => {
+                    let slot = self.slot(pc)? as usize;
+                    self.slots.get(slot)?.as_ptr() as u64
+                }
+            };
+            let at = *at as usize;
+            code.get_mut(at..at + 8)?.copy_from_slice(&value.to_le_bytes());
+        }
+        Some(())
+    }
+
     /// Forgets all slots. Only while there are no translations.
     pub fn clear_slots(&mut self) {
         debug_assert!(self.by_entry.is_empty());
@@ -172,12 +199,13 @@ impl Store {
     pub fn insert(
         &mut self,
         entry: u64,
-        code: &Code,
+        code: &[u8],
+        origins: Origins,
         made: Made,
         is_quiet: impl Fn(u64) -> bool,
     ) -> (Inserted, Vec<u64>) {
         let segment_bytes = self.arena.len() / SEGMENTS;
-        let len = code.bytes.len();
+        let len = code.len();
         if len > segment_bytes - FIRST {
             return (Inserted::Never, Vec::new());
         }
@@ -202,9 +230,9 @@ impl Store {
             self.by_place.retain(|place, _| !places.contains(place));
         }
         self.remove(entry);
-        self.arena.write(start, &code.bytes);
+        self.arena.write(start, code);
         self.used = start + len;
-        let placed = Placed { origins: code.origins.clone(), precise: made.precise };
+        let placed = Placed { origins, precise: made.precise };
         self.by_place.insert(start, placed);
         for page in pages(&made.guest) {
             self.by_page.entry(page).or_default().insert(entry);
@@ -285,8 +313,14 @@ impl Store {
         let offset = ip.checked_sub(self.arena.address(0))?;
         let (start, placed) = self.by_place.range(..=offset).next_back()?;
         let offset = (offset - start) as u32;
-        let index = placed.origins.partition_point(|(end, _)| *end <= offset);
-        placed.origins.get(index).map(|(_, origin)| (*origin, placed.precise))
+        let find = |origins: &[(u32, Origin)]| {
+            let index = origins.partition_point(|(end, _)| *end <= offset);
+            origins.get(index).map(|(_, origin)| (*origin, placed.precise))
+        };
+        match &placed.origins {
+            Origins::Known(origins) => find(origins),
+            Origins::Kept(bytes, base) => find(&kept::origins(bytes, *base)),
+        }
     }
 }
 

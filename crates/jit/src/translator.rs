@@ -3,6 +3,7 @@
 use crate::compile::Job;
 use crate::core::{Changes, Core, Member, OUTSIDE, Watch};
 use crate::helper;
+use crate::kept::Keeper;
 use crate::known::Profile;
 use crate::lower::{Mode, Origin};
 use crate::state::{EMPTY_ENTRY, JUMP_CACHE_ENTRIES, JumpCacheEntry, Leave, State};
@@ -107,7 +108,8 @@ pub struct Translations {
 }
 
 impl Translations {
-    /// None yet, of a program in `space` on harts with these extensions.
+    /// None yet, of a program in `space` on harts with these extensions; those that `keeper`
+    /// has are taken in when the program gets to them.
     ///
     /// # Errors
     /// The host's, when it has no memory for code.
@@ -115,8 +117,9 @@ impl Translations {
         space: Arc<AddressSpace>,
         extensions: Extensions,
         options: Options,
+        keeper: Option<Arc<dyn Keeper>>,
     ) -> io::Result<Arc<Self>> {
-        let core = Core::new(space.clone(), extensions, options)?;
+        let core = Core::new(space.clone(), extensions, options, keeper)?;
         Ok(Arc::new(Self {
             removals: core.store.removal_counter(),
             slots: core.store.slots() as usize,
@@ -156,6 +159,22 @@ impl Translations {
         self.lock().watch = Some(watch);
     }
 
+    /// Takes in the translation that is entered at `pc`, if it is kept; says whether it has
+    /// come just now.
+    pub fn fetch(&self, pc: u64) -> bool {
+        let mut core = self.lock();
+        let has_come = !core.store.contains(pc) && core.fetch(pc);
+        self.changes.store(core.change_count(), Ordering::Release);
+        has_come
+    }
+
+    /// Takes in what has been compiled.
+    pub fn collect(&self) {
+        let mut core = self.lock();
+        core.collect();
+        self.changes.store(core.change_count(), Ordering::Release);
+    }
+
     /// What was done for all harts so far; what each has done is [`Translator::own_stats`].
     pub fn stats(&self) -> Stats {
         self.lock().stats.clone()
@@ -188,7 +207,7 @@ pub struct Translator {
     member: Arc<Member>,
     jump_cache: Box<[JumpCacheEntry]>,
     jump_cache_used: bool,
-    /// How many entries had come or gone when it was last emptied for that.
+    /// How many entries had come or gone when it was last brought up to date with that.
     jump_cache_changes: u64,
     /// How many translations had been dropped when the jump cache was last up to date.
     removals: u64,
@@ -220,7 +239,7 @@ impl Translator {
         extensions: Extensions,
         options: Options,
     ) -> io::Result<Self> {
-        Ok(Translations::new(space, extensions, options)?.translator())
+        Ok(Translations::new(space, extensions, options, None)?.translator())
     }
 
     /// Does something to the translations.
@@ -345,18 +364,32 @@ impl Translator {
         (code != stub).then_some(code)
     }
 
-    /// Whether no translation came or went since the jump cache was last emptied for that.
+    /// Whether no translation came or went since the jump cache was last brought up to date with
+    /// that.
     fn is_current(&self) -> bool {
         self.translations.changes.load(Ordering::Acquire) == self.jump_cache_changes
     }
 
     #[inline(never)]
     fn look_up(&mut self, pc: u64) -> usize {
-        if !self.is_current() {
-            self.jump_cache_changes = self.translations.changes.load(Ordering::Acquire);
-            self.empty_jump_cache();
+        let mut core = self.translations.lock();
+        let code = core.fetch(pc).then(|| core.store.address(pc)).flatten();
+        let count = core.change_count();
+        self.translations.changes.store(count, Ordering::Release);
+        let changes = core.changes_since(self.jump_cache_changes);
+        drop(core);
+        self.jump_cache_changes = count;
+        match changes {
+            Changes::Some(changes) => {
+                for (entry, _) in changes {
+                    let known = &mut self.jump_cache[jump_cache_index(entry)];
+                    if known.pc == entry {
+                        *known = EMPTY_ENTRY;
+                    }
+                }
+            }
+            Changes::All(_) => self.empty_jump_cache(),
         }
-        let code = self.translations.lock().store.address(pc);
         let code = code.unwrap_or(self.translations.stub);
         self.jump_cache[jump_cache_index(pc)] = JumpCacheEntry { pc, code };
         self.jump_cache_used = true;

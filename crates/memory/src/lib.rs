@@ -34,7 +34,7 @@ mod usage;
 
 pub use fault::{AccessKind, Fault, FaultCause};
 pub use host_maps::Mapping;
-pub use space::{AddressSpace, CodeRegion};
+pub use space::{AddressSpace, CodeObject, CodeRegion, Namer};
 pub use usage::Usage;
 
 /// An address in the guest's address space.

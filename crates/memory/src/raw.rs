@@ -4,6 +4,7 @@ use crate::{Errno, GuestAddr};
 use std::ffi::c_void;
 use std::io;
 use std::ops::Range;
+use std::os::fd::BorrowedFd;
 
 fn last_errno() -> Errno {
     Errno(io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL))
@@ -29,6 +30,16 @@ pub fn mmap(
     // SAFETY: only guest memory is replaced, by the caller's promise.
     let result = unsafe { libc::mmap(pointer(addr), len as usize, prot, flags, fd, offset as i64) };
     if result == libc::MAP_FAILED { Err(last_errno()) } else { Ok(result as GuestAddr) }
+}
+
+/// Shows `act` the file with this descriptor, which is one of the guest's.
+pub fn with_file<T>(fd: i32, act: impl FnOnce(BorrowedFd) -> Option<T>) -> Option<T> {
+    if fd < 0 {
+        return None;
+    }
+    // SAFETY: it is open. Should another thread of the guest's close it meanwhile, what `act` asks
+    // of it fails, or is answered for another file: nobody but the guest has put anything there.
+    act(unsafe { BorrowedFd::borrow_raw(fd) })
 }
 
 /// munmap(2) of guest memory.

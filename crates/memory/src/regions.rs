@@ -17,6 +17,9 @@ pub struct Attributes {
     /// Of a System V segment, the address that it is detached by: where its first byte
     /// is, or would be.
     pub segment: Option<GuestAddr>,
+    /// Of code that is mapped from a file: which file, and where its first byte is, or
+    /// would be.
+    pub object: Option<(u32, GuestAddr)>,
 }
 
 #[derive(Clone, Debug)]
@@ -169,7 +172,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn attributes(prot: i32) -> Attributes {
-        Attributes { prot, shared: false, label: None, segment: None }
+        Attributes { prot, shared: false, label: None, segment: None, object: None }
     }
 
     fn all(regions: &Regions) -> Vec<(u64, u64, i32)> {

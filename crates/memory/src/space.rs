@@ -13,9 +13,10 @@ use crate::{Errno, GuestAddr, PAGE, TASK_SIZE, access, raw};
 use rvrun_host::lock::RwLock;
 use rvrun_host::watch::{Area, Watch};
 use std::ops::Range;
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use libc::{EFAULT, EINVAL, ENOMEM};
 use libc::{MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_NORESERVE, MAP_PRIVATE};
@@ -30,6 +31,23 @@ const MAP_32BIT: i32 = 0x40;
 pub struct AddressSpace {
     state: RwLock<State>,
     code_epoch: AtomicU64,
+    /// Gives files that code is mapped from a number.
+    namer: OnceLock<Namer>,
+}
+
+/// Gives an open file a number by which others know it; the same one for the
+/// same contents. None if they do not want to know of it.
+pub type Namer = Box<dyn Fn(BorrowedFd) -> Option<u32> + Send + Sync>;
+
+/// Code that is mapped from a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeObject {
+    /// The file's number, from the [`Namer`].
+    pub number: u32,
+    /// Where its first byte is, or would be if that was mapped.
+    pub base: GuestAddr,
+    /// Where the code is.
+    pub range: Range<GuestAddr>,
 }
 
 /// A run of executable pages.
@@ -111,7 +129,7 @@ impl State {
 impl AddressSpace {
     /// An address space without any mappings.
     pub fn new() -> Self {
-        Self { state: RwLock::default(), code_epoch: AtomicU64::new(0) }
+        Self { state: RwLock::default(), code_epoch: AtomicU64::new(0), namer: OnceLock::new() }
     }
 
     /// mmap(2). `label` names the mapping in [`mappings`](Self::mappings) where the host's kernel has no name.
@@ -150,7 +168,12 @@ impl AddressSpace {
             map(flags)?
         };
         let shared = flags & MAP_SHARED != 0;
-        let attributes = Attributes { prot: prot & PROT_BITS, shared, label, segment: None };
+        let is_code = prot & PROT_EXEC != 0 && flags & MAP_ANONYMOUS == 0;
+        let namer = self.namer.get().filter(|_| is_code);
+        let number = namer.and_then(|namer| raw::with_file(fd, namer));
+        let object = number.map(|number| (number, placed.wrapping_sub(offset)));
+        let attributes =
+            Attributes { prot: prot & PROT_BITS, shared, label, segment: None, object };
         let placed_range = placed..placed + len;
         state.regions.insert(placed_range.clone(), attributes);
         if replaces_code || prot & PROT_EXEC != 0 {
@@ -274,8 +297,9 @@ impl AddressSpace {
         if flags & MREMAP_DONTUNMAP == 0 {
             state.regions.remove(old_range.clone());
         }
-        attributes.segment =
-            attributes.segment.map(|first| first.wrapping_add(placed.wrapping_sub(old)));
+        let moved = |addr: GuestAddr| addr.wrapping_add(placed.wrapping_sub(old));
+        attributes.segment = attributes.segment.map(moved);
+        attributes.object = attributes.object.map(|(number, base)| (number, moved(base)));
         let code = attributes.prot & PROT_EXEC != 0 || state.has_code(placed..placed + new_len);
         state.regions.insert(placed..placed + new_len, attributes);
         if code {
@@ -395,7 +419,7 @@ impl AddressSpace {
                 return current;
             }
             let label = Some("[heap]".into());
-            let attributes = Attributes { prot, shared: false, label, segment: None };
+            let attributes = Attributes { prot, shared: false, label, segment: None, object: None };
             state.regions.insert(old_top..new_top, attributes);
         } else if new_top < old_top && self.unmap_owned(&mut state, new_top..old_top).is_err() {
             return current;
@@ -480,6 +504,20 @@ impl AddressSpace {
         let (range, attributes) = state.regions.at(addr)?;
         let writable = attributes.shared || attributes.prot & PROT_WRITE != 0;
         (attributes.prot & PROT_EXEC != 0).then_some(CodeRegion { range, writable })
+    }
+
+    /// Has files numbered that code is mapped from, from now on.
+    pub fn number_code_files(&self, namer: Namer) {
+        // Nobody has a reason to do so twice.
+        let _ = self.namer.set(namer);
+    }
+
+    /// The code around `addr` that is mapped from a file with a number.
+    pub fn code_object(&self, addr: GuestAddr) -> Option<CodeObject> {
+        let state = self.state.read();
+        let (range, attributes) = state.regions.at(addr)?;
+        let (number, base) = attributes.object?;
+        (attributes.prot & PROT_EXEC != 0).then_some(CodeObject { number, base, range })
     }
 
     /// A number that changes whenever executable mappings do. To be compared

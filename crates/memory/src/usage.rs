@@ -126,7 +126,8 @@ mod tests {
         let page = vec![1u8; 3 * 4096];
         let start = (page.as_ptr() as u64).next_multiple_of(4096);
         let mut regions = Regions::default();
-        let attributes = |prot| Attributes { prot, shared: false, label: None, segment: None };
+        let attributes =
+            |prot| Attributes { prot, shared: false, label: None, segment: None, object: None };
         regions.insert(start..start + 4096, attributes(libc::PROT_READ));
         regions.insert(start + 4096..start + 8192, attributes(libc::PROT_EXEC));
         let [first, second] = &usage(&regions)[..] else { panic!("two mappings") };

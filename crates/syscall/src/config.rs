@@ -22,6 +22,8 @@ pub struct Config {
     /// seccomp filters that were there before this program was executed, the oldest first,
     /// each an array of `struct sock_filter`.
     pub filters: Vec<Vec<u8>>,
+    /// What the VM has to do before another program takes its place.
+    pub before_exec: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
 /// Reporting of system calls.

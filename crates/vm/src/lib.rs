@@ -29,6 +29,7 @@ mod cpu;
 mod dump;
 mod error;
 mod file;
+mod keeper;
 mod loader;
 mod machine;
 mod places;
@@ -47,12 +48,22 @@ pub use cpu::isa_listing;
 pub use dump::{DumpSink, Translated};
 pub use error::Error;
 pub use machine::{Exit, end, run};
-pub use program::{Engine, Program, StatsSink, StraceSink, Translation, default_sysroots};
+pub use program::{
+    CacheConfig, Engine, Program, StatsSink, StraceSink, Translation, default_sysroots,
+};
+pub use rvrun_cache::directory::{Directory as CacheDirectory, Found as CacheFile};
+pub use rvrun_cache::shown as shown_label;
 pub use rvrun_host::process::{die_of_signal, keep_heap_high};
 pub use rvrun_isa::Extensions;
 pub use rvrun_syscall::ExecConfig;
 pub use tiers::{Engines, Event, Tiers};
 pub use verify::{Difference, DifferenceSink, EngineResult, MemoryPage, replay};
+
+/// Whether this process has privileges that whoever started it has not (the kernel's
+/// `AT_SECURE`): nothing that came with the environment is to be trusted then.
+pub fn is_privileged() -> bool {
+    rvrun_host::process::auxv(stack::key::SECURE) != 0
+}
 
 /// Whether binfmt_misc started this process and put the guest's `argv[0]`
 /// behind the program's path (bit 0 of the kernel's `AT_FLAGS`).

@@ -4,8 +4,9 @@
 use crate::dump::Dump;
 use crate::error::Error;
 use crate::file::ProgramFile;
+use crate::keeper::Kept;
 use crate::loader::Loaded;
-use crate::program::{Program, StatsSink};
+use crate::program::{Engine, Program, StatsSink};
 use crate::stack::{self, Contents, Stack, key};
 use crate::tiers::{Engines, Event, Report, Tiers};
 use crate::vdso::{self, Vdso};
@@ -70,13 +71,23 @@ pub fn run(program: Program) -> Result<Exit, Error> {
     let extensions = program.extensions;
     let (translation, counting) = (&program.translation, program.stats.is_some());
     let (engine, verify) = (program.engine, program.verify.take());
-    let engines = Engines::new(space.clone(), extensions, engine, translation, verify, counting);
+    // What is done for its own sake at each translation would miss those that were kept.
+    let keeps = !counting
+        && engine != Engine::Interpreter
+        && verify.is_none()
+        && program.dump.is_none()
+        && translation.chaos.is_none();
+    let cache = program.cache.take().filter(|_| keeps);
+    let keeper = cache.and_then(|config| Kept::new(config, extensions, &space));
+    let engines =
+        Engines::keeping(space.clone(), extensions, engine, translation, verify, counting, keeper);
     if let Some((wanted, sink)) = program.dump.take() {
         engines.dump(Dump::new(space.clone(), extensions, wanted, sink));
     }
     let stats = Mutex::new((program.stats.take(), Report::default()));
     let setup = Arc::new(Setup { space: space.clone(), extensions, engines, stats });
-    let (hart, config, image) = load(program, &space)?;
+    let (hart, mut config, image) = load(program, &space)?;
+    config.before_exec = engines_saver(&setup.engines);
     let task = Task::new(Arc::new(config), space, image);
     let mut machine = Machine::new(setup, task, hart);
     match machine.run() {
@@ -87,6 +98,12 @@ pub fn run(program: Program) -> Result<Exit, Error> {
             process::exit_first_thread(status)
         }
     }
+}
+
+/// What saves translations before another program takes this one's place.
+fn engines_saver(engines: &Arc<Engines>) -> Option<Box<dyn Fn() + Send + Sync>> {
+    let engines = engines.clone();
+    engines.keeps().then(|| Box::new(move || engines.save()) as Box<_>)
 }
 
 /// Ends the calling process as the guest's has ended, with its report on standard error.
@@ -171,6 +188,9 @@ impl Machine {
     /// Runs the thread to its end.
     fn run(&mut self) -> End {
         let end = self.run_to_end();
+        if let End::Process(_) = end {
+            self.setup.engines.save();
+        }
         if let Some(report) = self.tiers.report() {
             let mut stats = self.setup.stats.lock();
             stats.1 += report;
@@ -391,6 +411,7 @@ fn load(
         uname_release: None,
         cpu: cpu::describe(program.extensions),
         filters: program.filters,
+        before_exec: None,
     };
     Ok((hart, config, image))
 }

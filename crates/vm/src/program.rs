@@ -2,6 +2,7 @@
 
 use crate::dump::{DumpSink, Translated};
 use crate::verify::DifferenceSink;
+use rvrun_cache::directory::Directory as CacheDirectory;
 use rvrun_isa::Extensions;
 use rvrun_jit::{Limits, Options};
 use rvrun_syscall::ExecConfig;
@@ -38,6 +39,8 @@ pub struct Translation {
     /// Guest instructions that the callees of a call may have to be translated with it;
     /// [`Engine::Translator`] takes none.
     pub inline_instructions: usize,
+    /// Whether the guest waits for what is compiled.
+    pub waits: bool,
     /// For tests: drops translations at random, from this seed.
     pub chaos: Option<u64>,
 }
@@ -50,12 +53,26 @@ impl Default for Translation {
             code_bytes,
             region_instructions: limits.instructions,
             inline_instructions: limits.inlined,
+            waits: false,
             chaos: None,
         }
     }
 }
 
+/// Instructions that make hot what a program is run for once, for its translations.
+const THOROUGH: u32 = 2000;
+
 impl Translation {
+    /// The same, but that the guest waits for translations, and that whatever runs more than a few
+    /// times is translated unless something else was said: for a run whose translations others
+    /// will have.
+    #[must_use]
+    pub fn thorough(self) -> Self {
+        let is_default = self.threshold == Self::default().threshold;
+        let threshold = if is_default { THOROUGH } else { self.threshold };
+        Self { threshold, waits: true, ..self }
+    }
+
     pub(crate) fn options(&self, engine: Engine) -> Options {
         const GRANULE: usize = 64 << 10;
         // Who translates everything translates much that runs once.
@@ -63,13 +80,14 @@ impl Translation {
             Engine::Translator => (60, 0),
             _ => (usize::MAX, usize::MAX),
         };
+        let defaults = Options::default();
         let limits = Limits {
             instructions: self.region_instructions.min(most),
+            straight: defaults.limits.straight.min(self.region_instructions).min(most),
             inlined: self.inline_instructions.min(most_inlined),
             ..Limits::default()
         };
-        let defaults = Options::default();
-        let synchronous = engine == Engine::Translator || self.chaos.is_some();
+        let synchronous = engine == Engine::Translator || self.chaos.is_some() || self.waits;
         Options {
             synchronous,
             // Who wants less to be hot wants more to be compiled.
@@ -81,6 +99,15 @@ impl Translation {
             ..defaults
         }
     }
+}
+
+/// Where translations are kept from one process to the next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheConfig {
+    /// Which directory, and how much room it may take.
+    pub directory: CacheDirectory,
+    /// Whether new translations are added.
+    pub writes: bool,
 }
 
 /// A guest program and its settings, built step by step.
@@ -102,6 +129,7 @@ pub struct Program {
     pub(crate) stats: Option<StatsSink>,
     pub(crate) dump: Option<(Vec<Translated>, DumpSink)>,
     pub(crate) verify: Option<(u32, DifferenceSink)>,
+    pub(crate) cache: Option<CacheConfig>,
 }
 
 /// Takes the figures of a program's run at its end, in lines of text.
@@ -128,6 +156,7 @@ impl Program {
             stats: None,
             dump: None,
             verify: None,
+            cache: None,
         }
     }
 
@@ -262,6 +291,15 @@ impl Program {
     #[must_use]
     pub fn verify(mut self, one_in: u32, sink: DifferenceSink) -> Self {
         self.verify = Some((one_in, sink));
+        self
+    }
+
+    /// Takes translations from a directory, and keeps new ones there. What is counted,
+    /// verified, described or stirred is neither taken from there nor kept. By default there
+    /// is none.
+    #[must_use]
+    pub fn cache(mut self, cache: CacheConfig) -> Self {
+        self.cache = Some(cache);
         self
     }
 

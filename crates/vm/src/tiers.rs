@@ -7,6 +7,7 @@
 
 use crate::chaos::Chaos;
 use crate::dump::Dump;
+use crate::keeper::Kept;
 use crate::program::{Engine, Translation};
 use crate::sampler::Sampler;
 use crate::stays::Stays;
@@ -14,12 +15,13 @@ use crate::verify::{self, Checked, DifferenceSink, End, Pair, Sampling};
 use rvrun_hart::{Hart, Trap, float};
 use rvrun_host::lock::Mutex;
 use rvrun_host::process;
-use rvrun_interp::{Interpreter, Stop, Warm};
+use rvrun_interp::{Elsewhere, Interpreter, Stop, Warm};
 use rvrun_isa::Extensions;
 use rvrun_jit::{
-    All, Changes, Mode, Options, Outcome, Profile, State, Stats, Translations, Translator,
+    All, Changes, Keeper, Mode, Options, Outcome, Profile, State, Stats, Translations, Translator,
+    Variant,
 };
-use rvrun_memory::AddressSpace;
+use rvrun_memory::{AddressSpace, CodeObject};
 use std::cell::{Cell, RefCell};
 use std::ops::{AddAssign, Range};
 use std::rc::Rc;
@@ -112,6 +114,12 @@ pub struct Engines {
     translates: AtomicBool,
     /// Whether the process's memory is its parent's, too.
     borrowed: bool,
+    /// Where translations are kept for other processes.
+    keeper: Option<Arc<Kept>>,
+    /// Whether the guest waits for translations, and for them to be kept.
+    waits: bool,
+    /// The process that may write there.
+    owner: AtomicU32,
 }
 
 impl Engines {
@@ -123,6 +131,19 @@ impl Engines {
         translation: &Translation,
         verify: Option<(u32, DifferenceSink)>,
         stats: bool,
+    ) -> Arc<Self> {
+        Self::keeping(space, extensions, engine, translation, verify, stats, None)
+    }
+
+    /// The same, with translations that are kept.
+    pub(crate) fn keeping(
+        space: Arc<AddressSpace>,
+        extensions: Extensions,
+        engine: Engine,
+        translation: &Translation,
+        verify: Option<(u32, DifferenceSink)>,
+        stats: bool,
+        keeper: Option<Arc<Kept>>,
     ) -> Arc<Self> {
         let mut options = translation.options(engine);
         options.mode.counting = stats || verify.is_some();
@@ -141,6 +162,9 @@ impl Engines {
             translations: Mutex::new(None),
             translates: AtomicBool::new(false),
             borrowed: false,
+            keeper,
+            waits: translation.waits,
+            owner: AtomicU32::new(std::process::id()),
         })
     }
 
@@ -163,6 +187,8 @@ impl Engines {
             translations: Mutex::new(None),
             translates: AtomicBool::new(false),
             borrowed: false,
+            keeper: self.keeper.clone(),
+            owner: AtomicU32::new(std::process::id()),
             ..*self
         }
     }
@@ -173,10 +199,50 @@ impl Engines {
         if translations.is_none() {
             let mut options = self.options;
             options.mode.precise = self.precise.load(Ordering::SeqCst);
-            *translations = Translations::new(self.space.clone(), self.extensions, options).ok();
+            let keeper = self.keeper.clone().map(|keeper| keeper as Arc<dyn Keeper>);
+            let (space, extensions) = (self.space.clone(), self.extensions);
+            *translations = Translations::new(space, extensions, options, keeper).ok();
             self.translates.store(translations.is_some(), Ordering::Release);
         }
         translations.clone()
+    }
+
+    /// Whether translations are kept for other processes.
+    pub(crate) fn keeps(&self) -> bool {
+        self.keeper.is_some()
+    }
+
+    /// Writes translations that are to be kept. Nothing in a process that borrows another
+    /// one's memory, which may be killed amidst.
+    pub(crate) fn save(&self) {
+        let Some(keeper) = &self.keeper else { return };
+        if self.owner.load(Ordering::Relaxed) != std::process::id() {
+            return;
+        }
+        let translations = self.translations.lock().clone();
+        if let Some(translations) = translations {
+            translations.collect();
+        }
+        keeper.save(self.waits);
+    }
+
+    /// Takes in the translation that is entered at `pc`, if it is kept; says whether it has
+    /// come just now. `last` is the object that was asked for last, with the epoch of that and
+    /// whether it is worth asking.
+    fn fetch(&self, pc: u64, last: &mut Option<(u64, CodeObject, bool)>) -> bool {
+        let Some(keeper) = &self.keeper else { return false };
+        let epoch = self.space.code_epoch();
+        if !last.as_ref().is_some_and(|(then, o, _)| *then == epoch && o.range.contains(&pc)) {
+            let object = self.space.code_object(pc);
+            *last = object.map(|object| {
+                let worth = keeper.has_any(object.number);
+                (epoch, object, worth)
+            });
+        }
+        let Some((_, object, true)) = last else { return false };
+        let precise = self.precise.load(Ordering::Relaxed);
+        let which = Variant { distance: pc.wrapping_sub(object.base), precise };
+        keeper.has(object.number, which) && self.translations().is_some_and(|t| t.fetch(pc))
     }
 
     /// Describes translations from now on.
@@ -272,6 +338,12 @@ impl Tiers {
         if self.engine == Engine::Auto {
             interpreter.set_fuel(self.sampler.next_period());
         }
+        let fetches = self.engine == Engine::Auto && engines.keeps();
+        interpreter.ask_elsewhere(fetches.then(|| {
+            let engines = engines.clone();
+            let mut object = None;
+            Box::new(move |pc| engines.fetch(pc, &mut object)) as Elsewhere
+        }));
         if self.engine == Engine::Auto || engines.borrowed && engines.engine != Engine::Interpreter
         {
             let chaos = engines.chaos.is_some();
@@ -331,6 +403,10 @@ impl Tiers {
         let translator = self.translator.take();
         let engines = self.engines.clone();
         engines.several.store(false, Ordering::SeqCst);
+        engines.owner.store(std::process::id(), Ordering::Relaxed);
+        if let Some(keeper) = &engines.keeper {
+            keeper.forked();
+        }
         match engines.translations.try_lock().as_deref() {
             Some(None) if !engines.borrowed => {}
             Some(Some(translations)) if translations.is_whole() => match translator {
@@ -568,7 +644,7 @@ impl Tiers {
             Stop::Gate => {
                 // It may stand where there is nothing any more.
                 let pc = self.state.hart.pc;
-                let there = self.translator.as_mut().is_some_and(|t| t.is_translated(pc));
+                let there = self.translator().is_some_and(|t| t.is_translated(pc));
                 if there {
                     return None;
                 }

@@ -105,6 +105,7 @@ fn examine_code(bytes: &[u8]) {
     examine_block(&place.block(entry));
     let limits = Limits {
         instructions: 1 + usize::from(most) * 4,
+        straight: 1 + usize::from(inlined),
         inlined: inlined.into(),
         depth: u32::from(depth) % 8,
     };

@@ -17,6 +17,8 @@ pub struct Contestant {
     pub options: Vec<String>,
     /// Whose it is.
     pub maker: Maker,
+    /// Where it keeps translations, which it has before it is measured; else it keeps none.
+    pub cache: Option<PathBuf>,
 }
 
 /// Who made a contestant.
@@ -32,14 +34,18 @@ pub enum Maker {
 pub struct Wanted<'a> {
     /// This build of rvrun.
     pub rvrun: &'a Path,
+    /// Where translations may be kept.
+    pub cache: &'a Path,
     /// Others.
     pub also: &'a [PathBuf],
-    /// Engines of rvrun; [`AUTO`] is what it takes without being told.
+    /// Engines of rvrun; [`AUTO`] is what it takes without being told. Or [`WARM`].
     pub engines: &'a [String],
     /// QEMUs; without any, the one in the path, if there is one.
     pub qemus: &'a [PathBuf],
 }
 
+/// Not an engine, but what rvrun does by itself with the translations of an earlier run.
+pub const WARM: &str = "warm";
 /// The engine that rvrun chooses by itself. It is not passed: a command line
 /// without options is read faster, and is what most users type.
 pub const AUTO: &str = "auto";
@@ -55,7 +61,7 @@ impl Contestant {
     pub fn line_up(wanted: &Wanted) -> Result<Vec<Self>> {
         let mut all = Vec::new();
         for path in std::iter::once(wanted.rvrun).chain(wanted.also.iter().map(PathBuf::as_path)) {
-            add_rvrun(&mut all, path, wanted.engines)?;
+            add_rvrun(&mut all, path, wanted)?;
         }
         ensure!(!all.is_empty(), "rvrun knows no engine of {}", wanted.engines.join(", "));
         for path in wanted.qemus {
@@ -72,15 +78,21 @@ impl Contestant {
     }
 }
 
-fn add_rvrun(all: &mut Vec<Contestant>, path: &Path, engines: &[String]) -> Result<()> {
+fn add_rvrun(all: &mut Vec<Contestant>, path: &Path, wanted: &Wanted) -> Result<()> {
     let version = version(path)?;
-    for engine in engines {
+    for engine in wanted.engines {
         let (name, options) = match engine.as_str() {
             AUTO => ("rvrun".to_owned(), Vec::new()),
+            WARM => (format!("rvrun {WARM}"), Vec::new()),
             engine => (format!("rvrun {engine}"), vec!["--engine".to_owned(), engine.to_owned()]),
         };
         match complaint(path, &options)? {
-            None => add(all, name, &version, path, options, Maker::Rvrun),
+            None => {
+                add(all, name, &version, path, options, Maker::Rvrun);
+                if let Some(contestant) = all.last_mut().filter(|_| engine == WARM) {
+                    contestant.cache = Some(wanted.cache.to_path_buf());
+                }
+            }
             Some(complaint) => {
                 eprintln!("note: {} has no engine {engine}: {complaint}", path.display());
             }
@@ -127,7 +139,8 @@ fn add(
         name = format!("{wanted} ({number})");
         number += 1;
     }
-    all.push(Contestant { name, version: version.into(), path: path.into(), options, maker });
+    let (version, path) = (version.into(), path.into());
+    all.push(Contestant { name, version, path, options, maker, cache: None });
 }
 
 fn version(path: &Path) -> Result<String> {

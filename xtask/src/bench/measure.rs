@@ -67,6 +67,9 @@ pub fn measure(
     let mut theirs = vec![Vec::new(); contestants.len()];
     // The first run finds files that no cache has, and is not counted.
     let (_, expected) = run(native_command(job), 1)?;
+    for contestant in contestants.iter().filter(|contestant| contestant.cache.is_some()) {
+        run(warming_command(job, contestant), 1)?;
+    }
     for run_number in 1..=runs {
         let (seconds, output) = run(native_command(job), job.repeat)?;
         ensure!(output == expected, "{} does not print the same twice", job.name);
@@ -90,22 +93,37 @@ pub fn measure(
 
 fn native_command(job: &Job) -> Command {
     let mut command = Command::new(&job.native[0]);
-    command.args(&job.native[1..]);
+    command.env_clear().args(&job.native[1..]);
     command
 }
 
 fn guest_command(job: &Job, contestant: &Contestant) -> Command {
-    let mut command = Command::new(&contestant.path);
+    let mut command = contestant_command(contestant);
     command.args(&contestant.options).args(&job.guest);
     command
 }
 
+/// What makes a contestant keep translations.
+fn warming_command(job: &Job, contestant: &Contestant) -> Command {
+    let mut command = contestant_command(contestant);
+    command.args(["cache", "warm"]).args(&contestant.options).args(&job.guest);
+    command
+}
+
+/// Its environment is empty, so that no setting of rvrun or QEMU counts, and nothing
+/// is kept in the user's directories.
+fn contestant_command(contestant: &Contestant) -> Command {
+    let mut command = Command::new(&contestant.path);
+    command.env_clear();
+    if let Some(cache) = &contestant.cache {
+        command.env("RVRUN_CACHE_DIR", cache);
+    }
+    command
+}
+
 /// Runs a command `repeat` times: its CPU time, and the last run's output.
-///
-/// The environment is empty, so that no setting of rvrun or QEMU counts, but for the path to find them.
 fn run(mut command: Command, repeat: u64) -> Result<(f64, Vec<u8>)> {
     command
-        .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .stdin(Stdio::null())
         .stderr(Stdio::inherit());

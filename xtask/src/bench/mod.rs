@@ -39,7 +39,8 @@ const NUMBERS: &str = "benches/results/results.json";
 pub struct Arguments {
     /// Kernels to run, packaged programs, and `startup`; all without any
     kernels: Vec<String>,
-    /// Engines of rvrun to compare; `auto` is what it takes without being told
+    /// Engines of rvrun to compare; `auto` is what it takes without being told, `warm` the
+    /// same with translations of an earlier run
     #[arg(long, value_name = "ENGINE,...", value_delimiter = ',', default_value = contestant::AUTO)]
     engines: Vec<String>,
     /// A QEMU to compare with, with its default processor and as rva23u64 if it knows that;
@@ -64,8 +65,13 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let places = build::Places::find()?;
     let rvrun = build::rvrun(&places)?;
+    let cache = places.output.join("cache");
+    if cache.exists() {
+        fs::remove_dir_all(&cache)?;
+    }
     let contestants = Contestant::line_up(&Wanted {
         rvrun: &rvrun,
+        cache: &cache,
         also: &arguments.also,
         engines: &arguments.engines,
         qemus: &arguments.qemu,

@@ -97,6 +97,7 @@ pub mod tests {
             path: name.into(),
             options: Vec::new(),
             maker,
+            cache: None,
         };
         vec![contestant("rvrun", Maker::Rvrun), contestant("QEMU", Maker::Qemu)]
     }

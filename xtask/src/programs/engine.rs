@@ -1,6 +1,7 @@
 //! The ways in which rvrun executes a program, as its command line names them.
 
 use std::fmt::{self, Display, Formatter};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How the guest's side executes code.
@@ -14,11 +15,14 @@ pub enum Engine {
     Jit,
     /// Translated and interpreted in turns, with small regions that come and go.
     Chaos,
+    /// As rvrun does by itself, but that more is translated, with the translations that earlier
+    /// programs have left.
+    Kept,
 }
 
 impl Engine {
-    /// Options for rvrun; `seed` is for chaos.
-    pub fn options(self, seed: u64) -> Vec<String> {
+    /// Options for rvrun; `seed` is for chaos, and translations are kept in `cache`.
+    pub fn options(self, seed: u64, cache: &Path) -> Vec<String> {
         let text = match self {
             Self::Auto => "--engine=auto".into(),
             Self::Interp => "--engine=interp".into(),
@@ -26,6 +30,9 @@ impl Engine {
             Self::Chaos => format!(
                 "--hot=200 --chaos={seed} --code-memory=256 --region-limit=60 --inline-limit=20"
             ),
+            Self::Kept => {
+                return vec!["--hot=2000".into(), format!("--cache-dir={}", cache.display())];
+            }
         };
         text.split(' ').map(str::to_owned).collect()
     }
@@ -38,6 +45,7 @@ impl Display for Engine {
             Self::Interp => "interp",
             Self::Jit => "jit",
             Self::Chaos => "chaos",
+            Self::Kept => "kept",
         })
     }
 }

@@ -60,9 +60,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let cases: Vec<Case> = cases::all().into_iter().filter(wanted).collect();
     ensure!(!cases.is_empty(), "no case has such a name");
     let seed = arguments.seed.unwrap_or_else(engine::seed_from_clock);
+    let cache = directory.join("kept");
+    if cache.exists() {
+        std::fs::remove_dir_all(&cache)?;
+    }
     let mut failed = 0;
     for engine in &arguments.engine {
-        let options = engine.options(seed);
+        let options = engine.options(seed, &cache);
         println!("engine {engine}: rvrun {}", options.join(" "));
         let mirror = arguments.mirror.as_deref();
         let guest = Side::guest(&directory, mirror, rvrun.clone(), options)?;

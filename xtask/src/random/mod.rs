@@ -65,9 +65,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let rvrun = build::rvrun(&places)?;
     let seed = arguments.seed.unwrap_or_else(seed_from_clock);
     println!("seed {seed}");
-    let ways = ways(&rvrun, arguments.qemu.as_deref(), seed);
     let directory = places.output.with_file_name("random");
     fs::create_dir_all(&directory)?;
+    let ways = ways(&rvrun, arguments.qemu.as_deref(), seed, &directory.join("cache"));
     let end = Instant::now() + Duration::from_secs(arguments.seconds);
     let (next, done) = (AtomicU64::new(arguments.first), AtomicU64::new(0));
     let stuck = AtomicU64::new(0);
@@ -138,7 +138,9 @@ pub fn instructions(seed: u64, count: u64) -> BTreeMap<Opcode, u64> {
 }
 
 /// The first is what the others are compared with.
-fn ways(rvrun: &Path, qemu: Option<&Path>, seed: u64) -> Vec<Way> {
+///
+/// `cache` is where translations go, and where the way behind that takes them from.
+fn ways(rvrun: &Path, qemu: Option<&Path>, seed: u64, cache: &Path) -> Vec<Way> {
     let vm = rvrun.to_string_lossy().into_owned();
     let way = |name: &str, options: &str| {
         let options = options.split_whitespace().map(str::to_owned);
@@ -146,13 +148,18 @@ fn ways(rvrun: &Path, qemu: Option<&Path>, seed: u64) -> Vec<Way> {
     };
     let chaos =
         format!("--hot=1 --chaos={seed} --code-memory=256 --region-limit=60 --inline-limit=20");
-    let mut ways = vec![
+    let mut ways: Vec<Way> = vec![
         way("interp", "--engine=interp"),
-        way("auto", ""),
-        way("hot", "--hot=50"),
-        way("jit", "--engine=jit"),
+        way("auto", "--cache=off"),
+        way("hot", "--cache=off --hot=50"),
+        way("jit", "--cache=off --engine=jit"),
         way("chaos", &chaos),
+        way("keeping", "cache warm --hot=50 --cache-size=8"),
+        way("kept", "--cache=read"),
     ];
+    // Other ways keep nothing.
+    let directory = format!("--cache-dir={}", cache.display());
+    ways.iter_mut().skip(5).for_each(|(_, command)| command.push(directory.clone()));
     if let Some(qemu) = qemu {
         let command = vec![qemu.to_string_lossy().into_owned(), "-cpu".into(), QEMU_CPU.into()];
         ways.push((QEMU.into(), command));

@@ -60,7 +60,11 @@ pub struct Interpreter {
     warm: Warm,
     /// Pauses that made no host code, at the beginning.
     pauses: u32,
+    elsewhere: Option<Elsewhere>,
 }
+
+/// Says whether another engine executes the code at an address, where no block is yet.
+pub type Elsewhere = Box<dyn FnMut(u64) -> bool>;
 
 /// [`Context::cold`] after host code has led to a gate, or to a block that can have none.
 const NOTHING_TO_DO_PERIOD: u32 = 256;
@@ -81,6 +85,7 @@ impl Interpreter {
             fences: 0,
             warm: Warm::Never,
             pauses: 0,
+            elsewhere: None,
         }
     }
 
@@ -215,6 +220,15 @@ impl Interpreter {
         }
         if self.blocks.is_full() {
             self.clear();
+        }
+        if !self.context.soft_float
+            && let Some(elsewhere) = &mut self.elsewhere
+            && elsewhere(pc)
+        {
+            self.blocks.add_gate(pc);
+            if let Some(slot) = self.blocks.entrance(pc) {
+                return slot;
+            }
         }
         let mut slots = std::mem::take(&mut self.scratch);
         slots.clear();

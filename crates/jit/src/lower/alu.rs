@@ -22,7 +22,7 @@ impl Lowering<'_> {
         }
         let value = match i.opcode {
             Lui => self.builder.ins().iconst(I64, i64::from(i.imm)),
-            Auipc => self.constant(pc.wrapping_add_signed(i.imm.into())),
+            Auipc => self.address(pc.wrapping_add_signed(i.imm.into())),
             Addi => {
                 if i.rs1 == 0 {
                     self.builder.ins().iconst(I64, i64::from(i.imm))

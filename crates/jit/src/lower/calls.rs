@@ -22,7 +22,7 @@ impl Lowering<'_> {
         self.held = Held::default();
         // What the way back wants interpreted is not the call once more.
         self.at(return_pc, None);
-        let expected = self.constant(return_pc);
+        let expected = self.address(return_pc);
         let same = self.builder.ins().icmp(IntCC::Equal, returned, expected);
         let other = self.cold_block();
         let back_block = self.edge_block(back);
@@ -34,7 +34,7 @@ impl Lowering<'_> {
     /// Where the stack is used up: returns `target`, so that everything is returned
     /// from and the dispatcher goes on there with the stack empty.
     pub(super) fn check_depth(&mut self, target: u64) {
-        let target = self.constant(target);
+        let target = self.address(target);
         self.check_depth_of(target);
     }
 
@@ -50,10 +50,18 @@ impl Lowering<'_> {
     }
 
     pub(super) fn jump_target(&mut self, base: u8, offset: i32) -> Value {
+        let sum = self.jump_sum(base, offset);
+        self.without_lowest_bit(sum)
+    }
+
+    pub(super) fn jump_sum(&mut self, base: u8, offset: i32) -> Value {
         let base = self.x(base);
-        let sum = self.add_constant(base, offset.into());
+        self.add_constant(base, offset.into())
+    }
+
+    pub(super) fn without_lowest_bit(&mut self, value: Value) -> Value {
         let mask = self.builder.ins().iconst(I64, !1);
-        self.builder.ins().band(sum, mask)
+        self.builder.ins().band(value, mask)
     }
 
     /// Jumps to `target`: to a node for those of `targets`, else out of the region.
@@ -79,14 +87,14 @@ impl Lowering<'_> {
     /// Compares `target` with each of `targets`, by bisection.
     pub(super) fn search(&mut self, target: Value, targets: &[(u64, NodeId)], other: Block) {
         if let [(pc, node)] = targets {
-            let pc = self.constant(*pc);
+            let pc = self.address(*pc);
             let same = self.builder.ins().icmp(IntCC::Equal, target, pc);
             let block = self.edge_block(Edge::Node(*node));
             self.builder.ins().brif(same, block, &[], other, &[]);
             return;
         }
         let (low, high) = targets.split_at(targets.len() / 2);
-        let pivot = self.constant(high[0].0);
+        let pivot = self.address(high[0].0);
         let below = self.builder.ins().icmp(IntCC::UnsignedLessThan, target, pivot);
         let (low_block, high_block) = (self.builder.create_block(), self.builder.create_block());
         self.builder.ins().brif(below, low_block, &[], high_block, &[]);
@@ -110,7 +118,7 @@ impl Lowering<'_> {
             let block = self.edge_block(Edge::Node(*node));
             nodes.insert(*pc, block);
         }
-        let first_value = self.constant(first);
+        let first_value = self.address(first);
         let distance = self.builder.ins().isub(target, first_value);
         let index = self.builder.ins().ushr_imm_u(distance, 1);
         let within = self.builder.create_block();
@@ -157,13 +165,5 @@ impl Lowering<'_> {
         self.builder.ins().jump(found, &[looked_up.into()]);
         self.builder.switch_to_block(found);
         code
-    }
-
-    /// The translation in the slot of guest address `pc`.
-    pub(super) fn slot(&mut self, pc: u64) -> Value {
-        let slots = self.load_state(I64, offset::SLOTS);
-        let slot = self.slots.get(&pc).copied().expect("every address to leave to has a slot");
-        let flags = self.hart_flags();
-        self.builder.ins().load(I64, flags, slots, 8 * slot as i32)
     }
 }

@@ -43,11 +43,11 @@ impl Lowering<'_> {
         self.flush(self.held.dirty);
         match exit {
             Exit::Up(pc) => {
-                let target = self.constant(pc);
+                let target = self.address(pc);
                 self.builder.ins().return_(&[target]);
             }
             Exit::To(pc) => {
-                let target = self.constant(pc);
+                let target = self.address(pc);
                 // A circle of regions has one that is left to its entry or to before that.
                 if pc <= self.region.entry {
                     self.poll_outside(target);
@@ -62,7 +62,7 @@ impl Lowering<'_> {
                 if counted && why == Leave::Interpret {
                     self.count_back(pc);
                 }
-                let pc = self.constant(pc);
+                let pc = self.address(pc);
                 self.store_state(pc, offset::PC);
                 let why = self.builder.ins().iconst(I32, i64::from(why as u32));
                 self.store_state(why, offset::LEAVE);

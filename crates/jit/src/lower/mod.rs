@@ -24,6 +24,7 @@ mod float;
 mod helped;
 mod memory;
 mod pin;
+pub(crate) mod places;
 
 use self::exits::{Exit, Snapshot};
 use crate::analysis::{self, Held, Plan, floats_in, integers_in, run_starts};
@@ -33,8 +34,8 @@ use crate::state::{Leave, offset};
 use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
 use cranelift_codegen::ir::types::{F32, F64, I32, I64};
 use cranelift_codegen::ir::{
-    AbiParam, AliasRegion, AliasRegionData, Block, Function, InstBuilder, MemFlagsData, SigRef,
-    Signature, SourceLoc, Value,
+    AbiParam, AliasRegion, AliasRegionData, Block, Function, GlobalValue, InstBuilder,
+    MemFlagsData, SigRef, Signature, SourceLoc, Value,
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
@@ -75,11 +76,13 @@ pub struct Lowered {
     pub origins: Vec<Origin>,
 }
 
-/// Lowers `region`; `slots` has the slots of all addresses to which it is left.
+/// Lowers `region`; `slots` has the slots of all addresses to which it is left. With a
+/// `base`, the code can be used where another address is the base: see [`places`].
 pub fn lower(
     region: &Region,
     slots: &FxHashMap<u64, u32>,
     mode: Mode,
+    base: Option<u64>,
     target: TargetFrontendConfig,
     context: &mut FunctionBuilderContext,
 ) -> Lowered {
@@ -112,6 +115,7 @@ pub fn lower(
         plan,
         slots,
         mode,
+        base,
         x,
         f,
         s,
@@ -136,6 +140,7 @@ pub fn lower(
         finding,
         exits: Vec::new(),
         changing: pin::changing_integers(region),
+        returns: FxHashMap::default(),
     };
     lowering.region();
     let Lowering { mut builder, origins, .. } = lowering;
@@ -150,6 +155,7 @@ struct Lowering<'a> {
     plan: Plan,
     slots: &'a FxHashMap<u64, u32>,
     mode: Mode,
+    base: Option<u64>,
     x: [Variable; 32],
     f: [Variable; 32],
     s: [Variable; 32],
@@ -178,6 +184,8 @@ struct Lowering<'a> {
     exits: Vec<(Exit, Snapshot, Block)>,
     /// See [`pin::changing_integers`].
     changing: Registers,
+    /// What stands for the addresses that callees within the region return to.
+    returns: FxHashMap<u64, GlobalValue>,
 }
 
 impl Lowering<'_> {
@@ -311,17 +319,17 @@ impl Lowering<'_> {
                 self.go(*to);
             }
             End::Call { link, target, return_pc, back } => {
-                let return_address = self.constant(*return_pc);
+                let return_address = self.address(*return_pc);
                 self.set_x(*link, return_address);
                 self.flush_all();
                 self.check_depth(*target);
-                let target_value = self.constant(*target);
+                let target_value = self.address(*target);
                 let code = self.slot(*target);
                 self.call(code, target_value, *return_pc, *back);
             }
             End::CallIndirect { link, base, offset, return_pc, back } => {
                 let target = self.jump_target(*base, *offset);
-                let return_address = self.constant(*return_pc);
+                let return_address = self.address(*return_pc);
                 self.set_x(*link, return_address);
                 self.flush_all();
                 let code = self.find(target, offset::FIND);
@@ -329,17 +337,19 @@ impl Lowering<'_> {
                 self.call(code, target, *return_pc, *back);
             }
             End::Inline { link, return_pc, target } => {
-                let return_address = self.constant(*return_pc);
+                let return_address = self.return_address(*return_pc);
                 self.set_x(*link, return_address);
                 self.go(*target);
             }
             End::InlineReturn { base, offset, return_pc, back } => {
-                let target = self.jump_target(*base, *offset);
-                let expected = self.constant(*return_pc);
+                // What is compared is even, so that the target's lowest bit may stay.
+                let target = self.jump_sum(*base, *offset);
+                let expected = self.return_address(*return_pc);
                 let same = self.builder.ins().icmp(IntCC::Equal, target, expected);
                 let (back_block, other) = (self.edge_block(*back), self.cold_block());
                 self.builder.ins().brif(same, back_block, &[], other, &[]);
                 self.builder.switch_to_block(other);
+                let target = self.without_lowest_bit(target);
                 self.flush(self.held.dirty);
                 self.builder.ins().return_(&[target]);
             }
@@ -351,7 +361,7 @@ impl Lowering<'_> {
             End::Jump { link, base, offset, targets, .. } => {
                 let target = self.jump_target(*base, *offset);
                 if let Some((link, return_pc)) = *link {
-                    let return_address = self.constant(return_pc);
+                    let return_address = self.address(return_pc);
                     self.set_x(link, return_address);
                 }
                 self.jump(target, targets);
@@ -386,7 +396,7 @@ impl Lowering<'_> {
     /// Calls a helper, which changes no register; its operands and result are in the state.
     fn call_helper(&mut self, helper: Helper, pc: Option<u64>) {
         if let Some(pc) = pc {
-            let pc = self.constant(pc);
+            let pc = self.address(pc);
             self.store_state(pc, offset::PC);
         }
         let helpers = self.load_state(I64, offset::HELPERS);

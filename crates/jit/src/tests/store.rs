@@ -1,17 +1,14 @@
 //! Slots, segments of the arena, and which code a translation was made from.
 
-use crate::compile::Code;
 use crate::lower::Origin;
-use crate::store::{Inserted, Made, Store};
+use crate::store::{Inserted, Made, Origins, Store};
 use std::ops::Range;
 
 const ARENA: usize = 64 << 10;
 /// Eight of them make the arena.
 const SEGMENT: usize = ARENA / 8;
 
-fn code(bytes: usize) -> Code {
-    Code { bytes: vec![0xc3; bytes], origins: Vec::new() }
-}
+const RETURN: u8 = 0xc3;
 
 /// A store into which translations of a page of code each can be put.
 struct Filled(Store);
@@ -26,8 +23,9 @@ impl Filled {
     }
 
     fn put_if(&mut self, entry: u64, bytes: usize, quiet: bool) -> (Option<Vec<u64>>, Inserted) {
+        let (code, origins) = (vec![RETURN; bytes], Origins::Known(Vec::new()));
         let (inserted, gone) =
-            self.0.insert(entry, &code(bytes), made(one(entry..entry + 4)), |_| quiet);
+            self.0.insert(entry, &code, origins, made(one(entry..entry + 4)), |_| quiet);
         ((inserted != Inserted::Never).then_some(gone), inserted)
     }
 
@@ -103,8 +101,8 @@ fn what_the_oldest_segment_holds_makes_room() {
 fn what_may_be_running_keeps_its_place_and_its_origins() {
     let mut store = Filled::new();
     let origin = Origin { pc: 0x1000, access_pc: 0x1000, is_load: true, run_pc: 0x1000 };
-    let first = Code { bytes: vec![0xc3; SEGMENT / 2], origins: vec![(4, origin)] };
-    store.0.insert(0x1000, &first, made(one(0x1000..0x1004)), |_| true);
+    let (first, origins) = ([RETURN; SEGMENT / 2], Origins::Known(vec![(4, origin)]));
+    store.0.insert(0x1000, &first, origins, made(one(0x1000..0x1004)), |_| true);
     let running = store.0.address(0x1000).unwrap();
     for n in 1..8 {
         store.put(0x1000 * (n + 1), SEGMENT / 2 + 64);
@@ -129,7 +127,7 @@ fn code_that_fits_no_segment_is_refused() {
 fn translations_are_found_by_the_code_that_they_were_made_from() {
     let mut store = Store::new(ARENA).unwrap();
     let mut put = |entry, guest| {
-        store.insert(entry, &code(8), made(guest), |_| true);
+        store.insert(entry, &[RETURN; 8], Origins::Known(Vec::new()), made(guest), |_| true);
     };
     put(0x1000, one(0x1000..0x1010));
     put(0x1ff0, vec![0x1ff0..0x2008, 0x9000..0x9004]);
@@ -148,12 +146,9 @@ fn translations_are_found_by_the_code_that_they_were_made_from() {
 fn a_host_address_is_known_by_its_origin() {
     let mut store = Store::new(ARENA).unwrap();
     let origin = |pc| Origin { pc, access_pc: pc, is_load: true, run_pc: pc };
-    let code = |first, second| Code {
-        bytes: vec![0xc3; 16],
-        origins: vec![(4, origin(first)), (16, origin(second))],
-    };
     for entry in [0x1000, 0x2000] {
-        store.insert(entry, &code(entry, entry + 4), made(one(entry..entry + 8)), |_| true);
+        let origins = Origins::Known(vec![(4, origin(entry)), (16, origin(entry + 4))]);
+        store.insert(entry, &[RETURN; 16], origins, made(one(entry..entry + 8)), |_| true);
     }
     for entry in [0x1000, 0x2000] {
         let address = store.address(entry).unwrap();
@@ -182,7 +177,7 @@ fn the_jump_that_knows_most_targets_is_found_from_nearby() {
     let mut store = Store::new(ARENA).unwrap();
     let mut put = |entry, jumps| {
         let made = Made { jumps, ..made(one(entry..entry + 4)) };
-        store.insert(entry, &code(8), made, |_| true);
+        store.insert(entry, &[RETURN; 8], Origins::Known(Vec::new()), made, |_| true);
     };
     put(0x10_0000, vec![(0x10_0010, 3)]);
     put(0x10_1000, vec![(0x10_1010, 5), (0x10_1020, 1)]);

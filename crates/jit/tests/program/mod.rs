@@ -102,7 +102,7 @@ impl Program {
             let next = slots.len() as u32;
             slots.entry(target).or_insert(next);
         }
-        Job { region, slots, mode: self.mode, hash: 0, generation: 0 }
+        Job { region, slots, mode: self.mode, base: None, hash: 0, generation: 0 }
     }
 }
 

@@ -298,6 +298,9 @@ fn enter(task: &mut Task, path: u64, argv: &mut Vec<u64>, envp: u64) -> SysResul
     if let Some(pending) = &task.pending {
         strace::emit(task, &pending.endless("0"));
     }
+    if let Some(act) = &task.process.config.before_exec {
+        act();
+    }
     let inherited = Inherited::new(&task.process, task.blocked)?;
     let execve = [path, argv.as_ptr() as u64, envp, 0, 0, 0];
     let result = raw::check(raw::guarded(libc::SYS_execve, execve));

@@ -39,6 +39,7 @@ impl Difference {
             "extensions": extensions,
             "limits": {
                 "instructions": self.limits.instructions,
+                "straight": self.limits.straight,
                 "inlined": self.limits.inlined,
                 "depth": self.limits.depth,
             },
@@ -86,6 +87,7 @@ impl Difference {
             extensions,
             limits: Limits {
                 instructions: count(&limits["instructions"])? as usize,
+                straight: count(&limits["straight"])? as usize,
                 inlined: count(&limits["inlined"])? as usize,
                 depth: count(&limits["depth"])? as u32,
             },

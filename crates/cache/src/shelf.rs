@@ -1,0 +1,107 @@
+//! The entries of one object, as a process has them.
+
+use crate::directory::Directory;
+use crate::file::{self, Index};
+use rustc_hash::FxHashMap;
+use rvrun_host::file_map::FileMap;
+use rvrun_memory::access;
+use std::io;
+
+/// See the module's documentation.
+pub struct Shelf {
+    name: u128,
+    label: Vec<u8>,
+    /// What was on disk when the object was first seen.
+    old: Option<Old>,
+    new: FxHashMap<u64, Vec<u8>>,
+}
+
+struct Old {
+    map: FileMap,
+    index: Index,
+}
+
+impl Old {
+    fn read(&self, at: u64, buffer: &mut [u8]) -> Option<()> {
+        let end = at.checked_add(buffer.len() as u64)?;
+        if end > self.map.len() as u64 {
+            return None;
+        }
+        access::copy_in(self.map.address() + at, buffer).ok()
+    }
+
+    fn open(directory: &Directory, name: u128) -> Option<Self> {
+        let (file, len) = directory.open(name)?;
+        let map = FileMap::new(&file, usize::try_from(len).ok()?).ok()?;
+        let mut old = Self { map, index: Index::default() };
+        old.index = Index::read(name, &|at, buffer| old.read(at, buffer))?;
+        Some(old)
+    }
+
+    fn get(&self, number: u64) -> Option<Vec<u8>> {
+        self.index.get(number, &|at, buffer| self.read(at, buffer))
+    }
+}
+
+impl Shelf {
+    /// The shelf of the object with this name and label.
+    pub fn open(directory: &Directory, name: u128, label: Vec<u8>) -> Self {
+        Self { name, label, old: Old::open(directory, name), new: FxHashMap::default() }
+    }
+
+    /// Whether there were entries on disk.
+    pub fn has_old(&self) -> bool {
+        self.old.is_some()
+    }
+
+    pub fn has(&self, number: u64) -> bool {
+        self.new.contains_key(&number) || self.old.as_ref().is_some_and(|old| old.index.has(number))
+    }
+
+    pub fn get(&self, number: u64) -> Option<Vec<u8>> {
+        match self.new.get(&number) {
+            Some(bytes) => Some(bytes.clone()),
+            None => self.old.as_ref()?.get(number),
+        }
+    }
+
+    pub fn put(&mut self, number: u64, bytes: Vec<u8>) {
+        self.new.insert(number, bytes);
+    }
+
+    /// Writes what is new behind what there is by now, or all of it anew.
+    pub fn save(&mut self, directory: &Directory) -> io::Result<()> {
+        let mut new: Vec<(u64, Vec<u8>)> = std::mem::take(&mut self.new).into_iter().collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        new.sort_unstable_by_key(|(number, _)| *number);
+        let there = Old::open(directory, self.name);
+        let chunk = file::chunk(self.name, &self.label, &new);
+        let Some(old) = there else {
+            return directory.replace(self.name, &chunk);
+        };
+        let room = directory.file_bytes();
+        if let Some(end) = old.index.end().filter(|end| end + chunk.len() as u64 <= room) {
+            return directory.add(self.name, end, &chunk);
+        }
+        // What is new is kept, and of what is old as much as has room beside it.
+        let mut room = (room / 2).saturating_sub(chunk.len() as u64);
+        let mut entries = new;
+        for number in old.index.numbers() {
+            let Some(bytes) = old.get(number) else { continue };
+            if let Some(rest) = room.checked_sub(bytes.len() as u64) {
+                room = rest;
+                entries.push((number, bytes));
+            }
+        }
+        // Sorting is stable: what is new stays before what is old.
+        entries.sort_by_key(|(number, _)| *number);
+        entries.dedup_by_key(|(number, _)| *number);
+        directory.replace(self.name, &file::chunk(self.name, &self.label, &entries))
+    }
+
+    pub fn forget_new(&mut self) {
+        self.new.clear();
+    }
+}

@@ -1,0 +1,210 @@
+//! Translations that outlive the process: what is written of one, and how it is taken in.
+//!
+//! What is written has everything that the translation was made from, the guest's code above
+//! all: where that is not the same, byte for byte, it is not taken. So whoever keeps
+//! translations may mistake one object for another, and nothing comes of it.
+
+use crate::compile::{Code, Reloc, Target};
+use crate::lower::{Mode, Origin, places::MOVABLE};
+use crate::store::Made;
+use rvrun_decoder::region::Region;
+use rvrun_memory::{AddressSpace, CodeObject};
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// Which translation of an object's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Variant {
+    /// The distance of its entry from the object's first byte.
+    pub distance: u64,
+    /// Whether registers are exact for faults.
+    pub precise: bool,
+}
+
+/// Who keeps translations of objects, which are files by their
+/// [numbers](rvrun_memory::CodeObject).
+pub trait Keeper: Send + Sync {
+    /// Whether there may be such a translation.
+    fn has(&self, object: u32, which: Variant) -> bool;
+
+    /// The translation, if there is one.
+    fn get(&self, object: u32, which: Variant) -> Option<Vec<u8>>;
+
+    /// A new one, in place of another one that there may be.
+    fn put(&self, object: u32, which: Variant, translation: Vec<u8>);
+}
+
+/// A translation as it is kept. Guest addresses are distances from the object's base.
+#[derive(Serialize, Deserialize)]
+struct Kept<'a> {
+    /// Where the object has to be, if code knows that.
+    fixed: Option<u64>,
+    entry: u64,
+    precise: bool,
+    instructions: usize,
+    /// What it was made from: where, how many bytes, and all of them.
+    parts: Vec<(u64, usize)>,
+    guest: &'a [u8],
+    hash: u64,
+    jumps: Vec<(u64, usize)>,
+    code: &'a [u8],
+    /// Where, whether it is of a slot, and the distance.
+    relocs: Vec<(u32, bool, u64)>,
+    /// Of [`Origin`], written by themselves: only faults ask for them.
+    origins: &'a [u8],
+}
+
+/// The same of an origin, and the offset behind its code.
+type KeptOrigin = (u32, u64, u64, bool, u64);
+
+/// A translation that was taken in again.
+pub struct Again {
+    /// The code, with nothing filled in.
+    pub code: Vec<u8>,
+    /// What is to be filled in.
+    pub relocs: Vec<Reloc>,
+    /// For [`origins`].
+    pub origins: Box<[u8]>,
+    /// What it was made from.
+    pub made: Made,
+}
+
+/// What to keep of a translation; nothing if it is made from code that is not all of it there.
+pub fn write(
+    space: &AddressSpace,
+    object: &CodeObject,
+    region: &Region,
+    code: &Code,
+    made: &Made,
+) -> Option<Vec<u8>> {
+    let base = object.base;
+    let far = |pc: u64| pc.wrapping_sub(base);
+    let guest = fetch(space, object, &made.guest)?;
+    let origins: Vec<KeptOrigin> = code
+        .origins
+        .iter()
+        .map(|(end, o)| (*end, far(o.pc), far(o.access_pc), o.is_load, far(o.run_pc)))
+        .collect();
+    let kept = Kept {
+        fixed: (base < MOVABLE).then_some(base),
+        entry: far(region.entry),
+        precise: made.precise,
+        instructions: made.instructions,
+        parts: made.guest.iter().map(|p| (far(p.start), (p.end - p.start) as usize)).collect(),
+        guest: &guest,
+        hash: made.hash,
+        jumps: made.jumps.iter().map(|(pc, known)| (far(*pc), *known)).collect(),
+        code: &code.bytes,
+        relocs: code.relocs.iter().map(|r| (r.at, r.target == Target::Slot, r.distance)).collect(),
+        origins: &postcard::to_allocvec(&origins).ok()?,
+    };
+    postcard::to_allocvec(&kept).ok()
+}
+
+/// The translation that was kept in `bytes`, if it is one for `entry` and of the code that is
+/// there now.
+pub fn read(
+    space: &AddressSpace,
+    object: &CodeObject,
+    entry: u64,
+    mode: Mode,
+    bytes: &[u8],
+) -> Option<Again> {
+    let kept: Kept = postcard::from_bytes(bytes).ok()?;
+    let base = object.base;
+    let near = |distance: u64| base.wrapping_add(distance);
+    let right = near(kept.entry) == entry
+        && kept.precise == mode.precise
+        && kept.fixed == (base < MOVABLE).then_some(base)
+        && kept.relocs.iter().all(|(at, ..)| *at as usize + 8 <= kept.code.len());
+    if !right {
+        return None;
+    }
+    let part = |&(start, len): &(u64, usize)| {
+        let start = near(start);
+        Some(start..start.checked_add(len as u64)?)
+    };
+    let guest: Vec<_> = kept.parts.iter().map(part).collect::<Option<_>>()?;
+    if !is_there(space, object, &guest, kept.guest) {
+        return None;
+    }
+    let reloc = |&(at, is_slot, distance): &(u32, bool, u64)| {
+        let target = if is_slot { Target::Slot } else { Target::Address };
+        Reloc { at, target, distance }
+    };
+    Some(Again {
+        code: kept.code.to_vec(),
+        relocs: kept.relocs.iter().map(reloc).collect(),
+        origins: kept.origins.into(),
+        made: Made {
+            hash: kept.hash,
+            guest,
+            blocks: Vec::new(),
+            jumps: kept.jumps.iter().map(|(pc, known)| (near(*pc), *known)).collect(),
+            instructions: kept.instructions,
+            precise: kept.precise,
+        },
+    })
+}
+
+/// The origins that were kept in `bytes`, of an object at `base`.
+pub fn origins(bytes: &[u8], base: u64) -> Vec<(u32, Origin)> {
+    let near = |distance: u64| base.wrapping_add(distance);
+    let origin = |(end, pc, access_pc, is_load, run_pc): KeptOrigin| {
+        let [pc, access_pc, run_pc] = [pc, access_pc, run_pc].map(near);
+        (end, Origin { pc, access_pc, is_load, run_pc })
+    };
+    let kept: Vec<KeptOrigin> = postcard::from_bytes(bytes).unwrap_or_default();
+    kept.into_iter().map(origin).collect()
+}
+
+/// Whether `parts` are all in the object's code.
+fn are_inside(object: &CodeObject, parts: &[Range<u64>]) -> bool {
+    let is_inside = |part: &Range<u64>| {
+        object.range.start <= part.start && part.start <= part.end && part.end <= object.range.end
+    };
+    parts.iter().all(is_inside)
+}
+
+/// The object's code in `parts`, if all of it is there.
+fn fetch(space: &AddressSpace, object: &CodeObject, parts: &[Range<u64>]) -> Option<Vec<u8>> {
+    if !are_inside(object, parts) {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    for part in parts {
+        let start = bytes.len();
+        bytes.resize(start + (part.end - part.start) as usize, 0);
+        let here = &mut bytes[start..];
+        if space.fetch(part.start, here) != Ok(here.len()) {
+            return None;
+        }
+    }
+    Some(bytes)
+}
+
+/// Whether the object's code in `parts` is `expected`.
+fn is_there(
+    space: &AddressSpace,
+    object: &CodeObject,
+    parts: &[Range<u64>],
+    mut expected: &[u8],
+) -> bool {
+    if !are_inside(object, parts) {
+        return false;
+    }
+    let mut buffer = [0; 512];
+    for part in parts {
+        let mut at = part.start;
+        while at < part.end {
+            let len = (part.end - at).min(buffer.len() as u64) as usize;
+            let Some((wanted, rest)) = expected.split_at_checked(len) else { return false };
+            let found = &mut buffer[..len];
+            if space.fetch(at, found) != Ok(len) || found != wanted {
+                return false;
+            }
+            (at, expected) = (at + len as u64, rest);
+        }
+    }
+    expected.is_empty()
+}
