@@ -20,7 +20,7 @@ mod shelf;
 
 use directory::Directory;
 use rustc_hash::FxHashMap;
-use rustix::fs::readlink;
+use rustix::fs::{FileType, readlink};
 use rvrun_host::lock::Mutex;
 use shelf::Shelf;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -71,7 +71,7 @@ impl Cache {
     }
 
     /// The number of an object that is open for reading; the same one for the same contents.
-    /// None if it cannot be read, or if there are too many.
+    /// None if it cannot be read, is no regular file with a name, or if there are too many.
     pub fn number(&self, object: BorrowedFd) -> Option<u32> {
         if self.is_closed() {
             return None;
@@ -91,9 +91,15 @@ impl Cache {
     }
 
     fn name(&self, object: BorrowedFd) -> Option<u128> {
+        let attributes = rustix::fs::fstat(object).ok()?;
+        // Reading a device may change something. A file without a name is some program's own
+        // code, which it makes anew each time.
+        if !FileType::from_raw_mode(attributes.st_mode).is_file() || attributes.st_nlink == 0 {
+            return None;
+        }
+        let size = attributes.st_size;
         let mut page = [0; PAGE];
         let n = rustix::io::pread(object, &mut page, 0).ok()?;
-        let size = rustix::fs::fstat(object).ok()?.st_size;
         let mut hasher = Xxh3::new();
         hasher.update(&(self.version.len() as u64).to_le_bytes());
         hasher.update(&self.version);
@@ -185,4 +191,147 @@ fn label(object: BorrowedFd) -> Vec<u8> {
 /// How a path is shown.
 pub fn shown(label: &[u8]) -> String {
     Path::new(std::ffi::OsStr::from_bytes(label)).display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, File};
+    use std::path::PathBuf;
+    use std::time::{Duration, SystemTime};
+    use tempfile::TempDir;
+
+    struct Place(TempDir);
+
+    impl Place {
+        fn new() -> Self {
+            Self(TempDir::new().unwrap())
+        }
+
+        /// A process's cache of so many bytes.
+        fn cache(&self, bytes: u64) -> Cache {
+            let directory = Directory::new(self.0.path().join("cache"), bytes);
+            Cache::new(directory, b"version".to_vec(), true)
+        }
+
+        /// An object with these contents.
+        fn object(&self, name: &str, contents: &[u8]) -> File {
+            let path = self.0.path().join(name);
+            fs::write(&path, contents).unwrap();
+            File::open(path).unwrap()
+        }
+
+        fn files(&self) -> Vec<PathBuf> {
+            let found = Directory::new(self.0.path().join("cache"), 0).list().unwrap();
+            found.into_iter().map(|found| found.path).collect()
+        }
+    }
+
+    const MUCH: u64 = 1 << 20;
+
+    fn modified(file: &PathBuf) -> SystemTime {
+        fs::metadata(file).unwrap().modified().unwrap()
+    }
+
+    #[test]
+    fn the_next_process_finds_what_the_last_one_has_put() {
+        let place = Place::new();
+        let object = place.object("a", b"some code");
+        let put = |number: u64, bytes: &[u8]| {
+            let cache = place.cache(MUCH);
+            let object = cache.number(object.as_fd()).unwrap();
+            cache.put(object, number, bytes.to_vec());
+            assert_eq!(cache.get(object, number).as_deref(), Some(bytes), "before it is saved");
+            cache.save(true);
+        };
+        // More often than a file has chunks.
+        for round in 0..40u8 {
+            put(u64::from(round), &[round; 10]);
+            put(1000, &[round; 20]);
+        }
+        let cache = place.cache(MUCH);
+        let object = cache.number(object.as_fd()).unwrap();
+        assert!((0..40u8).all(|n| cache.get(object, n.into()) == Some(vec![n; 10])));
+        assert_eq!(cache.get(object, 1000), Some(vec![39; 20]));
+        assert!(cache.has_any(object) && cache.has(object, 7) && !cache.has(object, 70));
+        assert_eq!(cache.get(object, 70), None);
+    }
+
+    #[test]
+    fn objects_are_known_by_content() {
+        let place = Place::new();
+        let cache = place.cache(MUCH);
+        let number = |name: &str, contents: &[u8]| {
+            cache.number(place.object(name, contents).as_fd()).unwrap()
+        };
+        let first = number("a", b"some code");
+        assert_eq!(number("b", b"some code"), first);
+        assert_ne!(number("c", b"more code"), first);
+        let long = |last: usize| [vec![1; 5000], vec![2; last]].concat();
+        assert_ne!(number("d", &long(1)), number("e", &long(2)), "another size");
+        assert_eq!(cache.number(File::open("/dev/zero").unwrap().as_fd()), None);
+        let unnamed = tempfile::tempfile().unwrap();
+        assert_eq!(cache.number(unnamed.as_fd()), None);
+    }
+
+    #[test]
+    fn another_version_finds_nothing() {
+        let place = Place::new();
+        let object = place.object("a", b"some code");
+        let cache = place.cache(MUCH);
+        cache.put(cache.number(object.as_fd()).unwrap(), 1, vec![1]);
+        cache.save(true);
+        let directory = Directory::new(place.0.path().join("cache"), MUCH);
+        let other = Cache::new(directory, b"versiom".to_vec(), true);
+        assert!(!other.has_any(other.number(object.as_fd()).unwrap()));
+    }
+
+    #[test]
+    fn what_was_used_longest_ago_makes_room() {
+        let place = Place::new();
+        const BYTES: u64 = 40_000;
+        let object = |n: u8| place.object(&n.to_string(), &[n; 100]);
+        let is_there = |n: u8| {
+            let cache = place.cache(BYTES);
+            cache.has_any(cache.number(object(n).as_fd()).unwrap())
+        };
+        for n in 0..10 {
+            let cache = place.cache(BYTES);
+            cache.put(cache.number(object(n).as_fd()).unwrap(), 1, vec![n; 8000]);
+            cache.save(true);
+            // Within the hour, so that looking does not make it newer.
+            let then = SystemTime::now() - Duration::from_secs(60 * (20 - u64::from(n)));
+            let newest = place.files().into_iter().max_by_key(modified).unwrap();
+            File::options().write(true).open(newest).unwrap().set_modified(then).unwrap();
+        }
+        assert!(is_there(9) && is_there(8) && !is_there(0) && !is_there(4));
+    }
+
+    #[test]
+    fn one_object_takes_no_more_than_its_part() {
+        let place = Place::new();
+        let object = place.object("a", b"some code");
+        for n in 0..10 {
+            let cache = place.cache(40_000);
+            cache.put(cache.number(object.as_fd()).unwrap(), n, vec![n as u8; 3000]);
+            cache.put(cache.number(object.as_fd()).unwrap(), 100 + n, vec![0; 50_000]);
+            cache.save(true);
+            let size: u64 = place.files().iter().map(|f| fs::metadata(f).unwrap().len()).sum();
+            assert!(size <= 10_000, "{size} bytes");
+        }
+        let cache = place.cache(40_000);
+        let object = cache.number(object.as_fd()).unwrap();
+        assert_eq!(cache.get(object, 9), Some(vec![9; 3000]), "the newest is there");
+    }
+
+    #[test]
+    fn a_child_leaves_what_is_new_to_its_parent() {
+        let place = Place::new();
+        let object = place.object("a", b"some code");
+        let cache = place.cache(MUCH);
+        cache.put(cache.number(object.as_fd()).unwrap(), 1, vec![1]);
+        cache.forked();
+        cache.save(true);
+        assert!(place.files().is_empty());
+    }
 }

@@ -43,6 +43,13 @@ impl Old {
     }
 }
 
+/// Takes so many bytes of `room`, if there are as many; gives whether there were.
+fn take(room: &mut u64, bytes: usize) -> bool {
+    let rest = room.checked_sub(bytes as u64);
+    *room = rest.unwrap_or(*room);
+    rest.is_some()
+}
+
 impl Shelf {
     /// The shelf of the object with this name and label.
     pub fn open(directory: &Directory, name: u128, label: Vec<u8>) -> Self {
@@ -71,7 +78,9 @@ impl Shelf {
 
     /// Writes what is new behind what there is by now, or all of it anew.
     pub fn save(&mut self, directory: &Directory) -> io::Result<()> {
+        let mut room = directory.file_bytes();
         let mut new: Vec<(u64, Vec<u8>)> = std::mem::take(&mut self.new).into_iter().collect();
+        new.retain(|(_, bytes)| take(&mut room, bytes.len()));
         if new.is_empty() {
             return Ok(());
         }
@@ -89,9 +98,7 @@ impl Shelf {
         let mut room = (room / 2).saturating_sub(chunk.len() as u64);
         let mut entries = new;
         for number in old.index.numbers() {
-            let Some(bytes) = old.get(number) else { continue };
-            if let Some(rest) = room.checked_sub(bytes.len() as u64) {
-                room = rest;
+            if let Some(bytes) = old.get(number).filter(|bytes| take(&mut room, bytes.len())) {
                 entries.push((number, bytes));
             }
         }
