@@ -95,10 +95,11 @@ impl Directory {
         *self.safe.get_or_init(|| self.check().unwrap_or(false))
     }
 
-    /// Makes it, if it is not there.
-    pub(crate) fn make(&self) -> io::Result<()> {
+    /// Makes it, if it is not there; `with_parents` says whether also what it is in. In a system
+    /// that somebody is building, a user's cache would be litter.
+    pub(crate) fn make(&self, with_parents: bool) -> io::Result<()> {
         if !self.check()? {
-            DirBuilder::new().recursive(true).mode(0o700).create(&self.path)?;
+            DirBuilder::new().recursive(with_parents).mode(0o700).create(&self.path)?;
             self.check()?;
         }
         Ok(())

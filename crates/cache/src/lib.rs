@@ -148,8 +148,9 @@ impl Cache {
         }
     }
 
-    /// Writes what is new; if somebody else writes just now, only if it is to wait for that.
-    /// What cannot be written is forgotten.
+    /// Writes what is new; if somebody else writes just now, or there is no place for the
+    /// directory, only if it `waits`, as who was asked to do just this. What cannot be written is
+    /// forgotten.
     pub fn save(&self, waits: bool) {
         if self.is_closed() {
             return;
@@ -158,7 +159,7 @@ impl Cache {
         if std::mem::take(&mut all.new) == 0 {
             return;
         }
-        let Ok(Some(_lock)) = self.directory.make().and_then(|()| self.directory.lock(waits))
+        let Ok(Some(_lock)) = self.directory.make(waits).and_then(|()| self.directory.lock(waits))
         else {
             return;
         };

@@ -138,11 +138,20 @@ fn the_directory_is_a_users_cache_by_default() {
     let place = Place::new();
     for (variable, cache) in [("HOME", ".cache/rvrun"), ("XDG_CACHE_HOME", "rvrun")] {
         let home = place.0.path().join(variable);
-        let mut rvrun = Command::new(RVRUN);
-        rvrun.current_dir(place.0.path()).env_clear().env(variable, &home);
-        let finished = support::run(rvrun.args(["--hot=1000", "./works"])).unwrap();
-        assert_eq!(finished.status.code(), Some(7));
+        let run = |arguments: &[&str]| {
+            let mut rvrun = Command::new(RVRUN);
+            rvrun.current_dir(place.0.path()).env_clear().env(variable, &home);
+            let finished = support::run(rvrun.args(arguments).arg("./works")).unwrap();
+            assert_eq!(finished.status.code(), Some(7));
+        };
+        run(&["--hot=1000"]);
+        assert!(!home.exists(), "it is not made in a system without such directories");
+        fs::create_dir_all(home.join(cache).parent().unwrap()).unwrap();
+        run(&["--hot=1000"]);
         assert!(home.join(cache).is_dir(), "{variable}");
+        fs::remove_dir_all(&home).unwrap();
+        run(&["cache", "warm"]);
+        assert!(home.join(cache).is_dir(), "{variable}, as it was asked for");
     }
 }
 
