@@ -7,7 +7,6 @@ mod build;
 mod coverage;
 mod fuzz;
 mod guests;
-
 mod hostile;
 mod kept;
 mod programs;

@@ -155,8 +155,8 @@ pub struct Limits {
     /// Instructions of a region: compile time grows with them.
     pub instructions: usize,
     /// Instructions of a region that does not [repeat](Region::repeats), at most that many. Larger
-    /// ones are no faster, and hold much of each other: of what python executes, with 100 here a
-    /// third of the host code was made that there was with 2000.
+    /// ones are no faster, and hold much of each other: python's
+    /// translations took 6.1 MiB with regions of 100 instructions and 15.8 with 2000.
     pub straight: usize,
     /// Instructions that the callees of one call, their own included, may have
     /// to be taken in.

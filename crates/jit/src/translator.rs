@@ -136,6 +136,14 @@ impl Translations {
         self.core.lock()
     }
 
+    /// Does something to the translations.
+    fn with<T>(&self, act: impl FnOnce(&mut Core) -> T) -> T {
+        let mut core = self.lock();
+        let result = act(&mut core);
+        self.changes.store(core.change_count(), Ordering::Release);
+        result
+    }
+
     /// A translator for one more hart. To be called on the thread that will run it.
     pub fn translator(self: &Arc<Self>) -> Translator {
         Translator {
@@ -162,17 +170,12 @@ impl Translations {
     /// Takes in the translation that is entered at `pc`, if it is kept; says whether it has
     /// come just now.
     pub fn fetch(&self, pc: u64) -> bool {
-        let mut core = self.lock();
-        let has_come = !core.store.contains(pc) && core.fetch(pc);
-        self.changes.store(core.change_count(), Ordering::Release);
-        has_come
+        self.with(|core| !core.store.contains(pc) && core.fetch(pc))
     }
 
     /// Takes in what has been compiled.
     pub fn collect(&self) {
-        let mut core = self.lock();
-        core.collect();
-        self.changes.store(core.change_count(), Ordering::Release);
+        self.with(Core::collect);
     }
 
     /// What was done for all harts so far; what each has done is [`Translator::own_stats`].
@@ -244,10 +247,7 @@ impl Translator {
 
     /// Does something to the translations.
     fn with<T>(&mut self, act: impl FnOnce(&mut Core) -> T) -> T {
-        let mut core = self.translations.lock();
-        let result = act(&mut core);
-        self.translations.changes.store(core.change_count(), Ordering::Release);
-        result
+        self.translations.with(act)
     }
 
     /// What was done so far, by this hart and for all of them.

@@ -148,18 +148,21 @@ fn ways(rvrun: &Path, qemu: Option<&Path>, seed: u64, cache: &Path) -> Vec<Way> 
     };
     let chaos =
         format!("--hot=1 --chaos={seed} --code-memory=256 --region-limit=60 --inline-limit=20");
+    let directory = format!("--cache-dir={}", cache.display());
+    let keeping = |name: &str, options: &str| -> Way {
+        let (name, mut command): Way = way(name, options);
+        command.push(directory.clone());
+        (name, command)
+    };
     let mut ways: Vec<Way> = vec![
         way("interp", "--engine=interp"),
         way("auto", "--cache=off"),
         way("hot", "--cache=off --hot=50"),
         way("jit", "--cache=off --engine=jit"),
         way("chaos", &chaos),
-        way("keeping", "cache warm --hot=50 --cache-size=8"),
-        way("kept", "--cache=read"),
+        keeping("keeping", "cache warm --hot=50 --cache-size=8"),
+        keeping("kept", "--cache=read"),
     ];
-    // Other ways keep nothing.
-    let directory = format!("--cache-dir={}", cache.display());
-    ways.iter_mut().skip(5).for_each(|(_, command)| command.push(directory.clone()));
     if let Some(qemu) = qemu {
         let command = vec![qemu.to_string_lossy().into_owned(), "-cpu".into(), QEMU_CPU.into()];
         ways.push((QEMU.into(), command));

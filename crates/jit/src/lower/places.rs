@@ -25,19 +25,21 @@ impl Lowering<'_> {
     /// Each is a symbol of its own: a common one would be kept in a register, or rather on the
     /// stack, from its first use to the last one.
     pub(super) fn address(&mut self, pc: u64) -> Value {
-        match self.base {
-            Some(base) if base >= MOVABLE => {
-                let symbol = symbol(self.builder.func, ADDRESS, pc.wrapping_sub(base));
-                self.builder.ins().symbol_value(I64, symbol)
-            }
-            _ => self.constant(pc),
-        }
+        let Some(base) = self.movable_base() else {
+            return self.constant(pc);
+        };
+        let symbol = symbol(self.builder.func, ADDRESS, pc.wrapping_sub(base));
+        self.builder.ins().symbol_value(I64, symbol)
+    }
+
+    fn movable_base(&self) -> Option<u64> {
+        self.base.filter(|base| *base >= MOVABLE)
     }
 
     /// The address that a callee within the region returns to: always the same value, so that
     /// where nothing comes between, Cranelift sees that the comparison holds.
     pub(super) fn return_address(&mut self, pc: u64) -> Value {
-        let Some(base) = self.base.filter(|base| *base >= MOVABLE) else {
+        let Some(base) = self.movable_base() else {
             return self.constant(pc);
         };
         let function = &mut *self.builder.func;
