@@ -5,6 +5,9 @@
 //! would be shared with every process that the guest forks, whose translations
 //! then overwrite one another's; a private mapping is copied on write.
 //!
+//! Behind the code are its *slots*: jumps that lead to a piece of code each, or to instructions
+//! that return a number. Where they lead is changed while others execute them.
+//!
 //! [`enter`] calls a translation. A fault inside of an arena unwinds to it: the
 //! handler of [`fault`](crate::fault) restores the stack pointer that `enter` has
 //! noted in the thread's [`Frame`] and resumes behind the call. Translated code
@@ -17,7 +20,7 @@
 use crate::process;
 use std::cell::Cell;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// What [`enter`] returns after a fault; no translation returns it.
 pub const FAULTED: u64 = 1;
@@ -60,41 +63,60 @@ thread_local! {
     static FAULT_IP: Cell<usize> = const { Cell::new(0) };
 }
 
+/// Bytes of a slot's jump. It is written as one word.
+const JUMP: usize = 8;
+
+/// Bytes of what returns the slot's number: `mov rax, number; ret`.
+const RETURN: usize = 16;
+
+/// Bytes of code and slots, all of which calls and jumps have to reach.
+const REACH: usize = i32::MAX as usize;
+
 /// Memory for translated code.
 #[derive(Debug)]
 pub struct CodeArena {
     start: *mut u8,
+    /// Bytes of code; behind them are slots' jumps, then what returns their numbers.
     len: usize,
+    slots: usize,
 }
 
 // SAFETY: the mapping belongs to no thread, and writing takes `&mut`.
 unsafe impl Send for CodeArena {}
 
 impl CodeArena {
-    /// Reserves `len` bytes, a multiple of the page size.
+    /// Reserves `len` bytes, a multiple of the page size, and so many slots.
     ///
     /// # Errors
     /// The host's, when it has no memory or forbids memory that is both
-    /// writable and executable; `ENOMEM` when there are 4,096 arenas already.
-    pub fn new(len: usize) -> io::Result<Self> {
-        Self::with_landing(len, 0)
+    /// writable and executable; `ENOMEM` when there are 4,096 arenas already, or when calls
+    /// could not reach all of it.
+    pub fn new(len: usize, slots: usize) -> io::Result<Self> {
+        Self::reserve(len, slots, 0)
     }
 
-    /// The same, for code whose faults resume at the address `landing`, with all other
-    /// registers as they were; [`fault_ip`] tells there what faulted. 0 means unwinding.
+    /// The same without slots, for code whose faults resume at the address `landing`, with all
+    /// other registers as they were; [`fault_ip`] tells there what faulted.
     ///
     /// # Errors
     /// As for [`new`](Self::new).
     pub fn with_landing(len: usize, landing: usize) -> io::Result<Self> {
-        let start = process::anonymous(len, libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC)?;
+        Self::reserve(len, 0, landing)
+    }
+
+    fn reserve(len: usize, slots: usize, landing: usize) -> io::Result<Self> {
+        let no_memory = || io::Error::from_raw_os_error(libc::ENOMEM);
+        let all = slots.checked_mul(JUMP + RETURN).and_then(|slots| len.checked_add(slots));
+        let all = all.filter(|all| *all <= REACH).ok_or_else(no_memory)?;
+        let start = process::anonymous(all, libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC)?;
         let claim = |place: &&Place| {
             let (order, failed) = (Ordering::AcqRel, Ordering::Acquire);
             place.start.compare_exchange(0, start as usize, order, failed).is_ok()
         };
         let Some(place) = ARENAS.iter().find(claim) else {
             // SAFETY: the mapping was just made, and nobody knows of it.
-            unsafe { libc::munmap(start, len) };
-            return Err(io::Error::from_raw_os_error(libc::ENOMEM));
+            unsafe { libc::munmap(start, all) };
+            return Err(no_memory());
         };
         let first = (start as usize + SMALL).next_multiple_of(HUGE_PAGE);
         let last = (start as usize + len).saturating_sub(SMALL) & !(HUGE_PAGE - 1);
@@ -103,8 +125,8 @@ impl CodeArena {
             unsafe { libc::madvise(first as *mut _, last - first, libc::MADV_HUGEPAGE) };
         }
         place.landing.store(landing, Ordering::Release);
-        place.len.store(len, Ordering::Release);
-        Ok(Self { start: start.cast(), len })
+        place.len.store(all, Ordering::Release);
+        Ok(Self { start: start.cast(), len, slots })
     }
 
     /// Bytes of the arena.
@@ -129,7 +151,61 @@ impl CodeArena {
     pub fn write(&mut self, offset: usize, code: &[u8]) {
         let end = offset.checked_add(code.len());
         assert!(end.is_some_and(|end| end <= self.len), "the code does not fit the arena");
-        // SAFETY: the range was just checked; the caller writes only where nothing runs, which
+        self.write_anywhere(offset, code);
+    }
+
+    /// The address of the slot at `index`, to be called or jumped to; none if there are not so
+    /// many.
+    pub fn slot(&self, index: usize) -> Option<usize> {
+        (index < self.slots).then(|| self.address(self.jump(index)))
+    }
+
+    /// Makes the slot at `index`, which returns `number` from now on.
+    ///
+    /// # Panics
+    /// If there is no such slot.
+    pub fn make_slot(&mut self, index: usize, number: u64) {
+        let at = self.returning(index);
+        let mut code = [0xcc; RETURN];
+        code[..2].copy_from_slice(&[0x48, 0xb8]);
+        code[2..10].copy_from_slice(&number.to_le_bytes());
+        code[10] = 0xc3;
+        self.write_anywhere(at, &code);
+        self.lead_slot(index, None);
+    }
+
+    /// Has the slot at `index` lead to the code at offset `to`, or return its number. Others
+    /// may be executing it: the processor fetches an aligned word as it was before or as it is
+    /// behind a write of all of it.
+    ///
+    /// # Panics
+    /// If there is no such slot or no such code.
+    pub fn lead_slot(&mut self, index: usize, to: Option<usize>) {
+        assert!(to.is_none_or(|to| to < self.len), "there is no such code");
+        let at = self.jump(index);
+        let to = to.unwrap_or(self.returning(index));
+        let distance = (to as i64 - (at as i64 + 5)) as i32;
+        let mut code = [0xcc; JUMP];
+        code[0] = 0xe9;
+        code[1..5].copy_from_slice(&distance.to_le_bytes());
+        // SAFETY: the word is in the mapping, aligned, and written in this way only.
+        let word = unsafe { &*self.start.add(at).cast::<AtomicU64>() };
+        word.store(u64::from_le_bytes(code), Ordering::Release);
+    }
+
+    /// The offset of a slot's jump.
+    fn jump(&self, index: usize) -> usize {
+        assert!(index < self.slots, "there is no such slot");
+        self.len + index * JUMP
+    }
+
+    /// The offset of what returns a slot's number.
+    fn returning(&self, index: usize) -> usize {
+        self.jump(self.slots - 1) + JUMP + index * RETURN
+    }
+
+    fn write_anywhere(&mut self, offset: usize, code: &[u8]) {
+        // SAFETY: the callers have checked the range; they write only where nothing runs, which
         // concerns what the translations do, not memory that Rust knows of.
         unsafe { std::ptr::copy_nonoverlapping(code.as_ptr(), self.start.add(offset), code.len()) };
     }
@@ -144,51 +220,7 @@ impl Drop for CodeArena {
             place.start.store(0, Ordering::Release);
         }
         // SAFETY: the mapping is this value's own; `enter`'s contract wants it alive.
-        unsafe { libc::munmap(self.start.cast(), self.len) };
-    }
-}
-
-/// Words that translated code reads while others write them; 0 at first. Memory is
-/// taken page by page when one of its words is written.
-#[derive(Debug)]
-pub struct Slots {
-    start: *mut AtomicUsize,
-    count: usize,
-}
-
-// SAFETY: the mapping belongs to no thread, and its words are atomic.
-unsafe impl Send for Slots {}
-
-impl Slots {
-    /// So many words.
-    ///
-    /// # Errors
-    /// The host's, when it has no memory.
-    pub fn new(count: usize) -> io::Result<Self> {
-        let start = process::anonymous(
-            count * size_of::<AtomicUsize>(),
-            libc::PROT_READ | libc::PROT_WRITE,
-        )?;
-        Ok(Self { start: start.cast(), count })
-    }
-
-    /// The word at `index`.
-    pub fn get(&self, index: usize) -> Option<&AtomicUsize> {
-        // SAFETY: the mapping has so many words, and zeroes are words.
-        (index < self.count).then(|| unsafe { &*self.start.add(index) })
-    }
-
-    /// The address of the first word.
-    pub fn as_ptr(&self) -> *const usize {
-        self.start.cast()
-    }
-}
-
-impl Drop for Slots {
-    fn drop(&mut self) {
-        // SAFETY: the mapping is this value's own; what translated code knows of it is
-        // not used once nothing can be entered.
-        unsafe { libc::munmap(self.start.cast(), self.count * size_of::<AtomicUsize>()) };
+        unsafe { libc::munmap(self.start.cast(), self.len + self.slots * (JUMP + RETURN)) };
     }
 }
 
@@ -202,7 +234,7 @@ fn arena_of(ip: usize) -> Option<&'static Place> {
 
 unsafe extern "C" {
     #[link_name = "rvrun_enter_translation"]
-    fn enter_translation(context: *mut u8, argument: u64, code: usize, frame: *mut Frame) -> u64;
+    fn enter_translation(context: *mut u8, code: usize, unused: usize, frame: *mut Frame) -> u64;
     #[link_name = "rvrun_translation_faulted"]
     fn translation_faulted();
     #[link_name = "rvrun_call_sheltered"]
@@ -253,10 +285,10 @@ macro_rules! sheltered {
 
 sheltered! { "rvrun_call_sheltered" { "call rcx" } {} }
 
-// `rcx` is the frame's address.
+// `rcx` is the frame's address; translations have the context in `r15`.
 sheltered! {
     "rvrun_enter_translation"
-    { "mov [rcx], rsp" "call rdx" }
+    { "mov [rcx], rsp" "mov r15, rdi" "call rsi" }
     {
         ".globl rvrun_translation_faulted"
         "rvrun_translation_faulted:"
@@ -344,18 +376,17 @@ pub enum Return {
     Fault(usize),
 }
 
-/// Calls the translation at `code` with `context` and `argument`.
+/// Calls the translation at `code` with `context` in `r15`.
 ///
 /// # Safety
-/// `code` is code of the arena that takes these two arguments in the C calling
-/// convention, keeps its callee-saved registers, and does with `context` only what
-/// the type of what it points to allows.
+/// `code` is code of the arena that takes no arguments, returns as the C calling convention
+/// has it, and does with `context` only what the type of what it points to allows.
 #[inline]
-pub unsafe fn enter(context: *mut u8, argument: u64, code: usize) -> Return {
+pub unsafe fn enter(context: *mut u8, code: usize) -> Return {
     let mut frame = Frame::default();
     let outer = FRAME.replace(&raw mut frame);
     // SAFETY: by this function's own contract; the frame outlives the call.
-    let value = unsafe { enter_translation(context, argument, code, &raw mut frame) };
+    let value = unsafe { enter_translation(context, code, 0, &raw mut frame) };
     FRAME.set(outer);
     if value == FAULTED { Return::Fault(frame.fault_ip) } else { Return::Value(value) }
 }

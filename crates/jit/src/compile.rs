@@ -11,7 +11,6 @@ use cranelift_codegen::isa::{self, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{Context, FinalizedMachReloc, FinalizedRelocTarget};
 use cranelift_frontend::FunctionBuilderContext;
-use rustc_hash::FxHashMap;
 use rvrun_decoder::region::Region;
 
 /// What a host of the level x86-64-v3 has beside the base.
@@ -34,8 +33,6 @@ const COMMON_FEATURES: [&str; 12] = [
 pub struct Job {
     /// The region.
     pub region: Region,
-    /// Slots of the addresses that it is left to.
-    pub slots: FxHashMap<u64, u32>,
     /// How.
     pub mode: Mode,
     /// Where the guest's object begins that the code is part of, if it is to be kept for other
@@ -43,11 +40,11 @@ pub struct Job {
     pub base: Option<u64>,
     /// A hash of the guest code that it was made from.
     pub hash: u64,
-    /// How often everything had been dropped when the slots were given out.
+    /// How often everything had been dropped before.
     pub generation: u64,
 }
 
-/// A word of eight bytes in host code that depends on where something is in this process.
+/// A word in host code that depends on where something is in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reloc {
     /// Its offset in the code.
@@ -61,9 +58,9 @@ pub struct Reloc {
 /// See [`Reloc`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// The guest address.
+    /// The guest address, in eight bytes.
     Address,
-    /// The address of the slot of the guest address.
+    /// The distance of the guest address's slot from the end of the word, in four bytes.
     Slot,
 }
 
@@ -137,6 +134,8 @@ impl Compiler {
             ("is_pic", "false"),
             ("unwind_info", "false"),
             ("enable_probestack", "false"),
+            // It has the state's address.
+            ("enable_pinned_reg", "true"),
         ];
         for (name, value) in wanted {
             flags.set(name, value).map_err(|error| Failure(error.to_string()))?;
@@ -151,14 +150,15 @@ impl Compiler {
     /// # Errors
     /// When Cranelift refuses it, or the code would need to know where it is itself.
     pub fn compile(&mut self, job: &Job) -> Result<Code, Failure> {
-        let origins = self.compile_into_context(job)?;
-        self.code(&origins)
+        let (origins, leaves) = self.compile_into_context(job)?;
+        self.code(&origins, &leaves)
     }
 
     /// The code that was just compiled.
-    fn code(&self, origins: &[Origin]) -> Result<Code, Failure> {
+    fn code(&self, origins: &[Origin], leaves: &[u64]) -> Result<Code, Failure> {
         let compiled = self.context.compiled_code().expect("something was just compiled");
-        let relocs = compiled.buffer.relocs().iter().map(|r| reloc(r, &self.context.func.params));
+        let names = &self.context.func.params;
+        let relocs = compiled.buffer.relocs().iter().map(|r| reloc(r, names, leaves));
         let relocs = relocs.collect::<Result<_, _>>()?;
         let origins = compiled
             .buffer
@@ -169,13 +169,13 @@ impl Compiler {
         Ok(Code { bytes: compiled.code_buffer().to_vec(), relocs, origins })
     }
 
-    /// Compiles a region; gives origins by source location.
-    fn compile_into_context(&mut self, job: &Job) -> Result<Vec<Origin>, Failure> {
+    /// Compiles a region; gives [`Lowered::origins`] and [`Lowered::leaves`].
+    fn compile_into_context(&mut self, job: &Job) -> Result<(Vec<Origin>, Vec<u64>), Failure> {
         let target = self.isa.frontend_config();
-        let Lowered { function, origins } =
-            lower::lower(&job.region, &job.slots, job.mode, job.base, target, &mut self.builder);
+        let Lowered { function, origins, leaves } =
+            lower::lower(&job.region, job.mode, job.base, target, &mut self.builder);
         self.compile_function(function)?;
-        Ok(origins)
+        Ok((origins, leaves))
     }
 
     fn compile_function(&mut self, function: Function) -> Result<(), Failure> {
@@ -190,8 +190,8 @@ impl Compiler {
     /// The region in CLIF, before any optimisation, with guest addresses.
     pub fn clif(&mut self, job: &Job) -> String {
         let target = self.isa.frontend_config();
-        let Lowered { function, origins } =
-            lower::lower(&job.region, &job.slots, job.mode, job.base, target, &mut self.builder);
+        let Lowered { function, origins, .. } =
+            lower::lower(&job.region, job.mode, job.base, target, &mut self.builder);
         readable(&function.display().to_string(), &origins)
     }
 
@@ -200,26 +200,30 @@ impl Compiler {
     /// # Errors
     /// As [`compile`](Self::compile).
     pub fn optimised_clif(&mut self, job: &Job) -> Result<String, Failure> {
-        let origins = self.compile_into_context(job)?;
+        let (origins, _) = self.compile_into_context(job)?;
         Ok(readable(&self.context.func.display().to_string(), &origins))
     }
 }
 
-fn reloc(reloc: &FinalizedMachReloc, names: &FunctionParameters) -> Result<Reloc, Failure> {
-    let target = match &reloc.target {
-        FinalizedRelocTarget::ExternalName(ExternalName::User(name))
-            if reloc.kind == Kind::Abs8 =>
-        {
-            match names.user_named_funcs()[*name].namespace {
-                places::ADDRESS => Some(Target::Address),
-                places::SLOT => Some(Target::Slot),
-                _ => None,
-            }
-        }
-        _ => None,
+fn reloc(
+    reloc: &FinalizedMachReloc,
+    names: &FunctionParameters,
+    leaves: &[u64],
+) -> Result<Reloc, Failure> {
+    let unknown = || Failure("the code has other relocations".into());
+    let FinalizedRelocTarget::ExternalName(ExternalName::User(name)) = &reloc.target else {
+        return Err(unknown());
     };
-    let target = target.ok_or_else(|| Failure("the code has other relocations".into()))?;
-    Ok(Reloc { at: reloc.offset, target, distance: reloc.addend as u64 })
+    let name = &names.user_named_funcs()[*name];
+    let (target, distance) = match (name.namespace, reloc.kind) {
+        (places::ADDRESS, Kind::Abs8) => (Target::Address, reloc.addend as u64),
+        // The processor counts from behind the word.
+        (places::SLOT, Kind::X86CallPCRel4) if reloc.addend == -4 => {
+            (Target::Slot, *leaves.get(name.index as usize).ok_or_else(unknown)?)
+        }
+        _ => return Err(unknown()),
+    };
+    Ok(Reloc { at: reloc.offset, target, distance })
 }
 
 #[cfg(test)]
@@ -253,7 +257,7 @@ mod tests {
     fn code_that_depends_on_where_it_is_is_refused() {
         let mut compiler = Compiler::new().unwrap();
         compiler.compile_function(address_of_a_function()).unwrap();
-        let result = compiler.code(&[]);
+        let result = compiler.code(&[], &[]);
         assert_eq!(result.err(), Some(Failure("the code has other relocations".into())));
     }
 }

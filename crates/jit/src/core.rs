@@ -6,10 +6,10 @@
 
 use crate::compile::{self, Compiler, Failure, Job};
 use crate::kept::{self, Keeper, Variant};
-use crate::known::{Known, Profile, content_hash, jump_sites, leaves};
+use crate::known::{Known, Profile, content_hash, jump_sites};
 use crate::lower::Mode;
 use crate::stats::Stats;
-use crate::store::{Inserted, Made, Origins, Store};
+use crate::store::{Host, Inserted, Made, Origins, Store};
 use crate::translator::Options;
 use crate::worker::{Done, Worker};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -213,23 +213,13 @@ impl Core {
             mapping: RefCell::new(0..0),
         };
         let region = region(pc, self.options.limits, &code);
-        let mut slots = FxHashMap::default();
         let entry = region.nodes.first()?;
         let nothing = entry.body.is_empty() && matches!(entry.end, End::Interpret);
-        for target in leaves(&region) {
-            let Some(slot) = self.store.slot(target) else {
-                // All that there are: begin anew.
-                self.clear();
-                return None;
-            };
-            slots.insert(target, slot);
-        }
         let base = self.base_of(&region);
         self.stats.find_time += start.elapsed();
         let hash = content_hash(&self.space, &region.code);
         (!nothing).then_some(Job {
             region,
-            slots,
             mode: self.options.mode,
             base,
             hash,
@@ -369,8 +359,8 @@ impl Core {
     fn install(&mut self, done: &Done) {
         let start = Instant::now();
         let region = &done.job.region;
-        // A region that was given to the worker before everything was dropped has
-        // slots that are no longer its own.
+        // What was given to the worker before everything was dropped may be what is not wanted
+        // any more.
         let current = done.job.generation == self.generation;
         self.pending.remove(&region.entry);
         self.stats.compile_time += done.time;
@@ -402,13 +392,13 @@ impl Core {
         if let Some(base) = done.job.base {
             self.keep(base, region, code, &made);
         }
-        let mut bytes = code.bytes.clone();
-        let base = done.job.base.unwrap_or(0);
-        if self.store.fill_in(&mut bytes, &code.relocs, base).is_none() {
-            self.clear();
-            return;
-        }
-        if !self.insert(region.entry, &bytes, Origins::Known(code.origins.clone()), made) {
+        let host = Host {
+            bytes: &code.bytes,
+            relocs: &code.relocs,
+            base: done.job.base.unwrap_or(0),
+            origins: Origins::Known(code.origins.clone()),
+        };
+        if !self.insert(region.entry, host, made) {
             return;
         }
         self.stats.translated += 1;
@@ -425,10 +415,10 @@ impl Core {
     }
 
     /// Puts host code into its place; says whether it is there.
-    fn insert(&mut self, entry: u64, code: &[u8], origins: Origins, made: Made) -> bool {
+    fn insert(&mut self, entry: u64, code: Host, made: Made) -> bool {
         let members = &self.members;
         let quiet = |removals| Self::is_quiet(members, removals);
-        let (inserted, gone) = self.store.insert(entry, code, origins, made, quiet);
+        let (inserted, gone) = self.store.insert(entry, code, made, quiet);
         self.stats.evicted += gone.len() as u64;
         for entry in gone {
             self.note(entry, false);
@@ -440,6 +430,7 @@ impl Core {
             Inserted::Never => {
                 self.refused.insert(entry);
             }
+            Inserted::NoSlots => self.clear(),
         }
         inserted == Inserted::Yes
     }
@@ -478,16 +469,14 @@ impl Core {
         let variant = Variant { distance: pc.wrapping_sub(object.base), precise };
         let Some(bytes) = keeper.get(object.number, variant) else { return false };
         let again = kept::read(&self.space, &object, pc, self.options.mode, &bytes);
-        let Some(kept::Again { mut code, relocs, origins, made }) = again else {
+        let Some(kept::Again { code, relocs, origins, made }) = again else {
             self.unfit.insert(pc);
             return false;
         };
-        if self.store.fill_in(&mut code, &relocs, object.base).is_none() {
-            self.clear();
-            return false;
-        }
         self.waiting.remove(&pc);
-        self.insert(pc, &code, Origins::Kept(origins, object.base), made)
+        let origins = Origins::Kept(origins, object.base);
+        let host = Host { bytes: code, relocs: &relocs, base: object.base, origins };
+        self.insert(pc, host, made)
     }
 
     /// Drops translations of code that the guest has unmapped, mapped over, made

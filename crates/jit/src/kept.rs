@@ -58,9 +58,9 @@ struct Kept<'a> {
 type KeptOrigin = (u32, u64, u64, bool, u64);
 
 /// A translation that was taken in again.
-pub struct Again {
+pub struct Again<'a> {
     /// The code, with nothing filled in.
-    pub code: Vec<u8>,
+    pub code: &'a [u8],
     /// What is to be filled in.
     pub relocs: Vec<Reloc>,
     /// For [`origins`].
@@ -103,20 +103,23 @@ pub fn write(
 
 /// The translation that was kept in `bytes`, if it is one for `entry` and of the code that is
 /// there now.
-pub fn read(
+pub fn read<'a>(
     space: &AddressSpace,
     object: &CodeObject,
     entry: u64,
     mode: Mode,
-    bytes: &[u8],
-) -> Option<Again> {
-    let kept: Kept = postcard::from_bytes(bytes).ok()?;
+    bytes: &'a [u8],
+) -> Option<Again<'a>> {
+    let kept: Kept<'a> = postcard::from_bytes(bytes).ok()?;
     let base = object.base;
     let near = |distance: u64| base.wrapping_add(distance);
+    let is_inside = |&(at, is_slot, _): &(u32, bool, u64)| {
+        at as usize + if is_slot { 4 } else { 8 } <= kept.code.len()
+    };
     let right = near(kept.entry) == entry
         && kept.precise == mode.precise
         && kept.fixed == (base < MOVABLE).then_some(base)
-        && kept.relocs.iter().all(|(at, ..)| *at as usize + 8 <= kept.code.len());
+        && kept.relocs.iter().all(is_inside);
     if !right {
         return None;
     }
@@ -133,7 +136,7 @@ pub fn read(
         Reloc { at, target, distance }
     };
     Some(Again {
-        code: kept.code.to_vec(),
+        code: kept.code,
         relocs: kept.relocs.iter().map(reloc).collect(),
         origins: kept.origins.into(),
         made: Made {

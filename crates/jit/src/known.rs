@@ -2,7 +2,7 @@
 
 use crate::store::Store;
 use rustc_hash::FxHasher;
-use rvrun_decoder::region::{Code, Edge, End, Node, Region};
+use rvrun_decoder::region::{Code, End, Node, Region};
 use rvrun_decoder::{Block, lift};
 use rvrun_isa::{Extensions, length};
 use rvrun_memory::{AddressSpace, PAGE, access};
@@ -42,34 +42,6 @@ pub(crate) fn jump_sites(region: &Region) -> Vec<(u64, usize)> {
         _ => None,
     };
     region.nodes.iter().filter_map(site).collect()
-}
-
-/// The addresses to which a region is left, as far as they are known.
-pub fn leaves(region: &Region) -> Vec<u64> {
-    let mut leaves = Vec::new();
-    let mut add = |edge: &Edge| {
-        if let Edge::Leave(pc) = *edge {
-            leaves.push(pc);
-        }
-    };
-    for node in &region.nodes {
-        match &node.end {
-            End::Goto(edge) | End::Inline { target: edge, .. } | End::Skip { to: edge, .. } => {
-                add(edge)
-            }
-            End::InlineReturn { back, .. } | End::CallIndirect { back, .. } => add(back),
-            End::Branch { taken, fall, .. } => {
-                add(taken);
-                add(fall);
-            }
-            End::Call { target, back, .. } => {
-                add(back);
-                add(&Edge::Leave(*target));
-            }
-            End::Return { .. } | End::Jump { .. } | End::Syscall(_) | End::Interpret => {}
-        }
-    }
-    leaves
 }
 
 /// A hash of the code in these ranges as it is now. What cannot be executed is part of it

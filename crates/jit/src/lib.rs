@@ -44,7 +44,7 @@ pub use compile::{Code, Compiler, Failure, Job, Reloc, Target, version};
 pub use core::{Changes, Watch};
 pub use effects::{Way, way};
 pub use kept::{Keeper, Variant};
-pub use known::{All, Profile, leaves};
+pub use known::{All, Profile};
 pub use listing::{Guest, is_lowered, listing};
 pub use lower::{Mode, Origin};
 pub use rvrun_decoder::region::Limits;

@@ -9,6 +9,7 @@ use crate::state::offset;
 use rvrun_decoder::region::{Edge, End, Node};
 use rvrun_isa::effect::float;
 use rvrun_isa::{F_NAMES, Instruction, X_NAMES};
+use std::collections::HashSet;
 use std::fmt::Write;
 
 /// What a listing asks of the one who knows the program.
@@ -123,11 +124,16 @@ fn end(end: &End, guest: &dyn Guest) -> String {
 }
 
 /// CLIF as Cranelift writes it, with guest addresses for source locations, and with
-/// names for the parts of the state, which `v0` points to.
+/// names for the parts of the state.
 pub(crate) fn readable(clif: &str, origins: &[Origin]) -> String {
     let mut text = String::new();
+    // Values that are the state's address.
+    let mut states = HashSet::new();
     for line in clif.lines() {
-        let line = with_names(line);
+        if let Some((value, "get_pinned_reg.i64")) = line.trim_end().split_once(" = ") {
+            states.extend(value.split(' ').next_back());
+        }
+        let line = with_names(line, &states);
         let located = line.strip_prefix('@').and_then(|rest| rest.split_once(' '));
         let _ = match located {
             Some((location, rest)) => {
@@ -141,13 +147,15 @@ pub(crate) fn readable(clif: &str, origins: &[Origin]) -> String {
     text
 }
 
-/// `v0+80` is `v0[a0]`.
-fn with_names(line: &str) -> String {
+/// `v7+80` is `v7[a0]`, if `v7` is the state's address.
+fn with_names(line: &str, states: &HashSet<&str>) -> String {
     let named = || {
-        let (before, place) = line.split_once(" v0+")?;
+        let (before, place) = line.split_once('+')?;
+        let state = before.rsplit(' ').next().filter(|value| states.contains(value))?;
         let digits = place.find(|c: char| !c.is_ascii_digit()).unwrap_or(place.len());
         let (digits, behind) = place.split_at(digits);
-        Some(format!("{before} v0[{}]{behind}", offset::name(digits.parse().ok()?)?))
+        let before = before.strip_suffix(state)?;
+        Some(format!("{before}{state}[{}]{behind}", offset::name(digits.parse().ok()?)?))
     };
     named().unwrap_or_else(|| line.to_owned())
 }

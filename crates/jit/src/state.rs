@@ -70,8 +70,8 @@ pub struct State {
     /// The stack pointer below which translated code makes no more calls.
     pub(crate) stack_limit: u64,
     pub(crate) attention: *const AtomicU32,
-    /// Addresses of translations, by slot.
-    pub(crate) slots: *const usize,
+    /// Where an indirect call or jump goes that leaves its region.
+    pub(crate) target: u64,
     pub(crate) jump_cache: *mut JumpCacheEntry,
     /// Finds a translation that the jump cache has not.
     pub(crate) find: usize,
@@ -101,7 +101,7 @@ impl State {
             operands: [0; 4],
             stack_limit: 0,
             attention: Arc::as_ptr(&attention),
-            slots: ptr::null(),
+            target: 0,
             jump_cache: ptr::null_mut(),
             find: 0,
             find_jump: 0,
@@ -135,7 +135,7 @@ pub(crate) mod offset {
     pub const OPERANDS: i32 = small(offset_of!(State, operands));
     pub const STACK_LIMIT: i32 = small(offset_of!(State, stack_limit));
     pub const ATTENTION: i32 = small(offset_of!(State, attention));
-    pub const SLOTS: i32 = small(offset_of!(State, slots));
+    pub const TARGET: i32 = small(offset_of!(State, target));
     pub const JUMP_CACHE: i32 = small(offset_of!(State, jump_cache));
     pub const FIND: i32 = small(offset_of!(State, find));
     pub const FIND_JUMP: i32 = small(offset_of!(State, find_jump));
@@ -165,7 +165,7 @@ pub(crate) mod offset {
             (OPERANDS, "operands"),
             (STACK_LIMIT, "stack_limit"),
             (ATTENTION, "attention"),
-            (SLOTS, "slots"),
+            (TARGET, "target"),
             (JUMP_CACHE, "jump_cache"),
             (FIND, "find"),
             (FIND_JUMP, "find_jump"),

@@ -3,16 +3,17 @@
 //!
 //! The arena is filled segment by segment, around and around; what a segment holds
 //! is dropped before it is filled again. Dropping a translation only unlinks it:
-//! its slot leads to a stub that returns to the dispatcher. So dropping is safe
+//! its slot returns to the dispatcher from then on. So dropping is safe
 //! while the translation runs, and reusing its memory is not: a segment is reused only
 //! when everybody has left translated code since what it held was dropped.
 
 use crate::compile::{Reloc, Target};
 use crate::kept;
 use crate::lower::Origin;
+use crate::state::offset;
 use rustc_hash::{FxHashMap, FxHashSet};
 use rvrun_decoder::region::near;
-use rvrun_host::code::{CodeArena, Slots};
+use rvrun_host::code::CodeArena;
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
@@ -21,11 +22,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Segments of the arena.
 const SEGMENTS: usize = 8;
-/// Slots that there are at most: 2 MiB, as far as they are touched.
+/// Slots that there are at most: 6 MiB, as far as they are touched.
 const MAX_SLOTS: usize = 1 << 18;
-/// `mov rax, rsi; ret`: the guest address that a translation was to be entered
-/// for, returned to whoever wanted it.
-const STUB: [u8; 4] = [0x48, 0x89, 0xf0, 0xc3];
+/// `mov rax, [r15 + TARGET]; ret`: the guest address that an indirect jump goes to, returned to
+/// whoever wanted it.
+const STUB: [u8; 8] = {
+    let [a, b, c, d] = offset::TARGET.to_le_bytes();
+    [0x49, 0x8b, 0x87, a, b, c, d, 0xc3]
+};
 /// Where code begins, behind the stub.
 const FIRST: usize = 64;
 
@@ -47,6 +51,18 @@ pub enum Origins {
     Kept(Box<[u8]>, u64),
 }
 
+/// Host code that is to be put into the arena.
+pub struct Host<'a> {
+    /// The code.
+    pub bytes: &'a [u8],
+    /// What of it is to be filled in.
+    pub relocs: &'a [Reloc],
+    /// Where the guest's object begins.
+    pub base: u64,
+    /// Where it came from.
+    pub origins: Origins,
+}
+
 /// Host code that may be running, be it dropped or not.
 struct Placed {
     origins: Origins,
@@ -62,6 +78,8 @@ pub enum Inserted {
     NotYet,
     /// There is no place for so much.
     Never,
+    /// It leaves to more addresses than there are slots.
+    NoSlots,
 }
 
 /// What a translation was made from.
@@ -89,7 +107,6 @@ pub struct Store {
     /// How many translations had been dropped when the next segment had become empty.
     emptied: Option<u64>,
     removals: Arc<AtomicU64>,
-    slots: Slots,
     slot_of: FxHashMap<u64, u32>,
     by_entry: FxHashMap<u64, Translation>,
     /// By where code begins in the arena, to find what faulted.
@@ -104,7 +121,7 @@ impl Store {
     /// # Errors
     /// The host's, when it has no memory for code.
     pub fn new(bytes: usize) -> io::Result<Self> {
-        let mut arena = CodeArena::new(bytes)?;
+        let mut arena = CodeArena::new(bytes, MAX_SLOTS)?;
         arena.write(0, &STUB);
         Ok(Self {
             arena,
@@ -112,7 +129,6 @@ impl Store {
             used: FIRST,
             emptied: None,
             removals: Arc::default(),
-            slots: Slots::new(MAX_SLOTS)?,
             slot_of: FxHashMap::default(),
             by_entry: FxHashMap::default(),
             by_place: BTreeMap::new(),
@@ -120,32 +136,39 @@ impl Store {
         })
     }
 
-    /// The slot of guest address `pc`; none if there is no room for more.
-    pub fn slot(&mut self, pc: u64) -> Option<u32> {
+    /// The address of the slot of guest address `pc`; none if there is no room for more.
+    pub fn slot(&mut self, pc: u64) -> Option<usize> {
         if let Some(slot) = self.slot_of.get(&pc) {
-            return Some(*slot);
+            return self.arena.slot(*slot as usize);
         }
         let slot = self.slot_of.len();
-        let code = self.address(pc).unwrap_or(self.stub());
-        self.slots.get(slot)?.store(code, Ordering::Release);
+        let address = self.arena.slot(slot)?;
+        self.arena.make_slot(slot, pc);
         self.slot_of.insert(pc, slot as u32);
-        Some(slot as u32)
+        if let Some(translation) = self.by_entry.get(&pc) {
+            self.lead(pc, Some(translation.place.start));
+        }
+        Some(address)
     }
 
-    /// Fills in what depends on where something is in this process, for an object at `base`.
-    /// None if there is no room for more slots, or no such place in the code.
-    pub fn fill_in(&mut self, code: &mut [u8], relocs: &[Reloc], base: u64) -> Option<()> {
-        for Reloc { at, target, distance } in relocs {
-            let pc = base.wrapping_add(*distance);
-            let value = match target {
-                Target::Address => pc,
+    /// Puts `code` at offset `start`, with everything filled in. None if there are not enough
+    /// slots, or no such place in the code.
+    fn place(&mut self, start: usize, code: &Host) -> Option<()> {
+        for reloc in code.relocs.iter().filter(|reloc| reloc.target == Target::Slot) {
+            self.slot(code.base.wrapping_add(reloc.distance))?;
+        }
+        self.arena.write(start, code.bytes);
+        for Reloc { at, target, distance } in code.relocs {
+            let pc = code.base.wrapping_add(*distance);
+            let at = start + *at as usize;
+            match target {
+                Target::Address => self.arena.write(at, &pc.to_le_bytes()),
                 Target::Slot => {
-                    let slot = self.slot(pc)? as usize;
-                    self.slots.get(slot)?.as_ptr() as u64
+                    let behind = self.arena.address(at + 4);
+                    let way = self.slot(pc)?.wrapping_sub(behind) as u32;
+                    self.arena.write(at, &way.to_le_bytes());
                 }
-            };
-            let at = *at as usize;
-            code.get_mut(at..at + 8)?.copy_from_slice(&value.to_le_bytes());
+            }
         }
         Some(())
     }
@@ -154,11 +177,6 @@ impl Store {
     pub fn clear_slots(&mut self) {
         debug_assert!(self.by_entry.is_empty());
         self.slot_of.clear();
-    }
-
-    /// The address of the slots.
-    pub fn slots(&self) -> *const usize {
-        self.slots.as_ptr()
     }
 
     /// How many translations were dropped.
@@ -171,7 +189,7 @@ impl Store {
         self.removals.clone()
     }
 
-    /// The code that returns to the dispatcher.
+    /// Code that returns the state's target to the dispatcher.
     pub fn stub(&self) -> usize {
         self.arena.address(0)
     }
@@ -199,13 +217,12 @@ impl Store {
     pub fn insert(
         &mut self,
         entry: u64,
-        code: &[u8],
-        origins: Origins,
+        code: Host,
         made: Made,
         is_quiet: impl Fn(u64) -> bool,
     ) -> (Inserted, Vec<u64>) {
         let segment_bytes = self.arena.len() / SEGMENTS;
-        let len = code.len();
+        let len = code.bytes.len();
         if len > segment_bytes - FIRST {
             return (Inserted::Never, Vec::new());
         }
@@ -229,10 +246,12 @@ impl Store {
             let places = next * segment_bytes..(next + 1) * segment_bytes;
             self.by_place.retain(|place, _| !places.contains(place));
         }
+        if self.place(start, &code).is_none() {
+            return (Inserted::NoSlots, gone);
+        }
         self.remove(entry);
-        self.arena.write(start, code);
         self.used = start + len;
-        let placed = Placed { origins, precise: made.precise };
+        let placed = Placed { origins: code.origins, precise: made.precise };
         self.by_place.insert(start, placed);
         for page in pages(&made.guest) {
             self.by_page.entry(page).or_default().insert(entry);
@@ -240,7 +259,7 @@ impl Store {
         let place = start..start + len;
         let translation = Translation { place, segment: self.segment, made };
         self.by_entry.insert(entry, translation);
-        self.lead(entry, self.arena.address(start));
+        self.lead(entry, Some(start));
         (Inserted::Yes, gone)
     }
 
@@ -260,16 +279,15 @@ impl Store {
                 }
             }
         }
-        self.lead(entry, self.stub());
+        self.lead(entry, None);
         self.removals.fetch_add(1, Ordering::SeqCst);
         true
     }
 
-    /// Has the slot of `pc`, if there is one, lead to `code`.
-    fn lead(&self, pc: u64, code: usize) {
+    /// Has the slot of `pc`, if there is one, lead to the code at offset `to` or return.
+    fn lead(&mut self, pc: u64, to: Option<usize>) {
         if let Some(slot) = self.slot_of.get(&pc) {
-            let slot = self.slots.get(*slot as usize).expect("it was given out");
-            slot.store(code, Ordering::Release);
+            self.arena.lead_slot(*slot as usize, to);
         }
     }
 

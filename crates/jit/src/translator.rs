@@ -91,6 +91,10 @@ pub enum Outcome {
 /// The host's stack below this distance from its end is for the VM's own functions.
 const STACK_RESERVE: usize = 256 << 10;
 
+/// Bytes of it that translations may always take: more than is between
+/// [`begin`](Translator::begin) and the first of them.
+const LEAST_STACK: usize = 4 << 10;
+
 /// The translations of a program, from which each hart gets a [`Translator`].
 pub struct Translations {
     core: Mutex<Core>,
@@ -99,9 +103,7 @@ pub struct Translations {
     removals: Arc<AtomicU64>,
     /// [`Core::change_count`].
     changes: AtomicU64,
-    /// Address of the slots.
-    slots: usize,
-    /// The code that returns to the dispatcher.
+    /// The code that returns the state's target to the dispatcher.
     stub: usize,
     stack_bytes: usize,
     helpers: Box<[usize]>,
@@ -122,7 +124,6 @@ impl Translations {
         let core = Core::new(space.clone(), extensions, options, keeper)?;
         Ok(Arc::new(Self {
             removals: core.store.removal_counter(),
-            slots: core.store.slots() as usize,
             stub: core.store.stub(),
             stack_bytes: options.stack_bytes,
             core: Mutex::new(core),
@@ -451,14 +452,15 @@ impl Translator {
 
     /// Translations may be executed on `state` from now on.
     fn begin(&mut self, state: &mut State) {
-        state.slots = self.translations.slots as *const usize;
         state.jump_cache = self.jump_cache.as_mut_ptr();
         state.helpers = self.translations.helpers.as_ptr();
         state.find = find as *const () as usize;
         state.find_jump = find_jump as *const () as usize;
         let here = (&raw const state) as usize;
         let bottom = (self.stack_bottom + STACK_RESERVE) as u64;
-        state.stack_limit = bottom.max(here.saturating_sub(self.translations.stack_bytes) as u64);
+        let limit = bottom.max(here.saturating_sub(self.translations.stack_bytes) as u64);
+        // A translation that was just entered has to get on.
+        state.stack_limit = limit.min(here.saturating_sub(LEAST_STACK) as u64);
         self.member.attention.get_or_init(|| state.attention().clone());
         self.go_inside();
     }
@@ -486,9 +488,9 @@ impl Translator {
             state.translator = this.cast();
             let context: *mut State = state;
             // SAFETY: the store gives code that was compiled from a lowered region, which
-            // takes a state and a guest address; both it and the functions that it calls
-            // work on this state, and on this translator, only through these pointers.
-            match unsafe { enter(context.cast(), pc, code) } {
+            // works on a state; both it and the functions that it calls work on this one,
+            // and on this translator, only through these pointers.
+            match unsafe { enter(context.cast(), code) } {
                 Return::Value(next) if next & 1 == 0 => state.hart.pc = next,
                 Return::Value(_) => return self.left(state),
                 Return::Fault(ip) => return self.faulted(state, ip),
@@ -545,7 +547,8 @@ fn jump_cache_index(pc: u64) -> usize {
     (pc >> 1) as usize & (JUMP_CACHE_ENTRIES - 1)
 }
 
-/// For translated code: the translation for guest address `pc`, or code that returns `pc`.
+/// For translated code: the translation for guest address `pc`, or code that returns the state's
+/// target, which that is.
 unsafe extern "C" fn find(state: *mut State, pc: u64) -> usize {
     // SAFETY: called by translated code that `Translator::run` has entered with this
     // state, and whose translator does nothing else meanwhile.

@@ -5,7 +5,7 @@ use crate::analysis::Held;
 use crate::state::{JUMP_CACHE_ENTRIES, offset};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
-use cranelift_codegen::ir::{Block, InstBuilder, JumpTableData, Value};
+use cranelift_codegen::ir::{Block, Inst, InstBuilder, JumpTableData, Value};
 use rustc_hash::FxHashMap;
 use rvrun_decoder::region::{Edge, NodeId};
 
@@ -13,39 +13,51 @@ use rvrun_decoder::region::{Edge, NodeId};
 const MAX_TABLE_SPAN: u64 = 8 << 10;
 
 impl Lowering<'_> {
-    /// Calls the translation at `code` for guest address `target`; goes on where
-    /// `back` leads if it returns `return_pc`, else returns what it returned.
-    pub(super) fn call(&mut self, code: Value, target: Value, return_pc: u64, back: Edge) {
-        let arguments = [self.state, target];
-        let call = self.builder.ins().call_indirect(self.translation, code, &arguments);
+    /// Goes on where `back` leads if the callee has returned `return_pc`, else returns what it
+    /// returned.
+    pub(super) fn called(&mut self, call: Inst, return_pc: u64, back: Edge) {
         let returned = self.builder.inst_results(call)[0];
         self.held = Held::default();
+        // Else the copy would be live during the call.
+        let here = self.builder.current_block().expect("a block is being filled");
+        self.states.remove(&here);
         // What the way back wants interpreted is not the call once more.
         self.at(return_pc, None);
         let expected = self.address(return_pc);
         let same = self.builder.ins().icmp(IntCC::Equal, returned, expected);
-        let other = self.cold_block();
         let back_block = self.edge_block(back);
-        self.builder.ins().brif(same, back_block, &[], other, &[]);
-        self.builder.switch_to_block(other);
+        let other = self.other_block();
+        self.builder.ins().brif(same, back_block, &[], other, &[returned.into()]);
+    }
+
+    /// The block that returns what a callee has returned.
+    fn other_block(&mut self) -> Block {
+        if let Some(block) = self.other {
+            return block;
+        }
+        let here = self.builder.current_block().expect("a block is being filled");
+        let block = self.cold_block();
+        let returned = self.builder.append_block_param(block, I64);
+        self.builder.switch_to_block(block);
         self.builder.ins().return_(&[returned]);
+        self.builder.switch_to_block(here);
+        self.other = Some(block);
+        block
     }
 
-    /// Where the stack is used up: returns `target`, so that everything is returned
-    /// from and the dispatcher goes on there with the stack empty.
-    pub(super) fn check_depth(&mut self, target: u64) {
-        let target = self.address(target);
-        self.check_depth_of(target);
-    }
-
-    pub(super) fn check_depth_of(&mut self, target: Value) {
+    /// Where the stack is used up: returns the region's entry, so that everything is returned
+    /// from and the dispatcher goes on there with the stack empty. To be called in regions that
+    /// make calls, as the first thing.
+    pub(super) fn check_depth(&mut self) {
         let limit = self.load_state(I64, offset::STACK_LIMIT);
-        let stack = self.builder.ins().get_stack_pointer(I64);
-        let over = self.builder.ins().icmp(IntCC::UnsignedLessThan, stack, limit);
+        // Not the stack pointer: what a region takes itself must not keep it from being entered.
+        let frame = self.builder.ins().get_frame_pointer(I64);
+        let over = self.builder.ins().icmp(IntCC::UnsignedLessThan, frame, limit);
         let (exit, on) = (self.cold_block(), self.builder.create_block());
         self.builder.ins().brif(over, exit, &[], on, &[]);
         self.builder.switch_to_block(exit);
-        self.builder.ins().return_(&[target]);
+        let entry = self.address(self.region.entry);
+        self.builder.ins().return_(&[entry]);
         self.builder.switch_to_block(on);
     }
 
@@ -80,8 +92,7 @@ impl Lowering<'_> {
         self.flush(self.held.dirty);
         self.poll_outside(target);
         let code = self.find(target, offset::FIND_JUMP);
-        let arguments = [self.state, target];
-        self.builder.ins().return_call_indirect(self.translation, code, &arguments);
+        self.builder.ins().return_call_indirect(self.translation, code, &[]);
     }
 
     /// Compares `target` with each of `targets`, by bisection.
@@ -138,8 +149,10 @@ impl Lowering<'_> {
         self.builder.ins().br_table(index, table);
     }
 
-    /// The translation for the guest address `target`, by the jump cache.
+    /// The translation for the guest address `target`, by the jump cache. Where there is none,
+    /// it is code that returns the state's target.
     pub(super) fn find(&mut self, target: Value, finder: i32) -> Value {
+        self.store_state(target, offset::TARGET);
         let mask = (JUMP_CACHE_ENTRIES as i64 - 1) << 4;
         let cache = self.load_state(I64, offset::JUMP_CACHE);
         // Entries take 16 bytes, and instructions stand at even addresses.
@@ -159,7 +172,7 @@ impl Lowering<'_> {
         self.builder.ins().jump(found, &[cached.into()]);
         self.builder.switch_to_block(miss);
         let find = self.load_state(I64, finder);
-        let arguments = [self.state, target];
+        let arguments = [self.state(), target];
         let call = self.builder.ins().call_indirect(self.finding, find, &arguments);
         let looked_up = self.builder.inst_results(call)[0];
         self.builder.ins().jump(found, &[looked_up.into()]);

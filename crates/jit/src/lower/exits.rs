@@ -47,14 +47,13 @@ impl Lowering<'_> {
                 self.builder.ins().return_(&[target]);
             }
             Exit::To(pc) => {
-                let target = self.address(pc);
                 // A circle of regions has one that is left to its entry or to before that.
                 if pc <= self.region.entry {
+                    let target = self.address(pc);
                     self.poll_outside(target);
                 }
-                let code = self.slot(pc);
-                let arguments = [self.state, target];
-                self.builder.ins().return_call_indirect(self.translation, code, &arguments);
+                let slot = self.slot(pc);
+                self.builder.ins().return_call(slot, &[]);
             }
             Exit::Because(why, pc) => {
                 // The first node is counted once it is entered.
@@ -86,7 +85,6 @@ impl Lowering<'_> {
             let variables = if self.held.single & float(register) != 0 { &self.s } else { &self.f };
             values.push(self.builder.use_var(variables[usize::from(register)]));
         }
-        values.push(self.state);
         Snapshot(values)
     }
 

@@ -1,9 +1,8 @@
 //! A region to CLIF.
 //!
 //! A translation is a function of the calling convention `tail` that takes the
-//! [`State`](crate::state::State)'s address and the guest address that it is entered
-//! for, and returns the guest address to go on at; or an odd number, and the state
-//! says why. Guest registers are variables of the builder while they are held in
+//! [`State`](crate::state::State)'s address in the pinned register, and returns the
+//! guest address to go on at; or an odd number, and the state says why. Guest registers are variables of the builder while they are held in
 //! values ([`crate::analysis`]).
 //!
 //! - A guest's call is a host's call through the callee's slot. What it returns is
@@ -34,7 +33,7 @@ use crate::state::{Leave, offset};
 use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
 use cranelift_codegen::ir::types::{F32, F64, I32, I64};
 use cranelift_codegen::ir::{
-    AbiParam, AliasRegion, AliasRegionData, Block, Function, GlobalValue, InstBuilder,
+    AbiParam, AliasRegion, AliasRegionData, Block, FuncRef, Function, GlobalValue, InstBuilder,
     MemFlagsData, SigRef, Signature, SourceLoc, Value,
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
@@ -74,13 +73,14 @@ pub struct Lowered {
     pub function: Function,
     /// By source location.
     pub origins: Vec<Origin>,
+    /// Addresses that the region is left to, as distances from its base, if it has one.
+    pub leaves: Vec<u64>,
 }
 
-/// Lowers `region`; `slots` has the slots of all addresses to which it is left. With a
-/// `base`, the code can be used where another address is the base: see [`places`].
+/// Lowers `region`. With a `base`, the code can be used where another address is the base: see
+/// [`places`].
 pub fn lower(
     region: &Region,
-    slots: &FxHashMap<u64, u32>,
     mode: Mode,
     base: Option<u64>,
     target: TargetFrontendConfig,
@@ -88,7 +88,6 @@ pub fn lower(
 ) -> Lowered {
     let plan = analysis::analyse(region, mode.precise);
     let mut signature = Signature::new(CallConv::Tail);
-    signature.params.extend([AbiParam::new(I64), AbiParam::new(I64)]);
     signature.returns.push(AbiParam::new(I64));
     let mut function = Function::with_name_signature(Default::default(), signature.clone());
     let regions = &mut function.dfg.alias_regions;
@@ -113,14 +112,16 @@ pub fn lower(
         builder,
         region,
         plan,
-        slots,
+        slots: FxHashMap::default(),
+        leaves: Vec::new(),
         mode,
         base,
         x,
         f,
         s,
         blocks,
-        state: Value::from_u32(0),
+        states: FxHashMap::default(),
+        other: None,
         held: Held::default(),
         raw: 0,
         unused: 0,
@@ -143,17 +144,20 @@ pub fn lower(
         returns: FxHashMap::default(),
     };
     lowering.region();
-    let Lowering { mut builder, origins, .. } = lowering;
+    let Lowering { mut builder, origins, leaves, .. } = lowering;
     builder.seal_all_blocks();
     builder.finalize(target);
-    Lowered { function, origins }
+    Lowered { function, origins, leaves }
 }
 
 struct Lowering<'a> {
     builder: FunctionBuilder<'a>,
     region: &'a Region,
     plan: Plan,
-    slots: &'a FxHashMap<u64, u32>,
+    /// Slots by the guest addresses that they are of.
+    slots: FxHashMap<u64, FuncRef>,
+    /// See [`Lowered::leaves`].
+    leaves: Vec<u64>,
     mode: Mode,
     base: Option<u64>,
     x: [Variable; 32],
@@ -161,8 +165,10 @@ struct Lowering<'a> {
     s: [Variable; 32],
     /// By node.
     blocks: Vec<Block>,
-    /// The address of the state.
-    state: Value,
+    /// The address of the state, where a block has a copy of the pinned register.
+    states: FxHashMap<Block, Value>,
+    /// Where what a callee has returned is returned further up.
+    other: Option<Block>,
     /// What is held at the point where instructions are being added.
     held: Held,
     /// Floating-point registers whose value may be a NaN that is not the canonical one.
@@ -191,9 +197,14 @@ struct Lowering<'a> {
 impl Lowering<'_> {
     fn region(&mut self) {
         let entry = self.builder.create_block();
-        self.builder.append_block_params_for_function_params(entry);
         self.builder.switch_to_block(entry);
-        self.state = self.builder.block_params(entry)[0];
+        let calls = |id: &NodeId| {
+            let end = &self.region.nodes[*id as usize].end;
+            matches!(end, End::Call { .. } | End::CallIndirect { .. })
+        };
+        if self.plan.order.iter().any(calls) {
+            self.check_depth();
+        }
         self.go(Edge::Node(0));
         for at in 0..self.plan.order.len() {
             let id = self.plan.order[at];
@@ -322,10 +333,9 @@ impl Lowering<'_> {
                 let return_address = self.address(*return_pc);
                 self.set_x(*link, return_address);
                 self.flush_all();
-                self.check_depth(*target);
-                let target_value = self.address(*target);
-                let code = self.slot(*target);
-                self.call(code, target_value, *return_pc, *back);
+                let slot = self.slot(*target);
+                let call = self.builder.ins().call(slot, &[]);
+                self.called(call, *return_pc, *back);
             }
             End::CallIndirect { link, base, offset, return_pc, back } => {
                 let target = self.jump_target(*base, *offset);
@@ -333,8 +343,8 @@ impl Lowering<'_> {
                 self.set_x(*link, return_address);
                 self.flush_all();
                 let code = self.find(target, offset::FIND);
-                self.check_depth_of(target);
-                self.call(code, target, *return_pc, *back);
+                let call = self.builder.ins().call_indirect(self.translation, code, &[]);
+                self.called(call, *return_pc, *back);
             }
             End::Inline { link, return_pc, target } => {
                 let return_address = self.return_address(*return_pc);
@@ -403,7 +413,7 @@ impl Lowering<'_> {
         let flags = self.hart_flags();
         let thunk = self.builder.ins().load(I64, flags, helpers, 0);
         let function = self.builder.ins().load(I64, flags, helpers, helper.offset());
-        let arguments = [self.state, function];
+        let arguments = [self.state(), function];
         self.builder.ins().call_indirect(self.preserving, thunk, &arguments);
     }
 
@@ -509,14 +519,21 @@ impl Lowering<'_> {
         MemFlagsData::new().with_alias_region(Some(self.guest_region))
     }
 
+    /// The state's address. Each block has a copy of its own: one for all would be spilled.
+    fn state(&mut self) -> Value {
+        let here = self.builder.current_block().expect("a block is being filled");
+        let builder = &mut self.builder;
+        *self.states.entry(here).or_insert_with(|| builder.ins().get_pinned_reg(I64))
+    }
+
     fn load_state(&mut self, ty: cranelift_codegen::ir::Type, at: i32) -> Value {
-        let flags = self.hart_flags();
-        self.builder.ins().load(ty, flags, self.state, at)
+        let (flags, state) = (self.hart_flags(), self.state());
+        self.builder.ins().load(ty, flags, state, at)
     }
 
     fn store_state(&mut self, value: Value, at: i32) {
-        let flags = self.hart_flags();
-        self.builder.ins().store(flags, value, self.state, at);
+        let (flags, state) = (self.hart_flags(), self.state());
+        self.builder.ins().store(flags, value, state, at);
     }
 
     /// Whether `edge` is the way from here to another round of a loop.

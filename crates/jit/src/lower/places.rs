@@ -5,18 +5,18 @@
 //! the object's base, and the compiler leaves a [`Reloc`](crate::compile::Reloc) for each.
 
 use super::Lowering;
-use crate::state::offset;
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{
-    ExternalName, Function, GlobalValue, GlobalValueData, InstBuilder, UserExternalName, Value,
+    ExtFuncData, ExternalName, FuncRef, Function, GlobalValue, GlobalValueData, InstBuilder,
+    UserExternalName, Value,
 };
 
 /// Objects below are where they are linked to be, in each process.
 pub(crate) const MOVABLE: u64 = 1 << 32;
 
-/// What a symbol stands for, as the namespace of its name.
+/// What a symbol stands for, as the namespace of its name: a guest address.
 pub(crate) const ADDRESS: u32 = 0;
-/// See [`ADDRESS`].
+/// Or a slot, whose index is that in [`Lowered::leaves`](super::Lowered).
 pub(crate) const SLOT: u32 = 1;
 
 impl Lowering<'_> {
@@ -48,17 +48,23 @@ impl Lowering<'_> {
         self.builder.ins().symbol_value(I64, symbol)
     }
 
-    /// The translation in the slot of guest address `pc`.
-    pub(super) fn slot(&mut self, pc: u64) -> Value {
-        let flags = self.hart_flags();
-        if let Some(base) = self.base {
-            let symbol = symbol(self.builder.func, SLOT, pc.wrapping_sub(base));
-            let slot = self.builder.ins().symbol_value(I64, symbol);
-            return self.builder.ins().load(I64, flags, slot, 0);
+    /// The slot of guest address `pc`, as a function.
+    pub(super) fn slot(&mut self, pc: u64) -> FuncRef {
+        if let Some(slot) = self.slots.get(&pc) {
+            return *slot;
         }
-        let slots = self.load_state(I64, offset::SLOTS);
-        let slot = self.slots.get(&pc).copied().expect("every address to leave to has a slot");
-        self.builder.ins().load(I64, flags, slots, 8 * slot as i32)
+        let index = self.leaves.len() as u32;
+        self.leaves.push(pc.wrapping_sub(self.base.unwrap_or(0)));
+        let function = &mut *self.builder.func;
+        let name = function.declare_imported_user_function(UserExternalName::new(SLOT, index));
+        let slot = function.import_function(ExtFuncData {
+            name: ExternalName::user(name),
+            signature: self.translation,
+            colocated: true,
+            patchable: false,
+        });
+        self.slots.insert(pc, slot);
+        slot
     }
 }
 

@@ -1,7 +1,8 @@
 //! Slots, segments of the arena, and which code a translation was made from.
 
 use crate::lower::Origin;
-use crate::store::{Inserted, Made, Origins, Store};
+use crate::store::{Host, Inserted, Made, Origins, Store};
+use rvrun_memory::access;
 use std::ops::Range;
 
 const ARENA: usize = 64 << 10;
@@ -23,17 +24,31 @@ impl Filled {
     }
 
     fn put_if(&mut self, entry: u64, bytes: usize, quiet: bool) -> (Option<Vec<u64>>, Inserted) {
-        let (code, origins) = (vec![RETURN; bytes], Origins::Known(Vec::new()));
-        let (inserted, gone) =
-            self.0.insert(entry, &code, origins, made(one(entry..entry + 4)), |_| quiet);
+        let code = vec![RETURN; bytes];
+        let made = made(one(entry..entry + 4));
+        let (inserted, gone) = self.0.insert(entry, host(&code, Vec::new()), made, |_| quiet);
         ((inserted != Inserted::Never).then_some(gone), inserted)
     }
 
-    fn slot_leads_to(&mut self, pc: u64) -> usize {
+    /// The address of the code that the slot of `pc` leads to; none if it returns `pc`.
+    fn slot_leads_to(&mut self, pc: u64) -> Option<usize> {
         let slot = self.0.slot(pc).unwrap();
-        // SAFETY: the store has given the slot.
-        unsafe { *self.0.slots().add(slot as usize) }
+        let read = |at: usize, bytes: &mut [u8]| access::copy_in(at as u64, bytes).unwrap();
+        let (mut jump, mut there) = ([0; 5], [0; 11]);
+        read(slot, &mut jump);
+        assert_eq!(jump[0], 0xe9);
+        let distance = i32::from_le_bytes(jump[1..].try_into().unwrap());
+        let to = slot.wrapping_add_signed(distance as isize + 5);
+        read(to, &mut there);
+        let mut returns = vec![0x48, 0xb8];
+        returns.extend(pc.to_le_bytes());
+        returns.push(RETURN);
+        (there != returns[..]).then_some(to)
     }
+}
+
+fn host(bytes: &[u8], origins: Vec<(u32, Origin)>) -> Host<'_> {
+    Host { bytes, relocs: &[], base: 0, origins: Origins::Known(origins) }
 }
 
 fn made(guest: Vec<Range<u64>>) -> Made {
@@ -47,15 +62,14 @@ fn one(range: Range<u64>) -> Vec<Range<u64>> {
 #[test]
 fn a_slot_leads_to_the_translation_or_back() {
     let mut store = Filled::new();
-    let stub = store.0.stub();
-    assert_eq!(store.slot_leads_to(0x1000), stub);
+    assert_eq!(store.slot_leads_to(0x1000), None);
     store.put(0x1000, 16);
     let code = store.0.address(0x1000).unwrap();
-    assert_eq!(store.slot_leads_to(0x1000), code);
+    assert_eq!(store.slot_leads_to(0x1000), Some(code));
     assert_eq!(store.0.address(0x1000), Some(code));
     assert!(store.0.remove(0x1000));
     assert!(!store.0.remove(0x1000));
-    assert_eq!(store.slot_leads_to(0x1000), stub);
+    assert_eq!(store.slot_leads_to(0x1000), None);
     assert_eq!(store.0.address(0x1000), None);
 }
 
@@ -63,7 +77,7 @@ fn a_slot_leads_to_the_translation_or_back() {
 fn a_slot_that_is_asked_for_later_leads_to_the_translation_too() {
     let mut store = Filled::new();
     store.put(0x1000, 16);
-    assert_eq!(Some(store.slot_leads_to(0x1000)), store.0.address(0x1000));
+    assert_eq!(store.slot_leads_to(0x1000), store.0.address(0x1000));
     assert_eq!(store.0.slot(0x1000), store.0.slot(0x1000));
     assert_ne!(store.0.slot(0x1000), store.0.slot(0x1002));
 }
@@ -78,7 +92,7 @@ fn a_new_translation_takes_the_place_of_the_old_one() {
     let new = store.0.address(0x1000).unwrap();
     assert_ne!(old, new);
     assert_eq!(store.0.address(0x1000), Some(new));
-    assert_eq!(store.slot_leads_to(0x1000), new);
+    assert_eq!(store.slot_leads_to(0x1000), Some(new));
 }
 
 #[test]
@@ -101,8 +115,9 @@ fn what_the_oldest_segment_holds_makes_room() {
 fn what_may_be_running_keeps_its_place_and_its_origins() {
     let mut store = Filled::new();
     let origin = Origin { pc: 0x1000, access_pc: 0x1000, is_load: true, run_pc: 0x1000 };
-    let (first, origins) = ([RETURN; SEGMENT / 2], Origins::Known(vec![(4, origin)]));
-    store.0.insert(0x1000, &first, origins, made(one(0x1000..0x1004)), |_| true);
+    let first = [RETURN; SEGMENT / 2];
+    let made_from = made(one(0x1000..0x1004));
+    store.0.insert(0x1000, host(&first, vec![(4, origin)]), made_from, |_| true);
     let running = store.0.address(0x1000).unwrap();
     for n in 1..8 {
         store.put(0x1000 * (n + 1), SEGMENT / 2 + 64);
@@ -127,7 +142,7 @@ fn code_that_fits_no_segment_is_refused() {
 fn translations_are_found_by_the_code_that_they_were_made_from() {
     let mut store = Store::new(ARENA).unwrap();
     let mut put = |entry, guest| {
-        store.insert(entry, &[RETURN; 8], Origins::Known(Vec::new()), made(guest), |_| true);
+        store.insert(entry, host(&[RETURN; 8], Vec::new()), made(guest), |_| true);
     };
     put(0x1000, one(0x1000..0x1010));
     put(0x1ff0, vec![0x1ff0..0x2008, 0x9000..0x9004]);
@@ -147,8 +162,8 @@ fn a_host_address_is_known_by_its_origin() {
     let mut store = Store::new(ARENA).unwrap();
     let origin = |pc| Origin { pc, access_pc: pc, is_load: true, run_pc: pc };
     for entry in [0x1000, 0x2000] {
-        let origins = Origins::Known(vec![(4, origin(entry)), (16, origin(entry + 4))]);
-        store.insert(entry, &[RETURN; 16], origins, made(one(entry..entry + 8)), |_| true);
+        let code = host(&[RETURN; 16], vec![(4, origin(entry)), (16, origin(entry + 4))]);
+        store.insert(entry, code, made(one(entry..entry + 8)), |_| true);
     }
     for entry in [0x1000, 0x2000] {
         let address = store.address(entry).unwrap();
@@ -168,8 +183,7 @@ fn clearing_forgets_slots_as_well() {
     assert!(store.0.remove(0x1000));
     store.0.clear_slots();
     assert_eq!(store.0.slot(0x5000), first);
-    let stub = store.0.stub();
-    assert_eq!(store.slot_leads_to(0x5000), stub);
+    assert_eq!(store.slot_leads_to(0x5000), None);
 }
 
 #[test]
@@ -177,7 +191,7 @@ fn the_jump_that_knows_most_targets_is_found_from_nearby() {
     let mut store = Store::new(ARENA).unwrap();
     let mut put = |entry, jumps| {
         let made = Made { jumps, ..made(one(entry..entry + 4)) };
-        store.insert(entry, &[RETURN; 8], Origins::Known(Vec::new()), made, |_| true);
+        store.insert(entry, host(&[RETURN; 8], Vec::new()), made, |_| true);
     };
     put(0x10_0000, vec![(0x10_0010, 3)]);
     put(0x10_1000, vec![(0x10_1010, 5), (0x10_1020, 1)]);

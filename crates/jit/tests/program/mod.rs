@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use rvrun_decoder::region::{self, Limits};
 use rvrun_decoder::{Block, lift};
 use rvrun_isa::{Extensions, Instruction, assemble, decode, encode};
-use rvrun_jit::{Guest, Job, Mode, leaves};
+use rvrun_jit::{Guest, Job, Mode};
 use std::ops::Range;
 
 /// Where programs begin.
@@ -97,12 +97,7 @@ impl Program {
     /// The region at the program's beginning, to be compiled.
     pub fn job(&self) -> Job {
         let region = region::region(START, self.limits, self);
-        let mut slots = FxHashMap::default();
-        for target in leaves(&region) {
-            let next = slots.len() as u32;
-            slots.entry(target).or_insert(next);
-        }
-        Job { region, slots, mode: self.mode, base: None, hash: 0, generation: 0 }
+        Job { region, mode: self.mode, base: None, hash: 0, generation: 0 }
     }
 }
 
