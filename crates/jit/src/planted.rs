@@ -6,7 +6,7 @@
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::Imm64;
-use cranelift_codegen::ir::types::F64;
+use cranelift_codegen::ir::types::{F64, I64};
 use cranelift_codegen::ir::{
     AtomicRmwOp, Function, Inst, InstBuilder, InstructionData, Opcode, Value,
 };
@@ -66,17 +66,18 @@ fn rename(function: &mut Function, instruction: Inst, from: Opcode, to: Opcode) 
     }
 }
 
-/// The state that translated code works on.
-fn state(function: &Function) -> Option<Value> {
-    let entry = function.layout.entry_block()?;
-    function.dfg.block_params(entry).first().copied()
+/// Whether the value is the address of the state that translated code works on.
+fn is_state(function: &Function, value: Value) -> bool {
+    let value = function.dfg.resolve_aliases(value);
+    let inst = function.dfg.value_def(value).inst();
+    inst.is_some_and(|inst| function.dfg.insts[inst].opcode() == Opcode::GetPinnedReg)
 }
 
 /// The offset, if the instruction stores to the state; none if it stores elsewhere.
 fn stored_at(function: &Function, instruction: Inst) -> Option<Option<i32>> {
     match function.dfg.insts[instruction] {
         InstructionData::Store { args: [_, address], offset, .. } => {
-            Some((Some(address) == state(function)).then(|| offset.into()))
+            Some(is_state(function, address).then(|| offset.into()))
         }
         _ => None,
     }
@@ -111,13 +112,14 @@ fn wrong_flag(function: &mut Function, instruction: Inst) {
         return;
     }
     let sum = function.dfg.first_result(instruction);
-    let Some(state) = state(function).filter(|_| function.dfg.value_type(sum) == F64) else {
+    if function.dfg.value_type(sum) != F64 {
         return;
-    };
+    }
     let mut cursor = FuncCursor::new(function).after_inst(instruction);
     let three = cursor.ins().f64const(3.0);
     let third = cursor.ins().fdiv(sum, three);
     let flags = cranelift_codegen::ir::MemFlagsData::trusted();
+    let state = cursor.ins().get_pinned_reg(I64);
     cursor.ins().store(flags, third, state, offset::UNREAD);
 }
 
