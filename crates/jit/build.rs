@@ -25,6 +25,12 @@ fn main() -> io::Result<()> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     Command::new(rustc).arg("-vV").output()?.stdout.hash(&mut hasher);
     println!("cargo:rerun-if-changed=build.rs");
+    // All dependencies' versions, Cranelift's above all.
+    let lock = own.join("../../Cargo.lock");
+    if lock.is_file() {
+        println!("cargo:rerun-if-changed={}", lock.display());
+        fs::read(lock)?.hash(&mut hasher);
+    }
     for name in CRATES {
         let source = own.join("..").join(name).join("src");
         if !source.is_dir() {

@@ -11,6 +11,7 @@ pub mod file_map;
 pub mod guarded;
 pub mod lock;
 pub mod process;
+pub mod processor;
 pub mod signals;
 pub mod time;
 pub mod vfork;

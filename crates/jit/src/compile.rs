@@ -12,6 +12,7 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{Context, FinalizedMachReloc, FinalizedRelocTarget};
 use cranelift_frontend::FunctionBuilderContext;
 use rvrun_decoder::region::Region;
+use rvrun_host::processor;
 
 /// What a host of the level x86-64-v3 has beside the base.
 const COMMON_FEATURES: [&str; 12] = [
@@ -79,17 +80,12 @@ pub struct Code {
 pub struct Failure(pub String);
 
 /// What host code depends on beside what it is made from: this build of the translator, and
-/// the host's processor.
-///
-/// # Errors
-/// When Cranelift does not know the host.
-pub fn version() -> Result<String, Failure> {
-    let compiler = Compiler::new()?;
-    let mut version = format!("{} {}", env!("RVRUN_TRANSLATOR"), cranelift_codegen::VERSION);
-    for value in compiler.isa.isa_flags() {
-        version.push_str(&format!(" {value}"));
-    }
-    Ok(version)
+/// the host's processor. Asked for in each process, so no compiler is made for it.
+pub fn version() -> Vec<u8> {
+    let mut version = env!("RVRUN_TRANSLATOR").as_bytes().to_vec();
+    version.extend(cranelift_codegen::VERSION.as_bytes());
+    version.extend(processor::features().iter().flat_map(|word| word.to_le_bytes()));
+    version
 }
 
 /// Compiles one region after another.

@@ -3,31 +3,28 @@
 use crate::program::CacheConfig;
 use rvrun_cache::Cache;
 use rvrun_isa::Extensions;
-use rvrun_jit::{Failure, Keeper, Variant};
+use rvrun_jit::{Keeper, Variant};
 use rvrun_memory::AddressSpace;
 use std::sync::Arc;
 
 /// What entries of a program on harts with these extensions depend on.
-fn version(extensions: Extensions) -> Result<Vec<u8>, Failure> {
-    Ok(format!("{} {extensions:?}", rvrun_jit::version()?).into_bytes())
+fn version(extensions: Extensions) -> Vec<u8> {
+    let mut version = rvrun_jit::version();
+    version.extend(extensions.names().flat_map(str::bytes));
+    version
 }
 
 /// The translator's way to the cache.
 pub struct Kept(Cache);
 
 impl Kept {
-    /// The cache for programs in `space` on harts with these extensions. None if the translator
-    /// does not know the host.
-    pub fn new(
-        config: CacheConfig,
-        extensions: Extensions,
-        space: &AddressSpace,
-    ) -> Option<Arc<Self>> {
+    /// The cache for programs in `space` on harts with these extensions.
+    pub fn new(config: CacheConfig, extensions: Extensions, space: &AddressSpace) -> Arc<Self> {
         let CacheConfig { directory, writes } = config;
-        let kept = Arc::new(Self(Cache::new(directory, version(extensions).ok()?, writes)));
+        let kept = Arc::new(Self(Cache::new(directory, version(extensions), writes)));
         let namer = kept.clone();
         space.number_code_files(Box::new(move |file| namer.0.number(file)));
-        Some(kept)
+        kept
     }
 
     /// Whether there were translations of this object before this process.

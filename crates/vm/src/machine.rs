@@ -78,7 +78,7 @@ pub fn run(program: Program) -> Result<Exit, Error> {
         && program.dump.is_none()
         && translation.chaos.is_none();
     let cache = program.cache.take().filter(|_| keeps);
-    let keeper = cache.and_then(|config| Kept::new(config, extensions, &space));
+    let keeper = cache.map(|config| Kept::new(config, extensions, &space));
     let engines =
         Engines::keeping(space.clone(), extensions, engine, translation, verify, counting, keeper);
     if let Some((wanted, sink)) = program.dump.take() {
