@@ -3,8 +3,10 @@
 //! A register is *available* where a value holds it, and *dirty* where memory
 //! (the hart) does not have that value yet. Loads from the hart are placed where
 //! a register is needed on every way on, and before loops that read it; stores
-//! to the hart where the region is left, and before loops for what they do not
-//! write: there the exits for attention need only little. A floating-point
+//! to the hart where the region is left, where ways meet for what is not dirty on all of
+//! them, and before loops for what they do not
+//! write: there the exits for attention need only little. What is written before anybody can
+//! see it is *dead*, and not stored. A floating-point
 //! register is held in *single* precision or as its 64 bits.
 //!
 //! Lowering follows [`Held::apply`] instruction by instruction, as the analysis
@@ -12,7 +14,7 @@
 
 use crate::effects::{self, FLOATS, Way};
 use rustc_hash::FxHashSet;
-use rvrun_decoder::region::{End, Node, NodeId, Region};
+use rvrun_decoder::region::{Edge, End, Node, NodeId, Region};
 use rvrun_isa::effect::{Registers, float, integer};
 use rvrun_isa::{Instruction, Kind};
 
@@ -82,6 +84,9 @@ pub struct NodePlan {
     pub raw: Registers,
     /// The head of the innermost loop that it is in.
     pub innermost: Option<NodeId>,
+    /// Registers that may be seen before they are written: those that are read, and all of them
+    /// where the region may be left.
+    pub live: Registers,
     /// Registers that are read by the loop that begins here, or on every way on.
     wanted: Registers,
 }
@@ -162,7 +167,8 @@ pub fn analyse(region: &Region, precise: bool) -> Plan {
     find_loops(&mut plan, &facts, &predecessors);
     find_rewritten(&mut plan, &facts, &predecessors);
     find_wanted(&mut plan, &facts, &ways, &predecessors);
-    find_dirty(&mut plan, &facts, &ways);
+    find_live(&mut plan, region, &facts, &ways, precise);
+    find_dirty(&mut plan, &facts, &ways, &predecessors);
     find_available(&mut plan, &region.nodes, &ways, precise);
     find_raw(&mut plan, &region.nodes, &ways, &predecessors, precise);
     plan
@@ -174,6 +180,8 @@ struct Facts {
     reads: Registers,
     /// Of these, read first as single precision.
     single: Registers,
+    /// Seen before it is written: as `reads`, and all where an instruction may leave the region.
+    sees: Registers,
     /// Written, anywhere in the node.
     writes: Registers,
     /// Written in single precision; floating-point registers written otherwise.
@@ -192,6 +200,7 @@ impl Facts {
         let mut facts = Self {
             reads: 0,
             single: 0,
+            sees: 0,
             writes: 0,
             writes_single: 0,
             writes_double: 0,
@@ -201,6 +210,8 @@ impl Facts {
         };
         let starts = if precise { run_starts(&node.body) } else { Vec::new() };
         for (index, instruction) in node.body.iter().enumerate() {
+            let seen = if effects::may_leave(instruction) { !0 } else { instruction.reads() };
+            facts.sees |= seen & !facts.writes;
             if effects::way(instruction) == Way::Stepped {
                 facts.cleans = true;
                 facts.dirty = 0;
@@ -219,6 +230,7 @@ impl Facts {
             facts.dirty |= instruction.writes();
         }
         facts.read(end_reads(&node.end), 0);
+        facts.sees |= end_reads(&node.end) & !facts.writes;
         facts.writes |= end_writes(&node.end);
         facts.dirty |= end_writes(&node.end);
         if let End::Call { .. } | End::CallIndirect { .. } = node.end {
@@ -392,23 +404,91 @@ fn find_wanted(
     }
 }
 
+/// Finds which registers are live at the beginning of each node. With `precise`, all are: the
+/// interpreter may go on anywhere.
+fn find_live(
+    plan: &mut Plan,
+    region: &Region,
+    facts: &[Facts],
+    ways: &[Vec<Successor>],
+    precise: bool,
+) {
+    let mut live: Vec<Registers> = vec![if precise { !0 } else { 0 }; facts.len()];
+    let mut changed = !precise;
+    while changed {
+        changed = false;
+        for id in plan.order.iter().rev() {
+            let index = *id as usize;
+            let leaves = may_be_left(&region.nodes[index].end);
+            let goes_round = |way: &Successor| plan.back_edges.contains(&(*id, way.to));
+            let behind = if leaves || ways[index].iter().any(goes_round) {
+                !0
+            } else {
+                ways[index].iter().fold(0, |set, way| set | live[way.to as usize])
+            };
+            let before = facts[index].sees | behind & !facts[index].writes;
+            changed |= before != live[index];
+            live[index] = before;
+        }
+    }
+    for (node, live) in plan.nodes.iter_mut().zip(live) {
+        node.live = live;
+    }
+}
+
+/// Whether a node with this end may be left to something else than nodes.
+fn may_be_left(end: &End) -> bool {
+    let leaves = |edge: &Edge| matches!(edge, Edge::Leave(_));
+    match end {
+        End::Goto(edge) | End::Skip { to: edge, .. } | End::Inline { target: edge, .. } => {
+            leaves(edge)
+        }
+        End::Branch { taken, fall, .. } => leaves(taken) || leaves(fall),
+        End::Call { .. }
+        | End::CallIndirect { .. }
+        | End::InlineReturn { .. }
+        | End::Return { .. }
+        | End::Jump { .. }
+        | End::Syscall(_)
+        | End::Interpret => true,
+    }
+}
+
 /// Finds what is dirty at the beginning of each node.
-fn find_dirty(plan: &mut Plan, facts: &[Facts], ways: &[Vec<Successor>]) {
+fn find_dirty(
+    plan: &mut Plan,
+    facts: &[Facts],
+    ways: &[Vec<Successor>],
+    predecessors: &[Vec<NodeId>],
+) {
+    let through_call = |from: NodeId| ways[from as usize].iter().any(|way| way.through_call);
     let mut changed = true;
     while changed {
         changed = false;
         for at in 0..plan.order.len() {
-            let from = plan.order[at];
-            let facts = &facts[from as usize];
-            let kept = if facts.cleans { 0 } else { plan.nodes[from as usize].held.dirty };
-            let out = kept | facts.dirty;
-            for way in &ways[from as usize] {
-                let dirty = if way.through_call { 0 } else { plan.entering(from, way.to, out) };
-                let to = &mut plan.nodes[way.to as usize].held.dirty;
-                if *to | dirty != *to {
-                    *to |= dirty;
-                    changed = true;
-                }
+            let id = plan.order[at];
+            let node = &plan.nodes[id as usize];
+            // From below: more that is dirty before makes no less of it dirty behind.
+            let out = |from: &NodeId| {
+                let facts = &facts[*from as usize];
+                let kept = if facts.cleans { 0 } else { plan.nodes[*from as usize].held.dirty };
+                if through_call(*from) { 0 } else { kept | facts.dirty }
+            };
+            let ways = predecessors[id as usize].iter();
+            let dirty = if node.loop_head {
+                ways.fold(0, |set, from| {
+                    let goes_round = plan.back_edges.contains(&(*from, id));
+                    set | out(from) & if goes_round { !0 } else { node.loop_writes }
+                })
+            } else if id == 0 {
+                0
+            } else {
+                ways.fold(!0, |set, from| set & out(from))
+            };
+            let dirty = dirty & node.live;
+            if dirty != node.held.dirty {
+                plan.nodes[id as usize].held.dirty = dirty;
+                changed = true;
             }
         }
     }
@@ -548,19 +628,6 @@ fn held_behind(node: &Node, mut held: Held, precise: bool) -> Held {
     held.read(end_reads(&node.end), 0);
     held.write(end_writes(&node.end), 0);
     held
-}
-
-impl Plan {
-    /// What is still dirty of `dirty` when control goes from one node to another:
-    /// on the way into a loop, memory gets what the loop does not write.
-    pub fn entering(&self, from: NodeId, to: NodeId, dirty: Registers) -> Registers {
-        let node = &self.nodes[to as usize];
-        if node.loop_head && !self.back_edges.contains(&(from, to)) {
-            dirty & node.loop_writes
-        } else {
-            dirty
-        }
-    }
 }
 
 /// The integer registers of a set.

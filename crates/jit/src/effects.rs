@@ -32,6 +32,15 @@ pub fn way(instruction: &Instruction) -> Way {
     if lowered { Way::Lowered } else { Way::Stepped }
 }
 
+/// Whether the region may be left at `instruction`, before it is executed: for the interpreter, or
+/// because somebody looks at all registers.
+pub fn may_leave(instruction: &Instruction) -> bool {
+    way(instruction) == Way::Stepped
+        || matches!(instruction.row().kind, Kind::Atomic | Kind::Float)
+        // What is not boxed is the interpreter's.
+        || (instruction.reads() | instruction.writes()) & FLOATS != 0
+}
+
 /// Whether a helper computes the instruction from its operands.
 pub fn is_helped(instruction: &Instruction) -> bool {
     !is_computed_here(instruction) && helper::computes(instruction.opcode)

@@ -292,8 +292,7 @@ impl Lowering<'_> {
         let &Division { signed, remainder, ty } = division;
         let narrow = ty == I32;
         let (a, b) = if narrow { (self.low(a), self.low(b)) } else { (a, b) };
-        let (plain, rare, done) =
-            (self.builder.create_block(), self.cold_block(), self.builder.create_block());
+        let (plain, rare, done) = (self.block(), self.cold_block(), self.block());
         let result = self.builder.append_block_param(done, ty);
         let is_rare = if signed {
             // 0 and -1.

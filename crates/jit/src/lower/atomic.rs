@@ -43,7 +43,7 @@ impl Lowering<'_> {
         if ty != I8 {
             let misaligned = self.builder.ins().band_imm_s(address, i64::from(ty.bytes()) - 1);
             let trap = self.exit_block(Exit::Because(Leave::Interpret, pc));
-            let on = self.builder.create_block();
+            let on = self.block();
             self.builder.ins().brif(misaligned, trap, &[], on, &[]);
             self.builder.switch_to_block(on);
         }
@@ -93,7 +93,7 @@ impl Lowering<'_> {
         let same_address = self.builder.ins().icmp(IntCC::Equal, reserved, address);
         let same_size = self.builder.ins().icmp_imm_s(IntCC::Equal, size, i64::from(ty.bytes()));
         let is_reserved = self.builder.ins().band(same_address, same_size);
-        let (exchange, done) = (self.builder.create_block(), self.builder.create_block());
+        let (exchange, done) = (self.block(), self.block());
         let failed = self.builder.append_block_param(done, I64);
         let one = self.constant(1);
         self.builder.ins().brif(is_reserved, exchange, &[], done, &[one.into()]);

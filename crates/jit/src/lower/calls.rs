@@ -1,6 +1,6 @@
 //! Calls and jumps to other regions, and jumps through registers.
 
-use super::Lowering;
+use super::{Lowering, State};
 use crate::analysis::Held;
 use crate::state::{JUMP_CACHE_ENTRIES, offset};
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -20,7 +20,7 @@ impl Lowering<'_> {
         self.held = Held::default();
         // Else the copy would be live during the call.
         let here = self.builder.current_block().expect("a block is being filled");
-        self.states.remove(&here);
+        self.states.insert(here, State::None);
         // What the way back wants interpreted is not the call once more.
         self.at(return_pc, None);
         let expected = self.address(return_pc);
@@ -49,11 +49,11 @@ impl Lowering<'_> {
     /// from and the dispatcher goes on there with the stack empty. To be called in regions that
     /// make calls, as the first thing.
     pub(super) fn check_depth(&mut self) {
-        let limit = self.load_state(I64, offset::STACK_LIMIT);
         // Not the stack pointer: what a region takes itself must not keep it from being entered.
         let frame = self.builder.ins().get_frame_pointer(I64);
+        let limit = self.load_state(I64, offset::STACK_LIMIT);
         let over = self.builder.ins().icmp(IntCC::UnsignedLessThan, frame, limit);
-        let (exit, on) = (self.cold_block(), self.builder.create_block());
+        let (exit, on) = (self.cold_block(), self.block());
         self.builder.ins().brif(over, exit, &[], on, &[]);
         self.builder.switch_to_block(exit);
         let entry = self.address(self.region.entry);
@@ -78,7 +78,7 @@ impl Lowering<'_> {
 
     /// Jumps to `target`: to a node for those of `targets`, else out of the region.
     pub(super) fn jump(&mut self, target: Value, targets: &[(u64, NodeId)]) {
-        let other = if targets.is_empty() { None } else { Some(self.builder.create_block()) };
+        let other = if targets.is_empty() { None } else { Some(self.block()) };
         if let (Some((first, _)), Some((last, _)), Some(other)) =
             (targets.first(), targets.last(), other)
         {
@@ -107,7 +107,7 @@ impl Lowering<'_> {
         let (low, high) = targets.split_at(targets.len() / 2);
         let pivot = self.address(high[0].0);
         let below = self.builder.ins().icmp(IntCC::UnsignedLessThan, target, pivot);
-        let (low_block, high_block) = (self.builder.create_block(), self.builder.create_block());
+        let (low_block, high_block) = (self.block(), self.block());
         self.builder.ins().brif(below, low_block, &[], high_block, &[]);
         self.builder.switch_to_block(low_block);
         self.search(target, low, other);
@@ -132,7 +132,7 @@ impl Lowering<'_> {
         let first_value = self.address(first);
         let distance = self.builder.ins().isub(target, first_value);
         let index = self.builder.ins().ushr_imm_u(distance, 1);
-        let within = self.builder.create_block();
+        let within = self.block();
         let bound = ((last - first) / 2) as i64;
         let outside = self.builder.ins().icmp_imm_s(IntCC::UnsignedGreaterThan, index, bound);
         self.builder.ins().brif(outside, other, &[], within, &[]);
@@ -163,8 +163,7 @@ impl Lowering<'_> {
         let hart = self.hart_flags();
         let pc = self.builder.ins().load(I64, hart, entry, 0);
         let same = self.builder.ins().icmp(IntCC::Equal, pc, target);
-        let (hit, miss, found) =
-            (self.builder.create_block(), self.cold_block(), self.builder.create_block());
+        let (hit, miss, found) = (self.block(), self.cold_block(), self.block());
         let code = self.builder.append_block_param(found, I64);
         self.builder.ins().brif(same, hit, &[], miss, &[]);
         self.builder.switch_to_block(hit);

@@ -2,7 +2,7 @@
 
 use super::Lowering;
 use super::exits::Exit;
-use crate::analysis::{floats_in, integers_in};
+use crate::analysis::{NodePlan, floats_in, integers_in};
 use crate::state::{Leave, offset};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::types::{I32, I64};
@@ -18,7 +18,8 @@ impl Lowering<'_> {
             Edge::Node(to) => {
                 let before = (self.held, self.raw, self.unused, self.clean);
                 self.prepare(to);
-                self.builder.ins().jump(self.blocks[to as usize], &[]);
+                let block = self.node_block(to);
+                self.builder.ins().jump(block, &[]);
                 (self.held, self.raw, self.unused, self.clean) = before;
             }
         }
@@ -28,10 +29,10 @@ impl Lowering<'_> {
     pub(super) fn edge_block(&mut self, edge: Edge) -> Block {
         match edge {
             Edge::Leave(pc) => self.exit_block(Exit::To(pc)),
-            Edge::Node(to) if self.is_prepared(to) => self.blocks[to as usize],
+            Edge::Node(to) if self.is_prepared(to) => self.node_block(to),
             Edge::Node(_) => {
                 let here = self.builder.current_block().expect("a block is being filled");
-                let block = self.builder.create_block();
+                let block = self.block();
                 self.builder.switch_to_block(block);
                 self.go(edge);
                 self.builder.switch_to_block(here);
@@ -40,11 +41,20 @@ impl Lowering<'_> {
         }
     }
 
+    /// The block of node `to`, to which a way leads from here.
+    fn node_block(&mut self, to: NodeId) -> Block {
+        let block = self.blocks[to as usize];
+        if self.ways_to[to as usize] == 1 {
+            self.follows(block);
+        }
+        block
+    }
+
     /// Whether what is held is what node `to` wants at its beginning.
     pub(super) fn is_prepared(&self, to: NodeId) -> bool {
         let plan = &self.plan.nodes[to as usize];
         let wanted = plan.held;
-        let clean = self.held.dirty & !self.plan.entering(self.node, to, self.held.dirty);
+        let clean = self.held.dirty & !wanted.dirty & plan.live;
         wanted.available & !self.held.available == 0
             && self.raw & !plan.raw & wanted.available == 0
             && plan.raw & !self.may_be_raw() == 0
@@ -55,15 +65,15 @@ impl Lowering<'_> {
 
     /// Makes what is held what node `to` wants.
     pub(super) fn prepare(&mut self, to: NodeId) {
-        let (wanted, raw) = (self.plan.nodes[to as usize].held, self.plan.nodes[to as usize].raw);
+        let NodePlan { held: wanted, raw, live, .. } = self.plan.nodes[to as usize];
         self.make_canonical(self.raw & !raw & wanted.available);
         let exact = raw & !self.may_be_raw();
-        let entering = self.plan.entering(self.node, to, self.held.dirty);
         if self.plan.back_edges.contains(&(self.node, to)) && !self.entering_region() {
             self.poll(to);
         }
-        self.flush(self.held.dirty & !entering);
-        self.held.dirty = entering;
+        self.flush(self.held.dirty & !wanted.dirty & live);
+        // What is dead is not, where this way is left again.
+        self.held.dirty &= wanted.dirty | !live;
         for register in integers_in(wanted.available & !self.held.available) {
             self.x(register);
         }
@@ -81,6 +91,7 @@ impl Lowering<'_> {
             self.held.single &= !float(register);
         }
         self.check_no_nan(exact);
+        self.held.dirty &= live;
     }
 
     /// Leaves the region, for the interpreter to go on, if one of `registers` is a NaN.
@@ -91,7 +102,7 @@ impl Lowering<'_> {
             let value = self.builder.use_var(variables[usize::from(register)]);
             let unordered = self.builder.ins().fcmp(FloatCC::Unordered, value, value);
             let exit = self.exit_block(Exit::Because(Leave::Interpret, self.origin.pc));
-            let on = self.builder.create_block();
+            let on = self.block();
             self.builder.ins().brif(unordered, exit, &[], on, &[]);
             self.builder.switch_to_block(on);
         }
@@ -112,7 +123,7 @@ impl Lowering<'_> {
         let pc = self.region.nodes[to as usize].pc;
         let wanted = self.attention();
         let exit = self.exit_block(Exit::Up(pc));
-        let on = self.builder.create_block();
+        let on = self.block();
         self.builder.ins().brif(wanted, exit, &[], on, &[]);
         self.builder.switch_to_block(on);
     }
@@ -135,7 +146,7 @@ impl Lowering<'_> {
     /// nothing dirty, on ways that can make a loop with other regions.
     pub(super) fn poll_outside(&mut self, target: Value) {
         let wanted = self.attention();
-        let (exit, on) = (self.cold_block(), self.builder.create_block());
+        let (exit, on) = (self.cold_block(), self.block());
         self.builder.ins().brif(wanted, exit, &[], on, &[]);
         self.builder.switch_to_block(exit);
         self.builder.ins().return_(&[target]);

@@ -1,6 +1,6 @@
 //! Ways out of the region.
 
-use super::Lowering;
+use super::{Lowering, State};
 use crate::analysis::{floats_in, integers_in};
 use crate::state::{Leave, offset};
 use cranelift_codegen::ir::types::I32;
@@ -38,6 +38,8 @@ impl Lowering<'_> {
             return *block;
         }
         let block = self.cold_block();
+        // Other ways may lead here, too.
+        self.states.insert(block, State::None);
         self.builder.switch_to_block(block);
         let before = (self.held, self.raw, self.unused, self.clean);
         self.flush(self.held.dirty);
@@ -88,8 +90,16 @@ impl Lowering<'_> {
         Snapshot(values)
     }
 
-    pub(super) fn cold_block(&mut self) -> Block {
+    /// A block that is only reached through the current one, as it is now.
+    pub(super) fn block(&mut self) -> Block {
         let block = self.builder.create_block();
+        self.follows(block);
+        block
+    }
+
+    /// The same, for what is rare.
+    pub(super) fn cold_block(&mut self) -> Block {
+        let block = self.block();
         self.builder.set_cold_block(block);
         block
     }

@@ -155,7 +155,7 @@ impl Lowering<'_> {
         operands: &[Value],
         ty: Type,
     ) -> Value {
-        let (rare, done) = (self.cold_block(), self.builder.create_block());
+        let (rare, done) = (self.cold_block(), self.block());
         let result = self.builder.append_block_param(done, ty);
         let unordered = self.builder.ins().fcmp(FloatCC::Unordered, a, b);
         self.builder.ins().brif(unordered, rare, &[], done, &[value.into()]);
@@ -182,7 +182,7 @@ impl Lowering<'_> {
 
     /// Blocks for what is usual, for what is rare, and for what follows.
     pub(super) fn ways(&mut self) -> (Block, Block, Block) {
-        (self.builder.create_block(), self.cold_block(), self.builder.create_block())
+        (self.block(), self.cold_block(), self.block())
     }
 
     fn sign_injected(&mut self, i: &Instruction, a: Value, b: Value, bits: Type) -> Value {
@@ -283,7 +283,7 @@ impl Lowering<'_> {
         };
         let boxed = self.builder.ins().icmp_imm_s(IntCC::Equal, high, -1);
         let unboxed = self.exit_block(super::Exit::Because(Leave::Interpret, self.origin.pc));
-        let on = self.builder.create_block();
+        let on = self.block();
         self.builder.ins().brif(boxed, on, &[], unboxed, &[]);
         self.builder.switch_to_block(on);
         if self.held.available & mask == 0 {
@@ -395,7 +395,7 @@ impl Lowering<'_> {
             let variable = variables[usize::from(register)];
             let value = self.builder.use_var(variable);
             let unordered = self.builder.ins().fcmp(FloatCC::Unordered, value, value);
-            let (rare, on) = (self.cold_block(), self.builder.create_block());
+            let (rare, on) = (self.cold_block(), self.block());
             self.builder.ins().brif(unordered, rare, &[], on, &[]);
             self.builder.switch_to_block(rare);
             let canonical = self.canonical(single);

@@ -121,6 +121,7 @@ pub fn lower(
         s,
         blocks,
         states: FxHashMap::default(),
+        ways_to: vec![0; region.nodes.len()],
         other: None,
         held: Held::default(),
         raw: 0,
@@ -150,6 +151,17 @@ pub fn lower(
     Lowered { function, origins, leaves }
 }
 
+/// Where a block has the state's address from.
+#[derive(Clone, Copy)]
+enum State {
+    /// It has a copy of the pinned register.
+    Value(Value),
+    /// From the only block that leads to it.
+    Before(Block),
+    /// It has none as yet.
+    None,
+}
+
 struct Lowering<'a> {
     builder: FunctionBuilder<'a>,
     region: &'a Region,
@@ -165,8 +177,10 @@ struct Lowering<'a> {
     s: [Variable; 32],
     /// By node.
     blocks: Vec<Block>,
-    /// The address of the state, where a block has a copy of the pinned register.
-    states: FxHashMap<Block, Value>,
+    /// The address of the state, by block.
+    states: FxHashMap<Block, State>,
+    /// How many ways lead to a node.
+    ways_to: Vec<u32>,
     /// Where what a callee has returned is returned further up.
     other: Option<Block>,
     /// What is held at the point where instructions are being added.
@@ -196,6 +210,12 @@ struct Lowering<'a> {
 
 impl Lowering<'_> {
     fn region(&mut self) {
+        self.ways_to[0] = 1;
+        for id in &self.plan.order {
+            for to in self.region.nodes[*id as usize].end.nodes() {
+                self.ways_to[to as usize] += 1;
+            }
+        }
         let entry = self.builder.create_block();
         self.builder.switch_to_block(entry);
         let calls = |id: &NodeId| {
@@ -392,7 +412,7 @@ impl Lowering<'_> {
         }
         self.call_helper(Helper::STEP, Some(pc));
         let stop = self.load_state(I64, offset::UNREAD);
-        let (exit, on) = (self.cold_block(), self.builder.create_block());
+        let (exit, on) = (self.cold_block(), self.block());
         self.builder.ins().brif(stop, exit, &[], on, &[]);
         self.builder.switch_to_block(exit);
         if self.mode.counting {
@@ -519,11 +539,27 @@ impl Lowering<'_> {
         MemFlagsData::new().with_alias_region(Some(self.guest_region))
     }
 
-    /// The state's address. Each block has a copy of its own: one for all would be spilled.
+    /// The state's address. Blocks have a copy of their own, but for those that only a block
+    /// with one leads to: one for all would be spilled.
     fn state(&mut self) -> Value {
         let here = self.builder.current_block().expect("a block is being filled");
-        let builder = &mut self.builder;
-        *self.states.entry(here).or_insert_with(|| builder.ins().get_pinned_reg(I64))
+        let mut at = here;
+        loop {
+            match self.states.get(&at).copied().unwrap_or(State::None) {
+                State::Value(value) => return value,
+                State::Before(block) => at = block,
+                State::None => break,
+            }
+        }
+        let value = self.builder.ins().get_pinned_reg(I64);
+        self.states.insert(here, State::Value(value));
+        value
+    }
+
+    /// Says that `block` is only reached through the current one, as it is now.
+    fn follows(&mut self, block: Block) {
+        let here = self.builder.current_block().expect("a block is being filled");
+        self.states.insert(block, State::Before(here));
     }
 
     fn load_state(&mut self, ty: cranelift_codegen::ir::Type, at: i32) -> Value {

@@ -61,9 +61,49 @@ fn a_loop_holds_what_it_reads_and_owes_memory_only_what_it_writes() {
     assert!(plan.nodes[head].loop_head);
     assert_eq!(plan.nodes[head].loop_writes, integer(10) | integer(11));
     assert!(plan.back_edges.contains(&(head as u32, head as u32)));
-    let a3 = integer(13);
-    assert_eq!(plan.entering(0, head as u32, a3 | integer(10)), integer(10));
-    assert_eq!(plan.entering(head as u32, head as u32, a3), a3);
+}
+
+#[test]
+fn memory_gets_what_is_not_dirty_on_all_ways_that_meet() {
+    let text = "
+        beq a0, zero, other
+        addi a1, a1, 1
+        addi a2, a2, 1
+        jal zero, both
+    other:
+        addi a1, a1, 2
+    both:
+        add a3, a1, a2
+        ecall";
+    assert_eq!(held_at(text, 0x1014), "a0 a1* a2");
+}
+
+#[test]
+fn what_is_written_before_anybody_can_see_it_is_dead() {
+    let text = |between| {
+        format!(
+            "
+        addi a1, a1, 1
+        beq a0, zero, other
+        {between}
+        addi a1, zero, 2
+        ecall
+    other:
+        addi a1, zero, 3
+        ecall"
+        )
+    };
+    let live = |text: &str, pc| {
+        let (plan, addresses) = planned(text);
+        plan.nodes[addresses.iter().position(|at| *at == pc).unwrap()].live & integer(11) != 0
+    };
+    let dead = text("addi a2, zero, 1");
+    assert!(live(&dead, 0x1000) && !live(&dead, 0x1008));
+    assert_eq!(held_at(&dead, 0x1008), "a0 a1");
+    // An access that is not aligned is the interpreter's.
+    assert!(live(&text("amoadd.w a2, a3, (a4)"), 0x1008));
+    assert!(live(&text("fadd.d fa0, fa0, fa1"), 0x1008));
+    assert!(live(&format!("#! precise\n{dead}"), 0x1008));
 }
 
 #[test]
