@@ -413,15 +413,23 @@ fn find_live(
     ways: &[Vec<Successor>],
     precise: bool,
 ) {
-    let mut live: Vec<Registers> = vec![if precise { !0 } else { 0 }; facts.len()];
-    let mut changed = !precise;
+    let has = |what: fn(&Instruction) -> bool| region.nodes.iter().any(|n| n.body.iter().any(what));
+    // Ways on which single precision is loaded may be left where they begin.
+    let all = precise || has(|i| effects::reads_single(i) != 0);
+    // So may those into loops that want no NaN there.
+    let computes = has(effects::makes_raw);
+    let mut live: Vec<Registers> = vec![if all { !0 } else { 0 }; facts.len()];
+    let mut changed = !all;
     while changed {
         changed = false;
         for id in plan.order.iter().rev() {
             let index = *id as usize;
             let leaves = may_be_left(&region.nodes[index].end);
-            let goes_round = |way: &Successor| plan.back_edges.contains(&(*id, way.to));
-            let behind = if leaves || ways[index].iter().any(goes_round) {
+            let may_leave = |way: &Successor| {
+                plan.back_edges.contains(&(*id, way.to))
+                    || computes && plan.nodes[way.to as usize].loop_head
+            };
+            let behind = if leaves || ways[index].iter().any(may_leave) {
                 !0
             } else {
                 ways[index].iter().fold(0, |set, way| set | live[way.to as usize])

@@ -1,6 +1,6 @@
 //! Calls and jumps to other regions, and jumps through registers.
 
-use super::{Lowering, State};
+use super::{AddressFrom, Lowering};
 use crate::analysis::Held;
 use crate::state::{JUMP_CACHE_ENTRIES, offset};
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -20,7 +20,7 @@ impl Lowering<'_> {
         self.held = Held::default();
         // Else the copy would be live during the call.
         let here = self.builder.current_block().expect("a block is being filled");
-        self.states.insert(here, State::None);
+        self.states.insert(here, AddressFrom::None);
         // What the way back wants interpreted is not the call once more.
         self.at(return_pc, None);
         let expected = self.address(return_pc);

@@ -1,6 +1,6 @@
 //! Ways out of the region.
 
-use super::{Lowering, State};
+use super::{AddressFrom, Lowering};
 use crate::analysis::{floats_in, integers_in};
 use crate::state::{Leave, offset};
 use cranelift_codegen::ir::types::I32;
@@ -39,7 +39,7 @@ impl Lowering<'_> {
         }
         let block = self.cold_block();
         // Other ways may lead here, too.
-        self.states.insert(block, State::None);
+        self.states.insert(block, AddressFrom::None);
         self.builder.switch_to_block(block);
         let before = (self.held, self.raw, self.unused, self.clean);
         self.flush(self.held.dirty);

@@ -153,9 +153,9 @@ pub fn lower(
 
 /// Where a block has the state's address from.
 #[derive(Clone, Copy)]
-enum State {
-    /// It has a copy of the pinned register.
-    Value(Value),
+enum AddressFrom {
+    /// It has this copy of the pinned register.
+    Copy(Value),
     /// From the only block that leads to it.
     Before(Block),
     /// It has none as yet.
@@ -178,7 +178,7 @@ struct Lowering<'a> {
     /// By node.
     blocks: Vec<Block>,
     /// The address of the state, by block.
-    states: FxHashMap<Block, State>,
+    states: FxHashMap<Block, AddressFrom>,
     /// How many ways lead to a node.
     ways_to: Vec<u32>,
     /// Where what a callee has returned is returned further up.
@@ -545,21 +545,21 @@ impl Lowering<'_> {
         let here = self.builder.current_block().expect("a block is being filled");
         let mut at = here;
         loop {
-            match self.states.get(&at).copied().unwrap_or(State::None) {
-                State::Value(value) => return value,
-                State::Before(block) => at = block,
-                State::None => break,
+            match self.states.get(&at).copied().unwrap_or(AddressFrom::None) {
+                AddressFrom::Copy(value) => return value,
+                AddressFrom::Before(block) => at = block,
+                AddressFrom::None => break,
             }
         }
         let value = self.builder.ins().get_pinned_reg(I64);
-        self.states.insert(here, State::Value(value));
+        self.states.insert(here, AddressFrom::Copy(value));
         value
     }
 
     /// Says that `block` is only reached through the current one, as it is now.
     fn follows(&mut self, block: Block) {
         let here = self.builder.current_block().expect("a block is being filled");
-        self.states.insert(block, State::Before(here));
+        self.states.insert(block, AddressFrom::Before(here));
     }
 
     fn load_state(&mut self, ty: cranelift_codegen::ir::Type, at: i32) -> Value {
