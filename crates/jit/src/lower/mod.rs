@@ -2,8 +2,8 @@
 //!
 //! A translation is a function of the calling convention `tail` that takes the
 //! [`State`](crate::state::State)'s address in the pinned register, and returns the
-//! guest address to go on at; or an odd number, and the state says why. Guest registers are variables of the builder while they are held in
-//! values ([`crate::analysis`]).
+//! guest address to go on at; or an odd number, and the state says why. Guest registers
+//! are variables of the builder while they are held in values ([`crate::analysis`]).
 //!
 //! - A guest's call is a host's call through the callee's slot. What it returns is
 //!   compared with the return address; anything else is returned further up, until
