@@ -34,6 +34,8 @@ const COMMON_FEATURES: [&str; 12] = [
 pub struct Job {
     /// The region.
     pub region: Region,
+    /// What it divides by, and what that most often is.
+    pub divisors: Vec<(u8, u64)>,
     /// How.
     pub mode: Mode,
     /// Where the guest's object begins that the code is part of, if it is to be kept for other
@@ -168,8 +170,7 @@ impl Compiler {
     /// Compiles a region; gives [`Lowered::origins`] and [`Lowered::leaves`].
     fn compile_into_context(&mut self, job: &Job) -> Result<(Vec<Origin>, Vec<u64>), Failure> {
         let target = self.isa.frontend_config();
-        let Lowered { function, origins, leaves } =
-            lower::lower(&job.region, job.mode, job.base, target, &mut self.builder);
+        let Lowered { function, origins, leaves } = lower::lower(job, target, &mut self.builder);
         self.compile_function(function)?;
         Ok((origins, leaves))
     }
@@ -186,8 +187,7 @@ impl Compiler {
     /// The region in CLIF, before any optimisation, with guest addresses.
     pub fn clif(&mut self, job: &Job) -> String {
         let target = self.isa.frontend_config();
-        let Lowered { function, origins, .. } =
-            lower::lower(&job.region, job.mode, job.base, target, &mut self.builder);
+        let Lowered { function, origins, .. } = lower::lower(job, target, &mut self.builder);
         readable(&function.display().to_string(), &origins)
     }
 

@@ -6,7 +6,7 @@
 
 use crate::compile::{self, Compiler, Failure, Job};
 use crate::kept::{self, Keeper, Variant};
-use crate::known::{Known, Profile, content_hash, jump_sites};
+use crate::known::{Known, Profile, content_hash, divisors, jump_sites};
 use crate::lower::Mode;
 use crate::stats::Stats;
 use crate::store::{Host, Inserted, Made, Origins, Store};
@@ -216,10 +216,12 @@ impl Core {
         let entry = region.nodes.first()?;
         let nothing = entry.body.is_empty() && matches!(entry.end, End::Interpret);
         let base = self.base_of(&region);
+        let divisors = divisors(&region, profile);
         self.stats.find_time += start.elapsed();
         let hash = content_hash(&self.space, &region.code);
         (!nothing).then_some(Job {
             region,
+            divisors,
             mode: self.options.mode,
             base,
             hash,
@@ -384,6 +386,7 @@ impl Core {
         let made = Made {
             guest: region.code.clone(),
             blocks: region.nodes.iter().map(|node| node.pc).collect(),
+            divisors: done.job.divisors.clone(),
             hash,
             jumps: jump_sites(region),
             instructions: region.instructions,

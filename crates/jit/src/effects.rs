@@ -41,6 +41,12 @@ pub fn may_leave(instruction: &Instruction) -> bool {
         || (instruction.reads() | instruction.writes()) & FLOATS != 0
 }
 
+/// Whether `instruction` divides integers.
+pub fn is_division(instruction: &Instruction) -> bool {
+    use Opcode::*;
+    matches!(instruction.opcode, Div | Divu | Rem | Remu | Divw | Divuw | Remw | Remuw)
+}
+
 /// Whether a helper computes the instruction from its operands.
 pub fn is_helped(instruction: &Instruction) -> bool {
     !is_computed_here(instruction) && helper::computes(instruction.opcode)

@@ -143,6 +143,7 @@ pub fn read<'a>(
             hash: kept.hash,
             guest,
             blocks: Vec::new(),
+            divisors: Vec::new(),
             jumps: kept.jumps.iter().map(|(pc, known)| (near(*pc), *known)).collect(),
             instructions: kept.instructions,
             precise: kept.precise,

@@ -1,9 +1,12 @@
 //! The program as regions are found in it, and what they are made from.
 
+use crate::analysis::end_writes;
+use crate::effects::is_division;
 use crate::store::Store;
 use rustc_hash::FxHasher;
 use rvrun_decoder::region::{Code, End, Node, Region};
 use rvrun_decoder::{Block, lift};
+use rvrun_isa::effect::integer;
 use rvrun_isa::{Extensions, length};
 use rvrun_memory::{AddressSpace, PAGE, access};
 use std::cell::RefCell;
@@ -17,6 +20,10 @@ pub trait Profile {
     fn reached(&self, pc: u64) -> bool;
     /// Addresses in `range` where jumps through a register have gone to, in ascending order.
     fn jump_targets(&self, range: Range<u64>) -> Vec<u64>;
+    /// What an integer register holds at `pc`, if the program is just there.
+    fn register(&self, _pc: u64, _register: u8) -> Option<u64> {
+        None
+    }
 }
 
 /// The profile of a program of which everything is worth translating.
@@ -42,6 +49,25 @@ pub(crate) fn jump_sites(region: &Region) -> Vec<(u64, usize)> {
         _ => None,
     };
     region.nodes.iter().filter_map(site).collect()
+}
+
+/// What a loop divides by and does not write, and what that is now. Most often it is a
+/// constant from before the loop.
+pub(crate) fn divisors(region: &Region, profile: &dyn Profile) -> Vec<(u8, u64)> {
+    if !region.repeats() {
+        return Vec::new();
+    }
+    let writes = |node: &Node| {
+        node.body.iter().fold(end_writes(&node.end), |set, instruction| set | instruction.writes())
+    };
+    let written = region.nodes.iter().fold(0, |set, node| set | writes(node));
+    let divisions = region.nodes.iter().flat_map(|node| &node.body).filter(|i| is_division(i));
+    let mut registers: Vec<u8> = divisions.map(|i| i.rs2).collect();
+    registers.sort_unstable();
+    registers.dedup();
+    registers.retain(|register| *register != 0 && written & integer(*register) == 0);
+    let with_value = |register| Some((register, profile.register(region.entry, register)?));
+    registers.into_iter().filter_map(with_value).collect()
 }
 
 /// A hash of the code in these ranges as it is now. What cannot be executed is part of it

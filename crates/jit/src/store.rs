@@ -90,6 +90,8 @@ pub struct Made {
     pub blocks: Vec<u64>,
     /// A hash of that code.
     pub hash: u64,
+    /// What it divides by.
+    pub divisors: Vec<(u8, u64)>,
     /// Jumps through registers that it makes, and how many targets of each are known.
     pub jumps: Vec<(u64, usize)>,
     /// Instructions.

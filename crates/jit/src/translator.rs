@@ -60,6 +60,8 @@ pub struct Source {
     pub code: Vec<Range<u64>>,
     /// Where the blocks begin that were worth translating.
     pub blocks: Vec<u64>,
+    /// Registers that it divides by, and what they held.
+    pub divisors: Vec<(u8, u64)>,
 }
 
 /// Why [`Translator::run`] returned.
@@ -278,7 +280,8 @@ impl Translator {
         let core = self.translations.lock();
         let source = |entry: u64| {
             let made = core.store.translation(entry)?;
-            Some(Source { entry, code: made.guest.clone(), blocks: made.blocks.clone() })
+            let (code, blocks) = (made.guest.clone(), made.blocks.clone());
+            Some(Source { entry, code, blocks, divisors: made.divisors.clone() })
         };
         core.store.entries().into_iter().filter_map(source).collect()
     }

@@ -283,7 +283,7 @@ pub struct Tiers {
 }
 
 /// What of the program is worth translating: what the interpreter has been to.
-struct Interpreted<'a>(&'a Interpreter);
+struct Interpreted<'a>(&'a Interpreter, &'a Hart);
 
 impl Profile for Interpreted<'_> {
     fn reached(&self, pc: u64) -> bool {
@@ -292,6 +292,10 @@ impl Profile for Interpreted<'_> {
 
     fn jump_targets(&self, range: Range<u64>) -> Vec<u64> {
         self.0.indirect_targets(range)
+    }
+
+    fn register(&self, pc: u64, register: u8) -> Option<u64> {
+        (self.1.pc == pc).then(|| self.1.x[usize::from(register)])
     }
 }
 
@@ -686,7 +690,7 @@ impl Tiers {
             && let Some(translator) = &mut self.translator
         {
             let interpreter = self.interpreter.borrow();
-            translator.request(pc, &Interpreted(&interpreter));
+            translator.request(pc, &Interpreted(&interpreter, &self.state.hart));
         }
     }
 

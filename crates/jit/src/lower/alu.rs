@@ -42,11 +42,10 @@ impl Lowering<'_> {
             }
             MopR | MopRr => self.constant(0),
             Div | Divu | Rem | Remu | Divw | Divuw | Remw | Remuw => {
-                let (a, b) = (self.x(i.rs1), self.x(i.rs2));
                 let ty = if matches!(i.opcode, Divw | Divuw | Remw | Remuw) { I32 } else { I64 };
                 let signed = matches!(i.opcode, Div | Rem | Divw | Remw);
                 let remainder = matches!(i.opcode, Rem | Remu | Remw | Remuw);
-                self.divide(a, b, &Division { signed, remainder, ty })
+                self.division(i, &Division { signed, remainder, ty })
             }
             // Copies need no instruction.
             Add if i.rs1 == 0 => self.x(i.rs2),
@@ -287,6 +286,48 @@ impl Lowering<'_> {
         }
     }
 
+    /// Divides; by a number that Cranelift knows, if the divisor is what it most often is.
+    fn division(&mut self, i: &Instruction, division: &Division) -> Value {
+        let (a, b) = (self.x(i.rs1), self.x(i.rs2));
+        let known = self.divisors.iter().find(|(register, _)| *register == i.rs2);
+        let narrow = division.ty == I32;
+        let is_plain = |value: u64| {
+            let value = if narrow { i64::from(value as i32) } else { value as i64 };
+            value != 0 && value != -1
+        };
+        let Some(known) = known.map(|(_, value)| *value).filter(|value| is_plain(*value)) else {
+            return self.divide(a, b, division);
+        };
+        let (quick, other, done) = (self.block(), self.cold_block(), self.block());
+        let result = self.builder.append_block_param(done, I64);
+        let same = self.builder.ins().icmp_imm_s(IntCC::Equal, b, known as i64);
+        self.builder.ins().brif(same, quick, &[], other, &[]);
+        self.builder.switch_to_block(quick);
+        let (narrow_a, by) = match narrow {
+            true => (self.low(a), self.builder.ins().iconst(I32, i64::from(known as i32))),
+            false => (a, self.constant(known)),
+        };
+        let value = self.plain_division(narrow_a, by, division);
+        let value = if narrow { self.sign_extend(value) } else { value };
+        self.builder.ins().jump(done, &[value.into()]);
+        self.builder.switch_to_block(other);
+        let value = self.divide(a, b, division);
+        self.builder.ins().jump(done, &[value.into()]);
+        self.builder.switch_to_block(done);
+        result
+    }
+
+    /// Divides by what the host can.
+    fn plain_division(&mut self, a: Value, b: Value, division: &Division) -> Value {
+        let ins = self.builder.ins();
+        match (division.signed, division.remainder) {
+            (true, false) => ins.sdiv(a, b),
+            (true, true) => ins.srem(a, b),
+            (false, false) => ins.udiv(a, b),
+            (false, true) => ins.urem(a, b),
+        }
+    }
+
     /// Divides; the divisors for which the host traps are rare.
     fn divide(&mut self, a: Value, b: Value, division: &Division) -> Value {
         let &Division { signed, remainder, ty } = division;
@@ -303,12 +344,7 @@ impl Lowering<'_> {
         };
         self.builder.ins().brif(is_rare, rare, &[], plain, &[]);
         self.builder.switch_to_block(plain);
-        let value = match (signed, remainder) {
-            (true, false) => self.builder.ins().sdiv(a, b),
-            (true, true) => self.builder.ins().srem(a, b),
-            (false, false) => self.builder.ins().udiv(a, b),
-            (false, true) => self.builder.ins().urem(a, b),
-        };
+        let value = self.plain_division(a, b, division);
         self.builder.ins().jump(done, &[value.into()]);
         self.builder.switch_to_block(rare);
         let by_zero = if remainder { a } else { self.builder.ins().iconst(ty, -1) };

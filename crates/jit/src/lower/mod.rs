@@ -27,6 +27,7 @@ pub(crate) mod places;
 
 use self::exits::{Exit, Snapshot};
 use crate::analysis::{self, Held, Plan, floats_in, integers_in, run_starts};
+use crate::compile::Job;
 use crate::effects::{self, Way};
 use crate::helper::Helper;
 use crate::state::{Leave, offset};
@@ -77,15 +78,15 @@ pub struct Lowered {
     pub leaves: Vec<u64>,
 }
 
-/// Lowers `region`. With a `base`, the code can be used where another address is the base: see
-/// [`places`].
+/// Lowers the region of `job`. With a base, the code can be used where another address is the
+/// base: see [`places`].
 pub fn lower(
-    region: &Region,
-    mode: Mode,
-    base: Option<u64>,
+    job: &Job,
     target: TargetFrontendConfig,
     context: &mut FunctionBuilderContext,
 ) -> Lowered {
+    let Job { region, divisors, mode, base, .. } = job;
+    let (mode, base) = (*mode, *base);
     let plan = analysis::analyse(region, mode.precise);
     let mut signature = Signature::new(CallConv::Tail);
     signature.returns.push(AbiParam::new(I64));
@@ -114,6 +115,7 @@ pub fn lower(
         plan,
         slots: FxHashMap::default(),
         leaves: Vec::new(),
+        divisors,
         mode,
         base,
         x,
@@ -170,6 +172,8 @@ struct Lowering<'a> {
     slots: FxHashMap<u64, FuncRef>,
     /// See [`Lowered::leaves`].
     leaves: Vec<u64>,
+    /// See [`Job::divisors`].
+    divisors: &'a [(u8, u64)],
     mode: Mode,
     base: Option<u64>,
     x: [Variable; 32],

@@ -52,7 +52,15 @@ fn host(bytes: &[u8], origins: Vec<(u32, Origin)>) -> Host<'_> {
 }
 
 fn made(guest: Vec<Range<u64>>) -> Made {
-    Made { guest, blocks: Vec::new(), hash: 0, jumps: Vec::new(), instructions: 1, precise: false }
+    Made {
+        guest,
+        blocks: Vec::new(),
+        divisors: Vec::new(),
+        hash: 0,
+        jumps: Vec::new(),
+        instructions: 1,
+        precise: false,
+    }
 }
 
 fn one(range: Range<u64>) -> Vec<Range<u64>> {

@@ -24,6 +24,7 @@ pub struct Program {
     cold: Vec<u64>,
     entries: Vec<u64>,
     targets: Vec<u64>,
+    divisors: Vec<(u8, u64)>,
     limits: Limits,
     mode: Mode,
 }
@@ -80,6 +81,9 @@ impl Program {
             ["jumps", words @ ..] => self.targets = labels(words),
             ["entry", words @ ..] => self.entries = labels(words),
             ["inline", number] => self.limits.inlined = number.parse().unwrap(),
+            ["divisor", register, value] => {
+                self.divisors.push((register.parse().unwrap(), value.parse().unwrap()));
+            }
             ["counting"] => self.mode.counting = true,
             ["precise"] => self.mode.precise = true,
             other => panic!("what is {other:?}?"),
@@ -97,7 +101,8 @@ impl Program {
     /// The region at the program's beginning, to be compiled.
     pub fn job(&self) -> Job {
         let region = region::region(START, self.limits, self);
-        Job { region, mode: self.mode, base: None, hash: 0, generation: 0 }
+        let divisors = self.divisors.clone();
+        Job { region, divisors, mode: self.mode, base: None, hash: 0, generation: 0 }
     }
 }
 

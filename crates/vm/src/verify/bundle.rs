@@ -144,15 +144,27 @@ fn source_to_json(source: &Source) -> Value {
     let part = |part: &Range<u64>| json!([hex(part.start), hex(part.end)]);
     let code: Vec<_> = source.code.iter().map(part).collect();
     let blocks: Vec<_> = source.blocks.iter().copied().map(hex).collect();
-    json!({ "entry": hex(source.entry), "code": code, "blocks": blocks })
+    let divisor = |(register, value): &(u8, u64)| json!([register, hex(*value)]);
+    let divisors: Vec<_> = source.divisors.iter().map(divisor).collect();
+    json!({ "entry": hex(source.entry), "code": code, "blocks": blocks, "divisors": divisors })
 }
 
 fn source_from_json(value: &Value) -> Parsed<Source> {
     let part = |part: &Value| Ok(number(&part[0])?..number(&part[1])?);
+    let divisor = |divisor: &Value| {
+        let register = divisor[0].as_u64().filter(|register| *register < 32);
+        let register = register.ok_or("a register's number is wrong")?;
+        Ok((register as u8, number(&divisor[1])?))
+    };
     Ok(Source {
         entry: number(&value["entry"])?,
         code: list(value, "code")?.iter().map(part).collect::<Parsed<_>>()?,
         blocks: list(value, "blocks")?.iter().map(number).collect::<Parsed<_>>()?,
+        // Older bundles have none.
+        divisors: match value.get("divisors") {
+            None => Vec::new(),
+            Some(_) => list(value, "divisors")?.iter().map(divisor).collect::<Parsed<_>>()?,
+        },
     })
 }
 

@@ -32,6 +32,12 @@ impl Profile for Known<'_> {
     fn jump_targets(&self, range: Range<u64>) -> Vec<u64> {
         self.jump_targets.iter().copied().filter(|pc| range.contains(pc)).collect()
     }
+
+    fn register(&self, pc: u64, register: u8) -> Option<u64> {
+        let mut divisors = self.source.divisors.iter();
+        let known = divisors.find(|(known, _)| *known == register)?;
+        (pc == self.source.entry).then_some(known.1)
+    }
 }
 
 /// Runs the stretch again on both engines, in an address space of its own: what they
