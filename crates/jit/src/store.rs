@@ -154,7 +154,7 @@ impl Store {
     }
 
     /// Puts `code` at offset `start`, with everything filled in. None if there are not enough
-    /// slots, or no such place in the code.
+    /// slots.
     fn place(&mut self, start: usize, code: &Host) -> Option<()> {
         for reloc in code.relocs.iter().filter(|reloc| reloc.target == Target::Slot) {
             self.slot(code.base.wrapping_add(reloc.distance))?;

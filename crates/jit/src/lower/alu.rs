@@ -1,6 +1,7 @@
 //! Integer computation.
 
 use super::Lowering;
+use crate::effects;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I16, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Type, Value};
@@ -41,7 +42,7 @@ impl Lowering<'_> {
                 self.unary(i.opcode, a)
             }
             MopR | MopRr => self.constant(0),
-            Div | Divu | Rem | Remu | Divw | Divuw | Remw | Remuw => {
+            _ if effects::is_division(i) => {
                 let ty = if matches!(i.opcode, Divw | Divuw | Remw | Remuw) { I32 } else { I64 };
                 let signed = matches!(i.opcode, Div | Rem | Divw | Remw);
                 let remainder = matches!(i.opcode, Rem | Remu | Remw | Remuw);
