@@ -239,7 +239,9 @@ impl Directory {
             let read = reader(&contents);
             let index = Index::read(name, &read);
             let is_bad = |number: &u64| {
-                index.as_ref().is_none_or(|index| index.get(*number, &read).is_none())
+                let mut bytes = Vec::new();
+                let index = index.as_ref();
+                index.and_then(|index| index.get(*number, &read, &mut bytes)).is_none()
             };
             let numbers: Vec<u64> = index.iter().flat_map(Index::numbers).collect();
             Some(Found {

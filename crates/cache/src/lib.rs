@@ -124,12 +124,12 @@ impl Cache {
             && self.shelves.lock().shelves.get(number as usize).is_some_and(|s| s.has(entry))
     }
 
-    /// That entry, if it is there as it was written.
-    pub fn get(&self, number: u32, entry: u64) -> Option<Vec<u8>> {
+    /// Has `bytes` be that entry, if it is there as it was written; else they may be anything.
+    pub fn get(&self, number: u32, entry: u64, bytes: &mut Vec<u8>) -> Option<()> {
         if self.is_closed() {
             return None;
         }
-        self.shelves.lock().shelves.get(number as usize)?.get(entry)
+        self.shelves.lock().shelves.get(number as usize)?.get(entry, bytes)
     }
 
     /// A new entry, in place of another one that there may be, for [`save`](Self::save).
@@ -230,6 +230,11 @@ mod tests {
 
     const MUCH: u64 = 1 << 20;
 
+    fn got(cache: &Cache, object: u32, entry: u64) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        cache.get(object, entry, &mut bytes).map(|()| bytes)
+    }
+
     fn modified(file: &PathBuf) -> SystemTime {
         fs::metadata(file).unwrap().modified().unwrap()
     }
@@ -242,7 +247,7 @@ mod tests {
             let cache = place.cache(MUCH);
             let object = cache.number(object.as_fd()).unwrap();
             cache.put(object, number, bytes.to_vec());
-            assert_eq!(cache.get(object, number).as_deref(), Some(bytes), "before it is saved");
+            assert_eq!(got(&cache, object, number).as_deref(), Some(bytes), "before it is saved");
             cache.save(true);
         };
         // More often than a file has chunks.
@@ -252,10 +257,10 @@ mod tests {
         }
         let cache = place.cache(MUCH);
         let object = cache.number(object.as_fd()).unwrap();
-        assert!((0..40u8).all(|n| cache.get(object, n.into()) == Some(vec![n; 10])));
-        assert_eq!(cache.get(object, 1000), Some(vec![39; 20]));
+        assert!((0..40u8).all(|n| got(&cache, object, n.into()) == Some(vec![n; 10])));
+        assert_eq!(got(&cache, object, 1000), Some(vec![39; 20]));
         assert!(cache.has_any(object) && cache.has(object, 7) && !cache.has(object, 70));
-        assert_eq!(cache.get(object, 70), None);
+        assert_eq!(got(&cache, object, 70), None);
     }
 
     #[test]
@@ -322,7 +327,7 @@ mod tests {
         }
         let cache = place.cache(40_000);
         let object = cache.number(object.as_fd()).unwrap();
-        assert_eq!(cache.get(object, 9), Some(vec![9; 3000]), "the newest is there");
+        assert_eq!(got(&cache, object, 9), Some(vec![9; 3000]), "the newest is there");
     }
 
     #[test]

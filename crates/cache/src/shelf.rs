@@ -38,8 +38,8 @@ impl Old {
         Some(old)
     }
 
-    fn get(&self, number: u64) -> Option<Vec<u8>> {
-        self.index.get(number, &|at, buffer| self.read(at, buffer))
+    fn get(&self, number: u64, bytes: &mut Vec<u8>) -> Option<()> {
+        self.index.get(number, &|at, buffer| self.read(at, buffer), bytes)
     }
 }
 
@@ -65,11 +65,13 @@ impl Shelf {
         self.new.contains_key(&number) || self.old.as_ref().is_some_and(|old| old.index.has(number))
     }
 
-    pub fn get(&self, number: u64) -> Option<Vec<u8>> {
+    /// Has `bytes` be the entry with this number.
+    pub fn get(&self, number: u64, bytes: &mut Vec<u8>) -> Option<()> {
         match self.new.get(&number) {
-            Some(bytes) => Some(bytes.clone()),
-            None => self.old.as_ref()?.get(number),
+            Some(new) => new.clone_into(bytes),
+            None => self.old.as_ref()?.get(number, bytes)?,
         }
+        Some(())
     }
 
     pub fn put(&mut self, number: u64, bytes: Vec<u8>) {
@@ -98,7 +100,8 @@ impl Shelf {
         let mut room = (room / 2).saturating_sub(chunk.len() as u64);
         let mut entries = new;
         for number in old.index.numbers() {
-            if let Some(bytes) = old.get(number).filter(|bytes| take(&mut room, bytes.len())) {
+            let mut bytes = Vec::new();
+            if old.get(number, &mut bytes).is_some() && take(&mut room, bytes.len()) {
                 entries.push((number, bytes));
             }
         }

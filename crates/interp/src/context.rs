@@ -146,7 +146,10 @@ impl Context {
 
     /// Makes it one of so many entries, all empty.
     fn set_jump_cache(&mut self, entries: usize) {
-        self.jump_cache = vec![EMPTY; entries].into();
+        // Not a copy of `EMPTY` in each place: most are never touched.
+        let zeroed = Box::new_zeroed_slice(entries);
+        // SAFETY: an entry of zeros is `EMPTY`, a null pointer among its numbers.
+        self.jump_cache = unsafe { zeroed.assume_init() };
         self.replaced = 0;
         self.jump_cache_start = self.jump_cache.as_ptr();
         self.jump_cache_mask = entries - 1;

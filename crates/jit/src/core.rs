@@ -17,7 +17,7 @@ use rvrun_decoder::region::{End, Region, near, region};
 use rvrun_hart::float;
 use rvrun_host::time::process_time;
 use rvrun_isa::Extensions;
-use rvrun_memory::AddressSpace;
+use rvrun_memory::{AddressSpace, CodeObject};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -78,6 +78,8 @@ pub(crate) struct Core {
     keeper: Option<Arc<dyn Keeper>>,
     /// Entries that are kept, but of other code than what is there.
     unfit: FxHashSet<u64>,
+    /// The last one that was taken in, for the next one to take the room of.
+    read: Vec<u8>,
     pub store: Store,
     worker: Option<Worker>,
     compiler: Option<Compiler>,
@@ -123,6 +125,7 @@ impl Core {
             options,
             keeper,
             unfit: FxHashSet::default(),
+            read: Vec::new(),
             store: Store::new(options.code_bytes)?,
             worker: None,
             compiler: None,
@@ -470,8 +473,17 @@ impl Core {
         let Some(object) = self.space.code_object(pc) else { return false };
         let precise = self.options.mode.precise;
         let variant = Variant { distance: pc.wrapping_sub(object.base), precise };
-        let Some(bytes) = keeper.get(object.number, variant) else { return false };
-        let again = kept::read(&self.space, &object, pc, self.options.mode, &bytes);
+        let mut bytes = std::mem::take(&mut self.read);
+        let is_there = keeper.get(object.number, variant, &mut bytes)
+            && self.insert_again(&object, pc, &bytes);
+        self.read = bytes;
+        is_there
+    }
+
+    /// Puts the translation at `pc` into its place that was kept in `bytes`; says whether it is
+    /// there.
+    fn insert_again(&mut self, object: &CodeObject, pc: u64, bytes: &[u8]) -> bool {
+        let again = kept::read(&self.space, object, pc, self.options.mode, bytes);
         let Some(kept::Again { code, relocs, origins, made }) = again else {
             self.unfit.insert(pc);
             return false;

@@ -27,8 +27,8 @@ pub trait Keeper: Send + Sync {
     /// Whether there may be such a translation.
     fn has(&self, object: u32, which: Variant) -> bool;
 
-    /// The translation, if there is one.
-    fn get(&self, object: u32, which: Variant) -> Option<Vec<u8>>;
+    /// Has `bytes` be the translation; says whether there is one.
+    fn get(&self, object: u32, which: Variant, bytes: &mut Vec<u8>) -> bool;
 
     /// A new one, in place of another one that there may be.
     fn put(&self, object: u32, which: Variant, translation: Vec<u8>);
@@ -54,8 +54,9 @@ struct Kept<'a> {
     origins: &'a [u8],
 }
 
-/// The same of an origin, and the offset behind its code.
-type KeptOrigin = (u32, u64, u64, bool, u64);
+/// The same of an origin: how far the end of its code and its pc are from those of the one
+/// before, whether it is a load, and how far the other addresses are from the pc.
+type KeptOrigin = (u32, i64, bool, i64, i64);
 
 /// A translation that was taken in again.
 pub struct Again<'a> {
@@ -80,11 +81,6 @@ pub fn write(
     let base = object.base;
     let far = |pc: u64| pc.wrapping_sub(base);
     let guest = fetch(space, object, &made.guest)?;
-    let origins: Vec<KeptOrigin> = code
-        .origins
-        .iter()
-        .map(|(end, o)| (*end, far(o.pc), far(o.access_pc), o.is_load, far(o.run_pc)))
-        .collect();
     let kept = Kept {
         fixed: (base < MOVABLE).then_some(base),
         entry: far(region.entry),
@@ -96,7 +92,7 @@ pub fn write(
         jumps: made.jumps.iter().map(|(pc, known)| (far(*pc), *known)).collect(),
         code: &code.bytes,
         relocs: code.relocs.iter().map(|r| (r.at, r.target == Target::Slot, r.distance)).collect(),
-        origins: &postcard::to_allocvec(&origins).ok()?,
+        origins: &write_origins(&code.origins, base)?,
     };
     postcard::to_allocvec(&kept).ok()
 }
@@ -151,11 +147,25 @@ pub fn read<'a>(
     })
 }
 
+fn write_origins(origins: &[(u32, Origin)], base: u64) -> Option<Vec<u8>> {
+    let (mut end, mut pc) = (0, base);
+    let kept = origins.iter().map(|(next, origin)| -> KeptOrigin {
+        let ahead = |from: u64, to: u64| to.wrapping_sub(from) as i64;
+        let further = next.wrapping_sub(std::mem::replace(&mut end, *next));
+        let on = ahead(std::mem::replace(&mut pc, origin.pc), origin.pc);
+        let [access, run] = [origin.access_pc, origin.run_pc].map(|other| ahead(pc, other));
+        (further, on, origin.is_load, access, run)
+    });
+    postcard::to_allocvec(&kept.collect::<Vec<_>>()).ok()
+}
+
 /// The origins that were kept in `bytes`, of an object at `base`.
 pub fn origins(bytes: &[u8], base: u64) -> Vec<(u32, Origin)> {
-    let near = |distance: u64| base.wrapping_add(distance);
-    let origin = |(end, pc, access_pc, is_load, run_pc): KeptOrigin| {
-        let [pc, access_pc, run_pc] = [pc, access_pc, run_pc].map(near);
+    let (mut end, mut pc) = (0u32, base);
+    let origin = |(further, on, is_load, access, run): KeptOrigin| {
+        end = end.wrapping_add(further);
+        pc = pc.wrapping_add_signed(on);
+        let [access_pc, run_pc] = [access, run].map(|distance| pc.wrapping_add_signed(distance));
         (end, Origin { pc, access_pc, is_load, run_pc })
     };
     let kept: Vec<KeptOrigin> = postcard::from_bytes(bytes).unwrap_or_default();

@@ -13,7 +13,7 @@ pub(crate) const JUMP_CACHE_ENTRIES: usize = 1 << 12;
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct JumpCacheEntry {
-    /// A guest address; 1, which is none, if the entry is empty.
+    /// A guest address; if the entry is empty, 1, which is none, or 0 where that has no place.
     pub pc: u64,
     /// Address of the translation.
     pub code: usize,

@@ -11,7 +11,7 @@ use crate::compile::{Reloc, Target};
 use crate::kept;
 use crate::lower::Origin;
 use crate::state::offset;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use rvrun_decoder::region::near;
 use rvrun_host::code::CodeArena;
 use std::collections::BTreeMap;
@@ -110,11 +110,11 @@ pub struct Store {
     emptied: Option<u64>,
     removals: Arc<AtomicU64>,
     slot_of: FxHashMap<u64, u32>,
-    by_entry: FxHashMap<u64, Translation>,
+    by_entry: FxHashMap<u64, Box<Translation>>,
     /// By where code begins in the arena, to find what faulted.
     by_place: BTreeMap<usize, Placed>,
     /// Entries by the pages of guest code that they were made from.
-    by_page: FxHashMap<u64, FxHashSet<u64>>,
+    by_page: FxHashMap<u64, Vec<u64>>,
 }
 
 impl Store {
@@ -256,11 +256,14 @@ impl Store {
         let placed = Placed { origins: code.origins, precise: made.precise };
         self.by_place.insert(start, placed);
         for page in pages(&made.guest) {
-            self.by_page.entry(page).or_default().insert(entry);
+            let entries = self.by_page.entry(page).or_default();
+            if entries.last() != Some(&entry) {
+                entries.push(entry);
+            }
         }
         let place = start..start + len;
         let translation = Translation { place, segment: self.segment, made };
-        self.by_entry.insert(entry, translation);
+        self.by_entry.insert(entry, Box::new(translation));
         self.lead(entry, Some(start));
         (Inserted::Yes, gone)
     }
@@ -275,7 +278,7 @@ impl Store {
         let Some(translation) = self.by_entry.remove(&entry) else { return false };
         for page in pages(&translation.made.guest) {
             if let Some(entries) = self.by_page.get_mut(&page) {
-                entries.remove(&entry);
+                entries.retain(|other| *other != entry);
                 if entries.is_empty() {
                     self.by_page.remove(&page);
                 }

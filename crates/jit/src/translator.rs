@@ -152,7 +152,7 @@ impl Translations {
         Translator {
             member: self.lock().join(),
             translations: self.clone(),
-            jump_cache: vec![EMPTY_ENTRY; JUMP_CACHE_ENTRIES].into(),
+            jump_cache: new_jump_cache(),
             jump_cache_used: false,
             jump_cache_changes: 0,
             removals: 0,
@@ -543,6 +543,16 @@ unsafe extern "sysv64" fn pass(engine: *mut (), hart: *mut Hart) -> u64 {
             1
         }
     }
+}
+
+/// A jump cache that knows nothing, without touching all of it.
+fn new_jump_cache() -> Box<[JumpCacheEntry]> {
+    let zeroed = Box::new_zeroed_slice(JUMP_CACHE_ENTRIES);
+    // SAFETY: an entry is two numbers.
+    let mut cache: Box<[JumpCacheEntry]> = unsafe { zeroed.assume_init() };
+    // Elsewhere nobody looks for 0, which is what entries have that nobody has touched.
+    cache[jump_cache_index(0)] = EMPTY_ENTRY;
+    cache
 }
 
 /// Where the jump cache has what is known of `pc`.

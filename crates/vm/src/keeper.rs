@@ -52,8 +52,8 @@ impl Keeper for Kept {
         self.0.has(object, number(which))
     }
 
-    fn get(&self, object: u32, which: Variant) -> Option<Vec<u8>> {
-        self.0.get(object, number(which))
+    fn get(&self, object: u32, which: Variant, bytes: &mut Vec<u8>) -> bool {
+        self.0.get(object, number(which), bytes).is_some()
     }
 
     fn put(&self, object: u32, which: Variant, translation: Vec<u8>) {
