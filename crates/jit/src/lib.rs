@@ -35,6 +35,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod translator;
+mod words;
 mod worker;
 
 /// The version of the compiler.

@@ -393,3 +393,44 @@ fn what_a_skip_has_computed_is_not_computed_again_by_the_interpreter() {
     let (end, ..) = guest.compare(&hart, Mode::default()).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(end.hart.x[10], 1);
 }
+
+#[test]
+fn words_in_pieces_fault_where_a_piece_does() {
+    let put_together = [
+        "addi a7, a7, 1",
+        "lbu a1, 2(s2)",
+        "lbu a2, 0(s2)",
+        "slli a1, a1, 16",
+        "or a1, a1, a2",
+        "lbu a2, 3(s2)",
+        "lbu a3, 1(s2)",
+        "slli a2, a2, 24",
+        "slli a3, a3, 8",
+        "or a1, a1, a3",
+        "or a1, a1, a2",
+        "add a5, a5, a1",
+    ];
+    let copied = [
+        "addi a7, a7, 1",
+        "lhu a1, 2(s0)",
+        "lhu a2, 0(s0)",
+        "sh a1, 2(s2)",
+        "addi a6, a6, 1",
+        "sh a2, 0(s2)",
+        "addi a6, a6, 1",
+    ];
+    for lines in [&put_together[..], &copied] {
+        let mut guest = Guest::new(&assembled(lines));
+        guest.before.iter_mut().enumerate().for_each(|(at, byte)| *byte = (at * 5 + 9) as u8);
+        let mut faults = Vec::new();
+        for before_end in 0..6 {
+            let mut hart = guest.hart();
+            hart.x[18] = guest.data + 4096 - before_end;
+            let mode = Mode { precise: true, ..Mode::default() };
+            let compared = guest.compare(&hart, mode);
+            let (_, stats, _) = compared.unwrap_or_else(|e| panic!("{before_end}: {e}"));
+            faults.push(stats.faults);
+        }
+        assert_eq!(faults, [1, 1, 1, 1, 0, 0]);
+    }
+}

@@ -4,7 +4,7 @@
 //! behind the data and writes all of it to standard output. A handler of SIGSEGV counts
 //! faults there and goes on behind the instruction.
 
-use super::program::{COUNTERS, Item, Program, ROUNDS, SCRATCH, TP};
+use super::program::{COUNTERS, Item, Pieces, Program, ROUNDS, SCRATCH, TP};
 use rvrun_hostile::Random;
 use rvrun_isa::{Instruction, Opcode, assemble, encode};
 
@@ -190,6 +190,44 @@ impl Emitter {
         self.text(&format!("jal zero, .-{}", self.code.len() - to));
     }
 
+    /// Has [`TP`] be an address of the data that a register's value decides.
+    fn data_address(&mut self, by: u8, mask: i32) {
+        self.text(&format!("andi x{TP}, x{by}, {mask}"));
+        self.text(&format!("add x{TP}, x{TP}, gp"));
+        if mask == 0x10 {
+            self.text(&format!("addi x{TP}, x{TP}, -48"));
+        }
+    }
+
+    fn pieces(&mut self, pieces: &Pieces) {
+        let Pieces { by, registers, bytes, orders, at, reversed } = *pieces;
+        self.data_address(by.0, by.1);
+        let [load, store] = if bytes == 1 { ["lbu", "sb"] } else { ["lhu", "sh"] };
+        let register = |piece: u8| registers[usize::from(piece)];
+        let far = |piece: u8| i32::from(piece * bytes);
+        for piece in orders[0] {
+            self.text(&format!("{load} x{}, {}(x{TP})", register(piece), at.0 + far(piece)));
+        }
+        if let Some(to) = at.1 {
+            for piece in orders[1] {
+                self.text(&format!("{store} x{}, {}(x{TP})", register(piece), to + far(piece)));
+            }
+            return;
+        }
+        for piece in orders[1] {
+            let r = register(piece);
+            let place = if reversed { 3 - piece } else { piece };
+            self.text(&format!("slli x{r}, x{r}, {}", 8 * far(place)));
+        }
+        let whole = register(orders[1][0]);
+        for piece in &orders[1][1..] {
+            self.text(&format!("or x{whole}, x{whole}, x{}", register(*piece)));
+        }
+        if reversed {
+            self.text(&format!("addiw x{whole}, x{whole}, 0"));
+        }
+    }
+
     fn items(&mut self, items: &[Item], depth: usize) {
         for item in items {
             self.item(item, depth);
@@ -203,13 +241,10 @@ impl Emitter {
                 self.code.extend(&bits.to_le_bytes()[..len]);
             }
             Item::Access { instruction, by, mask } => {
-                self.text(&format!("andi x{TP}, x{by}, {mask}"));
-                self.text(&format!("add x{TP}, x{TP}, gp"));
-                if *mask == 0x10 {
-                    self.text(&format!("addi x{TP}, x{TP}, -48"));
-                }
+                self.data_address(*by, *mask);
                 self.put(instruction);
             }
+            Item::Pieces(pieces) => self.pieces(pieces),
             Item::Fault(instruction) => {
                 self.text(&format!("addi x{TP}, zero, 64"));
                 self.put(instruction);

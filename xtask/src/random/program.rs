@@ -47,6 +47,8 @@ pub enum Item {
         /// Bits of the value that do.
         mask: i32,
     },
+    /// A word that is read in pieces, at an address that a register's value decides.
+    Pieces(Pieces),
     /// An access to where nothing is.
     Fault(Instruction),
     /// What is left out if a branch is taken.
@@ -59,6 +61,24 @@ pub enum Item {
     CallOneOf([usize; 4], u8),
     /// Puts another first instruction into a function.
     Rewrite(usize, u32),
+}
+
+/// What unaligned accesses are where a processor has none.
+#[derive(Clone, Copy, Debug)]
+pub struct Pieces {
+    /// Whose value decides, and bits of it that do.
+    pub by: (u8, i32),
+    /// For the pieces; one may be there more than once.
+    pub registers: [u8; 4],
+    /// A piece is so many bytes: 1 or 2.
+    pub bytes: u8,
+    /// In which order they are read, and in which they are written.
+    pub orders: [[u8; 4]; 2],
+    /// How far from there they are, and if they are written elsewhere, how far that is. Else
+    /// they are put together.
+    pub at: (i32, Option<i32>),
+    /// Whether they are put together with the first one as the most significant.
+    pub reversed: bool,
 }
 
 /// Makes a program.
@@ -94,6 +114,7 @@ fn item(random: &mut Random, index: usize, depth: usize) -> Item {
             Item::Fault(memory(random, |kind| kind != Kind::Atomic))
         }
         18 if random.once_in(2) => Item::Plain(rounding_mode(random)),
+        19 => Item::Pieces(pieces(random)),
         _ => Item::Plain(plain(random, false)),
     }
 }
@@ -176,8 +197,26 @@ fn memory(random: &mut Random, takes: impl Fn(Kind) -> bool) -> Instruction {
     instruction
 }
 
+/// Bits of a register that an address depends on.
+const MASKS: [i32; 4] = [0x7f0, 0x3f0, 0x70, 0x10];
+
 fn access(random: &mut Random) -> Item {
     let instruction = memory(random, |_| true);
-    let mask = random.of(&[0x7f0, 0x3f0, 0x70, 0x10]);
+    let mask = random.of(&MASKS);
     Item::Access { instruction, by: free(random), mask }
+}
+
+fn pieces(random: &mut Random) -> Pieces {
+    let by = (free(random), random.of(&MASKS));
+    let registers = [0; 4].map(|_| free(random));
+    let order = |random: &mut Random| {
+        let mut order = [0, 1, 2, 3];
+        (1..4).for_each(|last| order.swap(last, random.below(last + 1)));
+        order
+    };
+    let orders = [order(random), order(random)];
+    let distance = |random: &mut Random| random.below(48) as i32 - 16;
+    let at = (distance(random), random.once_in(2).then(|| distance(random)));
+    let bytes = random.of(&[1, 1, 1, 2]);
+    Pieces { by, registers, bytes, orders, at, reversed: bytes == 1 && random.once_in(2) }
 }

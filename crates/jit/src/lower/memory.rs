@@ -43,12 +43,17 @@ impl Lowering<'_> {
         self.set_x(i.rd, value);
     }
 
-    pub(super) fn store(&mut self, i: &Instruction) {
+    /// To be called before each store.
+    pub(super) fn order_store(&mut self) {
         if self.mode.precise {
             // Each store is to fault itself: Cranelift leaves out one that the next
             // overwrites, or of what is there already, unless something orders them.
             self.builder.ins().sequence_point();
         }
+    }
+
+    pub(super) fn store(&mut self, i: &Instruction) {
+        self.order_store();
         let flags = self.guest_flags();
         let base = self.x(i.rs1);
         match i.opcode {

@@ -24,6 +24,7 @@ mod helped;
 mod memory;
 mod pin;
 pub(crate) mod places;
+mod words;
 
 use self::exits::{Exit, Snapshot};
 use crate::analysis::{self, Held, Plan, floats_in, integers_in, run_starts};
@@ -31,6 +32,7 @@ use crate::compile::Job;
 use crate::effects::{self, Way};
 use crate::helper::Helper;
 use crate::state::{Leave, offset};
+use crate::words::{Store, Words};
 use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
 use cranelift_codegen::ir::types::{F32, F64, I32, I64};
 use cranelift_codegen::ir::{
@@ -267,6 +269,8 @@ impl Lowering<'_> {
             self.count(node.count - node.body.iter().filter(stepped).count() as u32);
         }
         let starts = if self.mode.precise { run_starts(&node.body) } else { Vec::new() };
+        let words = Words::of(&node.body);
+        let mut read = vec![None; words.words.len()];
         let mut pc = node.pc;
         for (index, instruction) in node.body.iter().enumerate() {
             if starts.get(index) == Some(&true) {
@@ -274,7 +278,25 @@ impl Lowering<'_> {
                 self.origin.run_pc = pc;
             }
             self.at(pc, Some(instruction));
-            self.instruction(instruction, pc);
+            let rest = &node.body[index..];
+            match (words.slice(index), words.store(index)) {
+                (Some(slice), _) => {
+                    let word = &words.words[slice.word];
+                    let read =
+                        *read[slice.word].get_or_insert_with(|| self.read_word(word, rest, pc));
+                    let value = self.slice(word, read, slice);
+                    self.set_x(instruction.rd, value);
+                }
+                (None, Some(Store::First { what, at, last })) => {
+                    let word = &words.words[what.word];
+                    let read = read[what.word].expect("what is stored was read");
+                    let value = self.slice(word, read, what);
+                    self.faults_until(&rest[..last - index], pc);
+                    self.store_bytes(instruction.rs1, at, what.bytes, value);
+                }
+                (None, Some(Store::Done)) => {}
+                (None, None) => self.instruction(instruction, pc),
+            }
             pc = pc.wrapping_add(instruction.len.into());
         }
         self.at(node.end_pc, None);
