@@ -48,7 +48,7 @@ pub enum Exit {
 /// pages of any cache, and more each time that they have come to replace one another.
 const FEWEST_ENTRIES: usize = 512;
 const MOST_ENTRIES: usize = 1 << 17;
-const GROWTH: usize = 8;
+const GROWTH: usize = 4;
 
 /// A target of indirect jumps and the block there.
 #[derive(Clone, Copy)]
