@@ -253,7 +253,9 @@ impl Facts {
     }
 }
 
-fn depth_first(ways: &[Vec<Successor>]) -> (Vec<NodeId>, FxHashSet<(NodeId, NodeId)>) {
+/// The nodes that can be reached, each after its predecessors but for loops; and the edges that
+/// lead back in loops.
+pub fn depth_first(ways: &[Vec<Successor>]) -> (Vec<NodeId>, FxHashSet<(NodeId, NodeId)>) {
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {
         New,
@@ -291,7 +293,8 @@ fn depth_first(ways: &[Vec<Successor>]) -> (Vec<NodeId>, FxHashSet<(NodeId, Node
     (order, back_edges)
 }
 
-fn predecessors(ways: &[Vec<Successor>], order: &[NodeId]) -> Vec<Vec<NodeId>> {
+/// From where ways lead to each node.
+pub fn predecessors(ways: &[Vec<Successor>], order: &[NodeId]) -> Vec<Vec<NodeId>> {
     let mut predecessors = vec![Vec::new(); ways.len()];
     for from in order {
         for way in &ways[*from as usize] {

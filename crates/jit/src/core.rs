@@ -11,6 +11,7 @@ use crate::lower::Mode;
 use crate::stats::Stats;
 use crate::store::{Host, Inserted, Made, Origins, Store};
 use crate::translator::Options;
+use crate::unroll::unroll;
 use crate::worker::{Done, Worker};
 use rustc_hash::{FxHashMap, FxHashSet};
 use rvrun_decoder::region::{End, Region, near, region};
@@ -215,7 +216,8 @@ impl Core {
             jumps: &self.jumps,
             mapping: RefCell::new(0..0),
         };
-        let region = region(pc, self.options.limits, &code);
+        let mut region = region(pc, self.options.limits, &code);
+        unroll(&mut region);
         let entry = region.nodes.first()?;
         let nothing = entry.body.is_empty() && matches!(entry.end, End::Interpret);
         let base = self.base_of(&region);

@@ -35,6 +35,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod translator;
+mod unroll;
 mod words;
 mod worker;
 
@@ -52,3 +53,4 @@ pub use rvrun_decoder::region::Limits;
 pub use state::{State, Step, Stepped};
 pub use stats::Stats;
 pub use translator::{Options, Outcome, Source, Translations, Translator};
+pub use unroll::unroll;

@@ -347,7 +347,7 @@ impl Lowering<'_> {
                 let fall_block = self.edge_block(*fall);
                 let taken_block = self.edge_block(*taken);
                 // Cranelift puts the second one right behind.
-                if self.goes_round(*taken) {
+                if self.goes_round(*taken) || self.stays(*taken) && !self.stays(*fall) {
                     let condition = self.condition(instruction, true);
                     self.builder.ins().brif(condition, fall_block, &[], taken_block, &[]);
                 } else {
@@ -601,6 +601,13 @@ impl Lowering<'_> {
     /// Whether `edge` is the way from here to another round of a loop.
     fn goes_round(&self, edge: Edge) -> bool {
         matches!(edge, Edge::Node(to) if self.plan.back_edges.contains(&(self.node, to)))
+    }
+
+    /// Whether `edge` does not leave the innermost loop around here.
+    fn stays(&self, edge: Edge) -> bool {
+        let innermost = |node: NodeId| self.plan.nodes[node as usize].innermost;
+        let Edge::Node(to) = edge else { return false };
+        innermost(to).is_some() && innermost(to) == innermost(self.node)
     }
 
     /// Whether `branch` is taken; with `negated`, whether it is not.

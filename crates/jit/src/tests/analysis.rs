@@ -13,9 +13,10 @@ fn entered(text: &str) -> Vec<(u64, String)> {
 }
 
 fn planned(text: &str) -> (Plan, Vec<u64>) {
-    let job = Program::parse(text).job();
-    let addresses = job.region.nodes.iter().map(|node| node.pc).collect();
-    (analyse(&job.region, job.mode.precise), addresses)
+    let program = Program::parse(text);
+    let region = program.region();
+    let addresses = region.nodes.iter().map(|node| node.pc).collect();
+    (analyse(&region, program.job().mode.precise), addresses)
 }
 
 /// What is held at the beginning of the node at `pc`.

@@ -7,10 +7,10 @@
 //! - `#! inline N`, `#! counting`, `#! precise`: how to translate.
 
 use rustc_hash::FxHashMap;
-use rvrun_decoder::region::{self, Limits};
+use rvrun_decoder::region::{self, Limits, Region};
 use rvrun_decoder::{Block, lift};
 use rvrun_isa::{Extensions, Instruction, assemble, decode, encode};
-use rvrun_jit::{Guest, Job, Mode};
+use rvrun_jit::{Guest, Job, Mode, unroll};
 use std::ops::Range;
 
 /// Where programs begin.
@@ -98,9 +98,15 @@ impl Program {
         (len > 0).then(|| u32::from_le_bytes(bits))
     }
 
-    /// The region at the program's beginning, to be compiled.
+    /// The region at the program's beginning.
+    pub fn region(&self) -> Region {
+        region::region(START, self.limits, self)
+    }
+
+    /// The same, to be compiled.
     pub fn job(&self) -> Job {
-        let region = region::region(START, self.limits, self);
+        let mut region = self.region();
+        unroll(&mut region);
         let divisors = self.divisors.clone();
         Job { region, divisors, mode: self.mode, base: None, hash: 0, generation: 0 }
     }

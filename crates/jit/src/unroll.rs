@@ -1,0 +1,188 @@
+//! Small loops, some rounds at once.
+//!
+//! A round of a small loop is a few instructions, and as many go to the look at the attention
+//! flag and to the jump back. So innermost loops are repeated: control goes from one copy to the
+//! next, and looks at the flag on the way back from the last one only. Each copy is left where
+//! the loop is.
+
+use crate::analysis::{Successor, depth_first, predecessors, successors};
+use crate::effects::{self, Way};
+use rustc_hash::FxHashSet;
+use rvrun_decoder::region::{Edge, End, Node, NodeId, Region};
+use rvrun_isa::{Instruction, Kind};
+
+/// Copies of a loop.
+const MOST_COPIES: usize = 4;
+
+/// Instructions of all copies.
+const MOST_INSTRUCTIONS: usize = 64;
+
+/// Repeats what is worth it.
+pub fn unroll(region: &mut Region) {
+    let ways: Vec<Vec<Successor>> = region.nodes.iter().map(|node| successors(&node.end)).collect();
+    let (order, back_edges) = depth_first(&ways);
+    let predecessors = predecessors(&ways, &order);
+    let mut sorted: Vec<_> = back_edges.iter().copied().collect();
+    sorted.sort_unstable();
+    for (latch, head) in sorted {
+        if let Some(members) = innermost_loop(latch, head, &back_edges, &predecessors) {
+            repeat(region, &members, head);
+        }
+    }
+}
+
+/// The nodes of the loop whose only way back is from `latch` to `head`, if control comes to it by
+/// `head` only and no other loop is in it.
+fn innermost_loop(
+    latch: NodeId,
+    head: NodeId,
+    back_edges: &FxHashSet<(NodeId, NodeId)>,
+    predecessors: &[Vec<NodeId>],
+) -> Option<Vec<NodeId>> {
+    let mut members = vec![head];
+    let mut work = vec![latch];
+    while let Some(node) = work.pop() {
+        if members.contains(&node) {
+            continue;
+        }
+        // No loop that is repeated has as many nodes.
+        if node == 0 || members.len() == MOST_INSTRUCTIONS {
+            return None;
+        }
+        members.push(node);
+        work.extend(&predecessors[node as usize]);
+    }
+    let is_other = |edge: &(NodeId, NodeId)| *edge != (latch, head) && members.contains(&edge.1);
+    (!back_edges.iter().any(is_other)).then_some(members)
+}
+
+/// Repeats a loop of these nodes, if it is small.
+fn repeat(region: &mut Region, members: &[NodeId], head: NodeId) {
+    let nodes = || members.iter().map(|id| &region.nodes[*id as usize]);
+    let is_long = |i: &Instruction| effects::way(i) == Way::Stepped || i.row().kind == Kind::Atomic;
+    let is_simple = |node: &Node| {
+        matches!(node.end, End::Goto(_) | End::Branch { .. } | End::Skip { .. })
+            && !node.body.iter().any(is_long)
+    };
+    let instructions: usize = nodes().map(|node| node.count as usize).sum();
+    let copies = MOST_COPIES.min(MOST_INSTRUCTIONS / instructions.max(1));
+    if copies < 2 || !nodes().all(is_simple) {
+        return;
+    }
+    let first = region.nodes.len();
+    // What a member is in a copy. The loop itself is the first copy.
+    let in_copy = |copy: usize, id: NodeId| match members.iter().position(|member| *member == id) {
+        Some(place) if copy > 0 => (first + (copy - 1) * members.len() + place) as NodeId,
+        _ => id,
+    };
+    let originals: Vec<Node> = nodes().cloned().collect();
+    for copy in 0..copies {
+        for (id, original) in members.iter().zip(&originals) {
+            let mut node = original.clone();
+            let lead = |edge: &mut Edge| {
+                if let Edge::Node(to) = edge {
+                    let copy = if *to == head { (copy + 1) % copies } else { copy };
+                    *to = in_copy(copy, *to);
+                }
+            };
+            match &mut node.end {
+                End::Branch { taken, fall, .. } => [taken, fall].into_iter().for_each(lead),
+                End::Goto(to) | End::Skip { to, .. } => [to].into_iter().for_each(lead),
+                _ => {}
+            }
+            if copy == 0 {
+                region.nodes[*id as usize] = node;
+            } else {
+                region.nodes.push(node);
+            }
+        }
+    }
+    region.instructions += (copies - 1) * instructions;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rvrun_isa::Opcode;
+
+    /// A node of so many instructions that ends so.
+    fn node(pc: u64, count: u32, end: End) -> Node {
+        let body = vec![Instruction::new(Opcode::Add); count as usize - 1];
+        Node { pc, body, end_pc: pc + 4 * u64::from(count - 1), end, count }
+    }
+
+    fn branch(taken: Edge, fall: Edge) -> End {
+        End::Branch { instruction: Instruction::new(Opcode::Bne), taken, fall }
+    }
+
+    fn region(nodes: Vec<Node>) -> Region {
+        let instructions = nodes.iter().map(|node| node.count as usize).sum();
+        Region { entry: nodes[0].pc, nodes, code: Vec::new(), instructions }
+    }
+
+    const OUT: Edge = Edge::Leave(0x100);
+
+    /// The ways of each node, which all end with a branch: if it is taken, and else.
+    fn ways(region: &Region) -> Vec<(Edge, Edge)> {
+        let ways = |node: &Node| match node.end {
+            End::Branch { taken, fall, .. } => (taken, fall),
+            _ => panic!("{node:?}"),
+        };
+        region.nodes.iter().map(ways).collect()
+    }
+
+    #[test]
+    fn a_loop_goes_around_all_its_copies() {
+        let mut region = region(vec![node(0x10, 16, branch(Edge::Node(0), OUT))]);
+        let before = region.nodes[0].clone();
+        unroll(&mut region);
+        let expected = [1, 2, 3, 0].map(|to| (Edge::Node(to), OUT));
+        assert_eq!(ways(&region), expected);
+        assert!(region.nodes.iter().all(|node| (node.pc, &node.body) == (0x10, &before.body)));
+        assert_eq!(region.instructions, 64);
+    }
+
+    #[test]
+    fn only_the_inner_one_of_two_loops_is_repeated() {
+        let [zero, one, two] = [0, 1, 2].map(Edge::Node);
+        let inner = [node(0x20, 10, branch(OUT, two)), node(0x30, 11, branch(one, zero))];
+        let mut region = region([vec![node(0x10, 2, branch(one, OUT))], inner.to_vec()].concat());
+        unroll(&mut region);
+        // Node 1 leads to 2, 3 to 4 and 5 to 6.
+        let [three, four, five, six] = [3, 4, 5, 6].map(Edge::Node);
+        let expected =
+            [(one, OUT), (OUT, two), (three, zero), (OUT, four), (five, zero), (OUT, six)];
+        assert_eq!(ways(&region)[..6], expected);
+        assert_eq!((ways(&region)[6], region.nodes.len()), ((one, zero), 7));
+    }
+
+    #[test]
+    fn what_is_large_or_does_more_than_compute_stays_as_it_is() {
+        let round = || branch(Edge::Node(0), OUT);
+        let interpreted = {
+            let mut node = node(0x10, 4, round());
+            node.body[0] = Instruction::new(Opcode::Ecall);
+            node
+        };
+        let call = End::Call { link: 1, target: 0x80, return_pc: 0x20, back: Edge::Node(0) };
+        let two_ways_back =
+            vec![node(0x10, 2, branch(Edge::Node(0), Edge::Node(1))), node(0x20, 2, round())];
+        let entered_twice = vec![
+            node(0x10, 2, branch(Edge::Node(1), Edge::Node(2))),
+            node(0x20, 2, branch(Edge::Node(2), OUT)),
+            node(0x30, 2, branch(Edge::Node(1), OUT)),
+        ];
+        for nodes in [
+            vec![node(0x10, 33, round())],
+            vec![interpreted],
+            vec![node(0x10, 4, call)],
+            two_ways_back,
+            entered_twice,
+        ] {
+            let mut region = region(nodes);
+            let before = region.clone();
+            unroll(&mut region);
+            assert_eq!(region, before);
+        }
+    }
+}
