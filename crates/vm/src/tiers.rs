@@ -684,6 +684,9 @@ impl Tiers {
 
     /// Has the translator look at what is hot at `pc`.
     fn hot(&mut self, pc: u64) {
+        if self.chaos.as_mut().is_some_and(|chaos| !chaos.translates()) {
+            return;
+        }
         if self.stays.try_again(pc) {
             self.interpreter.borrow_mut().add_gate(pc);
         } else if self.translator().is_some()
