@@ -52,11 +52,11 @@ pub struct Slice {
 /// What becomes of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Store {
-    /// It writes these bytes, so far from its own address, with those behind it.
+    /// It does what those behind it do, too.
     First {
         /// What is written.
         what: Slice,
-        /// Where.
+        /// How far from the base.
         at: i32,
         /// The last store that it makes superfluous, by index in the block.
         last: usize,

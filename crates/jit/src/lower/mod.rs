@@ -32,7 +32,7 @@ use crate::compile::Job;
 use crate::effects::{self, Way};
 use crate::helper::Helper;
 use crate::state::{Leave, offset};
-use crate::words::{Store, Words};
+use crate::words::Words;
 use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
 use cranelift_codegen::ir::types::{F32, F64, I32, I64};
 use cranelift_codegen::ir::{
@@ -278,24 +278,8 @@ impl Lowering<'_> {
                 self.origin.run_pc = pc;
             }
             self.at(pc, Some(instruction));
-            let rest = &node.body[index..];
-            match (words.slice(index), words.store(index)) {
-                (Some(slice), _) => {
-                    let word = &words.words[slice.word];
-                    let read =
-                        *read[slice.word].get_or_insert_with(|| self.read_word(word, rest, pc));
-                    let value = self.slice(word, read, slice);
-                    self.set_x(instruction.rd, value);
-                }
-                (None, Some(Store::First { what, at, last })) => {
-                    let word = &words.words[what.word];
-                    let read = read[what.word].expect("what is stored was read");
-                    let value = self.slice(word, read, what);
-                    self.faults_until(&rest[..last - index], pc);
-                    self.store_bytes(instruction.rs1, at, what.bytes, value);
-                }
-                (None, Some(Store::Done)) => {}
-                (None, None) => self.instruction(instruction, pc),
+            if !self.part(&words, &mut read, &node.body, index, pc) {
+                self.instruction(instruction, pc);
             }
             pc = pc.wrapping_add(instruction.len.into());
         }

@@ -1,15 +1,43 @@
 //! Words that are read in pieces: see [`crate::words`].
 
 use super::Lowering;
-use crate::words::{Slice, Word};
+use crate::words::{Slice, Store, Word, Words};
 use cranelift_codegen::ir::types::{I16, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, SourceLoc, Value};
 use rvrun_isa::Instruction;
 
 impl Lowering<'_> {
+    /// Does what the instruction at `index` of `body`, which is at `pc`, has to do with words;
+    /// says whether it has. `read` are the words that were read, each as
+    /// [`read_word`](Self::read_word) gives it.
+    pub(super) fn part(
+        &mut self,
+        words: &Words,
+        read: &mut [Option<Value>],
+        body: &[Instruction],
+        index: usize,
+        pc: u64,
+    ) -> bool {
+        let rest = &body[index..];
+        if let Some(slice) = words.slice(index) {
+            let word = &words.words[slice.word];
+            let read = *read[slice.word].get_or_insert_with(|| self.read_word(word, rest, pc));
+            let value = self.slice(word, read, slice);
+            self.set_x(rest[0].rd, value);
+            return true;
+        }
+        if let Some(Store::First { what, at, last }) = words.store(index) {
+            let read = read[what.word].expect("what is stored was read");
+            let value = self.slice(&words.words[what.word], read, what);
+            self.faults_until(&rest[..last - index], pc);
+            self.store_bytes(rest[0].rs1, at, what.bytes, value);
+        }
+        words.store(index).is_some()
+    }
+
     /// Reads a word whose first piece is read by the first instruction of `rest`, at `pc`; gives
     /// its bytes, zero-extended.
-    pub(super) fn read_word(&mut self, word: &Word, rest: &[Instruction], pc: u64) -> Value {
+    fn read_word(&mut self, word: &Word, rest: &[Instruction], pc: u64) -> Value {
         let to_last = word.loads[word.loads.len() - 1] - word.loads[0];
         self.faults_until(&rest[..to_last], pc);
         self.builder.ins().sequence_point();
@@ -35,7 +63,7 @@ impl Lowering<'_> {
 
     /// Says that what comes now does the access of the instruction at `pc`, which is the first of
     /// `before`, and of all others up to the one behind those.
-    pub(super) fn faults_until(&mut self, before: &[Instruction], pc: u64) {
+    fn faults_until(&mut self, before: &[Instruction], pc: u64) {
         if self.mode.precise {
             // The interpreter finds out which of them it is that faults.
             let distance: u64 = before.iter().map(|i| u64::from(i.len)).sum();
@@ -46,7 +74,7 @@ impl Lowering<'_> {
     }
 
     /// Stores the lowest 2, 4 or 8 bytes of `value`.
-    pub(super) fn store_bytes(&mut self, base: u8, at: i32, bytes: u8, value: Value) {
+    fn store_bytes(&mut self, base: u8, at: i32, bytes: u8, value: Value) {
         self.order_store();
         let flags = self.guest_flags();
         let base = self.x(base);
@@ -59,7 +87,7 @@ impl Lowering<'_> {
     }
 
     /// Some bytes of a word that was read.
-    pub(super) fn slice(&mut self, word: &Word, read: Value, slice: Slice) -> Value {
+    fn slice(&mut self, word: &Word, read: Value, slice: Slice) -> Value {
         let bits = |bytes: u8| 8 * i64::from(bytes);
         let Slice { from, bytes, to, signed, .. } = slice;
         let mut value = read;
