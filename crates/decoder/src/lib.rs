@@ -15,6 +15,7 @@
 mod block;
 pub mod elf;
 mod lift;
+mod loops;
 pub mod region;
 pub mod symbols;
 

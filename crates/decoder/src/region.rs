@@ -7,6 +7,7 @@
 //! becomes an [`Edge::Leave`].
 
 use crate::block::{Block, Terminator};
+use crate::loops::Loops;
 use rvrun_isa::{Instruction, Kind, Opcode};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -154,20 +155,21 @@ pub struct Region {
 pub struct Limits {
     /// Instructions of a region: compile time grows with them.
     pub instructions: usize,
-    /// Instructions of a region that does not [repeat](Region::repeats), at most that many. Larger
-    /// ones are no faster, and hold much of each other: python's
-    /// translations took 6.1 MiB with regions of 100 instructions and 15.8 with 2000.
+    /// Instructions of those that are in no loop. More are no faster, and regions hold much of
+    /// each other then: python's translations took 6.1 MiB with 100 and 15.8 with 2000.
     pub straight: usize,
     /// Instructions that the callees of one call, their own included, may have
     /// to be taken in.
     pub inlined: usize,
+    /// The same of a call that is in no loop, if it is less.
+    pub inlined_once: usize,
     /// How deep calls are taken in.
     pub depth: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { instructions: 2000, straight: 120, inlined: 100, depth: 4 }
+        Self { instructions: 2000, straight: 120, inlined: 100, inlined_once: 20, depth: 4 }
     }
 }
 
@@ -203,6 +205,8 @@ struct Instance {
     /// The call that it was taken in for; none for the function of the entry.
     caller: Option<Caller>,
     depth: u32,
+    /// Whether all of it is in a loop of the entry's function.
+    repeats: bool,
     /// Instructions that its callees may still have.
     budget: usize,
     /// Its nodes by their first address.
@@ -218,6 +222,8 @@ struct Caller {
 struct Walk<'a, C> {
     code: &'a C,
     limits: Limits,
+    /// What is in a loop of the entry's function, if that makes a difference.
+    loops: Option<Loops>,
     fragment: bool,
     instances: Vec<Instance>,
     nodes: Vec<Option<Node>>,
@@ -230,6 +236,8 @@ struct Walk<'a, C> {
     /// once there is no other work: the node that jumps, its instance, where to.
     targets: VecDeque<(NodeId, usize, u64)>,
     instructions: usize,
+    /// Those that are in no loop.
+    straight: usize,
 }
 
 /// Instructions of a fragment.
@@ -237,22 +245,25 @@ const FRAGMENT: usize = 120;
 
 /// Finds the region at `entry`.
 pub fn region(entry: u64, limits: Limits, code: &impl Code) -> Region {
-    let region = walk(entry, limits, code);
-    if region.instructions <= limits.straight || region.repeats() {
-        return region;
+    // Without callees, what repeats is a loop of the entry's function, or calls itself.
+    let plain = walk(entry, Limits { depth: 0, ..limits }, None, code);
+    if plain.calls_itself() {
+        return walk(entry, limits, None, code);
     }
-    walk(entry, Limits { instructions: limits.straight, ..limits }, code)
+    walk(entry, limits, Some(Loops::of(&plain.nodes)), code)
 }
 
-fn walk(entry: u64, mut limits: Limits, code: &impl Code) -> Region {
+fn walk(entry: u64, mut limits: Limits, loops: Option<Loops>, code: &impl Code) -> Region {
     let fragment = code.is_fragment(entry);
     if fragment {
         limits.instructions = limits.instructions.min(FRAGMENT);
     }
-    let root = Instance { caller: None, depth: 0, budget: 0, nodes: BTreeMap::new() };
+    let root =
+        Instance { caller: None, depth: 0, repeats: false, budget: 0, nodes: BTreeMap::new() };
     let mut walk = Walk {
         code,
         limits,
+        loops,
         fragment,
         instances: vec![root],
         nodes: Vec::new(),
@@ -260,6 +271,7 @@ fn walk(entry: u64, mut limits: Limits, code: &impl Code) -> Region {
         work: Vec::new(),
         targets: VecDeque::new(),
         instructions: 0,
+        straight: 0,
     };
     walk.add(0, entry);
     loop {
@@ -297,12 +309,22 @@ impl<C: Code> Walk<'_, C> {
         let taken = self.instructions + self.work.len() * TYPICAL_NODE;
         let own = self.instances[instance].caller.is_some();
         if taken >= self.limits.instructions
+            || self.straight >= self.limits.straight && !self.repeats(instance, pc)
             || !self.code.reached(pc)
             || !own && !self.fragment && self.code.is_entry(pc)
         {
             return Edge::Leave(pc);
         }
         Edge::Node(self.add(instance, pc))
+    }
+
+    /// Whether `pc` of an instance is in a loop, as far as that makes a difference.
+    fn repeats(&self, instance: usize, pc: u64) -> bool {
+        let Some(loops) = &self.loops else { return true };
+        match self.instances[instance] {
+            Instance { caller: None, .. } => loops.contains(pc),
+            Instance { repeats, .. } => repeats,
+        }
     }
 
     /// If `pc` is an instruction in the middle of a node: makes that two.
@@ -350,13 +372,16 @@ impl<C: Code> Walk<'_, C> {
         let has_instruction = block.terminator_pc != block.end;
         let count = block.body.len() as u32 + u32::from(has_instruction);
         self.instructions += count as usize;
+        if !self.repeats(instance, pc) {
+            self.straight += count as usize;
+        }
         let end_pc = block.terminator_pc;
         // The node has to be there before its edges: one may lead into its middle.
         let (pc, terminator, block_end) = (block.pc, block.terminator, block.end);
         let known = constant_target(&block);
         self.nodes[id as usize] =
             Some(Node { pc, body: block.body, end_pc, end: End::Interpret, count });
-        let mut end = self.end(instance, terminator, block_end, known);
+        let mut end = self.end(instance, terminator, end_pc, block_end, known);
         if let End::Jump { link: None, base, offset, .. } = end
             && !self.fragment
         {
@@ -400,6 +425,7 @@ impl<C: Code> Walk<'_, C> {
         &mut self,
         instance: usize,
         terminator: Terminator,
+        pc: u64,
         end: u64,
         known: Option<u64>,
     ) -> End {
@@ -410,10 +436,10 @@ impl<C: Code> Walk<'_, C> {
                 let fall = self.edge(instance, end);
                 End::Branch { instruction, taken: self.edge(instance, taken), fall }
             }
-            Terminator::Call { link, target } => self.call(instance, link, target, end),
+            Terminator::Call { link, target } => self.call(instance, pc, link, target, end),
             Terminator::IndirectCall { link, base, offset } if is_return_register(link) => {
                 match known {
-                    Some(target) => self.call(instance, link, target, end),
+                    Some(target) => self.call(instance, pc, link, target, end),
                     None => {
                         let back = self.edge(instance, end);
                         End::CallIndirect { link, base, offset, return_pc: end, back }
@@ -442,8 +468,9 @@ impl<C: Code> Walk<'_, C> {
         }
     }
 
-    fn call(&mut self, instance: usize, link: u8, target: u64, return_pc: u64) -> End {
-        if let Some(callee) = self.instance_of(instance, link, target, return_pc) {
+    fn call(&mut self, instance: usize, pc: u64, link: u8, target: u64, return_pc: u64) -> End {
+        let repeats = self.repeats(instance, pc);
+        if let Some(callee) = self.instance_of(instance, link, target, return_pc, repeats) {
             return End::Inline { link, return_pc, target: self.edge(callee, target) };
         }
         let back = self.edge(instance, return_pc);
@@ -457,12 +484,17 @@ impl<C: Code> Walk<'_, C> {
         link: u8,
         target: u64,
         return_pc: u64,
+        repeats: bool,
     ) -> Option<usize> {
         let depth = self.instances[instance].depth + 1;
         if depth > self.limits.depth || !is_return_register(link) || !self.code.reached(target) {
             return None;
         }
-        let budget = if depth == 1 { self.limits.inlined } else { self.instances[instance].budget };
+        let budget = match depth {
+            1 if repeats => self.limits.inlined,
+            1 => self.limits.inlined_once.min(self.limits.inlined),
+            _ => self.instances[instance].budget,
+        };
         let size = self.size(target, budget)?;
         if self.instructions + size > self.limits.instructions {
             return None;
@@ -472,7 +504,13 @@ impl<C: Code> Walk<'_, C> {
             self.instances[instance].budget = left;
         }
         let caller = Some(Caller { instance, return_pc });
-        self.instances.push(Instance { caller, depth, budget: left, nodes: BTreeMap::new() });
+        self.instances.push(Instance {
+            caller,
+            depth,
+            repeats,
+            budget: left,
+            nodes: BTreeMap::new(),
+        });
         Some(self.instances.len() - 1)
     }
 
@@ -616,32 +654,17 @@ impl Region {
     /// Whether control may come by the same place again without a jump through a register: the
     /// region has a loop, or calls itself or goes to its entry.
     pub fn repeats(&self) -> bool {
+        self.calls_itself() || !Loops::of(&self.nodes).is_empty()
+    }
+
+    /// Whether it calls itself, or goes to its entry from outside.
+    fn calls_itself(&self) -> bool {
         let begins_anew = |node: &Node| match &node.end {
             End::Call { target, .. } => *target == self.entry,
             End::Goto(edge) | End::Inline { target: edge, .. } => *edge == Edge::Leave(self.entry),
             _ => false,
         };
-        self.nodes.iter().any(begins_anew) || self.has_loop()
-    }
-
-    /// Whether some nodes are left if, again and again, those to which no other leads are
-    /// taken away.
-    fn has_loop(&self) -> bool {
-        let mut incoming = vec![0; self.nodes.len()];
-        let ways = |node: &Node| node.end.nodes().into_iter().map(|id| id as usize);
-        self.nodes.iter().flat_map(ways).for_each(|id| incoming[id] += 1);
-        let mut free: Vec<usize> = (0..incoming.len()).filter(|id| incoming[*id] == 0).collect();
-        let mut taken = 0;
-        while let Some(id) = free.pop() {
-            taken += 1;
-            for next in ways(&self.nodes[id]) {
-                incoming[next] -= 1;
-                if incoming[next] == 0 {
-                    free.push(next);
-                }
-            }
-        }
-        taken < self.nodes.len()
+        self.nodes.iter().any(begins_anew)
     }
 }
 
@@ -665,7 +688,7 @@ fn cut(block: &mut Block, limit: u64) {
 /// of an interpreter whose every instruction ends with such a jump, each to all others. A
 /// table would have to have holes, and each way to a target has loads and stores of its own.
 fn is_scattered(targets: &[u64]) -> bool {
-    const MANY: usize = 32;
+    const MANY: usize = 12;
     const SPAN: u64 = 8 << 10;
     match targets {
         [first, .., last] => targets.len() > MANY && last - first > SPAN,

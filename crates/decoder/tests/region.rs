@@ -306,6 +306,42 @@ fn callees_of_callees_share_what_is_allowed() {
 }
 
 #[test]
+fn a_larger_callee_is_taken_in_if_the_call_is_in_a_loop() {
+    let callee = [["addi a1, a1, 1"; 30].as_slice(), &[RETURN]].concat();
+    let calls = |lines: &[&str]| {
+        let all: Vec<&str> = lines.iter().chain(&callee).copied().collect();
+        inlined(&Program::new(&all).region())
+    };
+    assert_eq!(calls(&["jal ra, .+8", "ecall"]), 0);
+    assert_eq!(calls(&["jal ra, .+12", "bne a0, a1, .-4", "ecall"]), 1);
+    // The callee of a callee is in the loop, too.
+    let lines = ["jal ra, .+12", "bne a0, a1, .-4", "ecall", "jal ra, .+8", RETURN];
+    assert_eq!(calls(&lines), 2);
+}
+
+#[test]
+fn of_code_beside_a_loop_there_is_as_much_as_without_one() {
+    let with = |loop_len: usize, behind: usize| {
+        let begin = format!("beq a0, a1, .+{}", 4 * loop_len);
+        let back = format!("jal zero, .-{}", 4 * (loop_len - 1));
+        let body = vec!["addi a0, a0, 1"; loop_len - 2];
+        let behind = vec!["addi a2, a2, 1"; behind];
+        let mut lines = vec![begin.as_str()];
+        lines.extend(body);
+        lines.push(&back);
+        lines.extend(behind);
+        lines.push(RETURN);
+        Program::new(&lines).region()
+    };
+    let straight = Limits::default().straight;
+    let all = with(300, straight / 2);
+    assert_eq!(all.instructions, 300 + straight / 2 + 1);
+    let part = with(300, 3 * straight);
+    assert!(part.repeats());
+    assert!((300 + straight..300 + 2 * straight).contains(&part.instructions));
+}
+
+#[test]
 fn a_return_of_the_entrys_function_leaves_the_region() {
     let region = Program::new(&["addi a0, a0, 1", RETURN]).region();
     assert_eq!(region.nodes[0].end, End::Return { base: 1, offset: 0 });

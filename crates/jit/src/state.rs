@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 /// Entries of the jump cache; a power of two.
-pub(crate) const JUMP_CACHE_ENTRIES: usize = 1 << 12;
+pub(crate) const JUMP_CACHE_ENTRIES: usize = 1 << 14;
 
 /// What indirect jumps look their targets up in: direct-mapped.
 #[derive(Clone, Copy, Debug)]

@@ -9,8 +9,9 @@ use cranelift_codegen::ir::{Block, Inst, InstBuilder, JumpTableData, Value};
 use rustc_hash::FxHashMap;
 use rvrun_decoder::region::{Edge, NodeId};
 
-/// Span of the targets of a jump that are told apart by a table, in bytes.
-const MAX_TABLE_SPAN: u64 = 8 << 10;
+/// Targets of a jump are told apart by a table if there is one in so many bytes: a table has a
+/// place of four bytes for each address between the first and the last of them.
+const MAX_TABLE_SPACING: u64 = 64;
 
 impl Lowering<'_> {
     /// Goes on where `back` leads if the callee has returned `return_pc`, else returns what it
@@ -82,7 +83,7 @@ impl Lowering<'_> {
         if let (Some((first, _)), Some((last, _)), Some(other)) =
             (targets.first(), targets.last(), other)
         {
-            if targets.len() <= 2 || last - first > MAX_TABLE_SPAN {
+            if targets.len() <= 2 || last - first > MAX_TABLE_SPACING * targets.len() as u64 {
                 self.search(target, targets, other);
             } else {
                 self.table(target, targets, *first, *last, other);
@@ -138,15 +139,20 @@ impl Lowering<'_> {
         self.builder.ins().brif(outside, other, &[], within, &[]);
         self.builder.switch_to_block(within);
         let index = self.builder.ins().ireduce(I32, index);
+        // Nothing else leads there, so that control brings nothing along: for each entry of a
+        // table whose block takes values there is a copy of the code that hands them over.
+        let hole = self.block();
         let pool = &mut self.builder.func.dfg.value_lists;
         let mut call = |block| cranelift_codegen::ir::BlockCall::new(block, [], pool);
         let table: Vec<_> = (first..=last)
             .step_by(2)
-            .map(|pc| call(nodes.get(&pc).copied().unwrap_or(other)))
+            .map(|pc| call(nodes.get(&pc).copied().unwrap_or(hole)))
             .collect();
-        let default = call(other);
+        let default = call(hole);
         let table = self.builder.create_jump_table(JumpTableData::new(default, &table));
         self.builder.ins().br_table(index, table);
+        self.builder.switch_to_block(hole);
+        self.builder.ins().jump(other, &[]);
     }
 
     /// The translation for the guest address `target`, by the jump cache. Where there is none,

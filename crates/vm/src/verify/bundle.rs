@@ -41,6 +41,7 @@ impl Difference {
                 "instructions": self.limits.instructions,
                 "straight": self.limits.straight,
                 "inlined": self.limits.inlined,
+                "inlined_once": self.limits.inlined_once,
                 "depth": self.limits.depth,
             },
             "mode": { "precise": self.mode.precise, "counting": self.mode.counting },
@@ -89,6 +90,7 @@ impl Difference {
                 instructions: count(&limits["instructions"])? as usize,
                 straight: count(&limits["straight"])? as usize,
                 inlined: count(&limits["inlined"])? as usize,
+                inlined_once: count(&limits["inlined_once"])? as usize,
                 depth: count(&limits["depth"])? as u32,
             },
             mode: Mode {
