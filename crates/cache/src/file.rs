@@ -42,11 +42,49 @@ struct Row {
     checksum: u64,
 }
 
+/// Numbers that may be in an index: a bit each, by hash. Most that are asked for are not
+/// there, and this says so with one look, where a search takes ten.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Filter {
+    bits: Vec<u64>,
+    /// The distance from a hash to its place: 64 less the logarithm of how many bits there are.
+    shift: u32,
+}
+
+impl Filter {
+    /// One bit in so many is set at most.
+    const SPARSENESS: usize = 16;
+
+    fn of(rows: &[Row]) -> Self {
+        if rows.is_empty() {
+            return Self::default();
+        }
+        let bits = (rows.len() * Self::SPARSENESS).next_power_of_two().max(64);
+        let mut filter = Self { bits: vec![0; bits / 64], shift: 64 - bits.ilog2() };
+        for row in rows {
+            let place = filter.place(row.number);
+            filter.bits[place / 64] |= 1 << (place % 64);
+        }
+        filter
+    }
+
+    fn place(&self, number: u64) -> usize {
+        // Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, 6.4).
+        (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize
+    }
+
+    fn may_have(&self, number: u64) -> bool {
+        let place = self.place(number);
+        self.bits.get(place / 64).is_some_and(|bits| bits >> (place % 64) & 1 != 0)
+    }
+}
+
 /// What a file has, without the entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Index {
     name: u128,
     rows: Vec<Row>,
+    filter: Filter,
     chunks: usize,
     end: u64,
     /// The path of an object that it is for.
@@ -77,6 +115,7 @@ impl Index {
             index.rows.dedup_by_key(|row| row.number);
             index.rows.reverse();
         }
+        index.filter = Filter::of(&index.rows);
         (index.chunks > 0).then_some(index)
     }
 
@@ -117,6 +156,9 @@ impl Index {
     }
 
     fn row(&self, number: u64) -> Option<&Row> {
+        if !self.filter.may_have(number) {
+            return None;
+        }
         let at = self.rows.binary_search_by_key(&number, |row| row.number).ok()?;
         self.rows.get(at)
     }

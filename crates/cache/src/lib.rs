@@ -36,7 +36,7 @@ const PAGE: usize = 4096;
 const MAX_OBJECTS: usize = 4096;
 
 /// Bytes of new entries that a process remembers.
-const MAX_NEW: usize = 64 << 20;
+const MAX_NEW: usize = 128 << 20;
 
 /// A process's way to the directory.
 pub struct Cache {
