@@ -172,6 +172,25 @@ impl Context {
         (entry.key == pc | 1).then_some(entry.block)
     }
 
+    /// The block at `pc`, to which another engine has led; or null to stop, to make it, or to
+    /// make host code for it where there is none, every so often.
+    #[inline(always)]
+    pub fn cached_or_wanted(&mut self, pc: u64) -> *const Slot {
+        match self.jump_cache.get(self.index(pc)) {
+            Some(&JumpCacheEntry { key, block, code, .. }) if key == pc | 1 => {
+                if code == 0 {
+                    self.cold -= 1;
+                    if self.cold == 0 {
+                        self.cold = COLD_PERIOD;
+                        return self.stop(Exit::Warm(block));
+                    }
+                }
+                block
+            }
+            _ => self.stop(Exit::Indirect),
+        }
+    }
+
     /// Remembers the block at `pc`, and its host code.
     pub fn cache(&mut self, pc: u64, block: *const Slot, code: Option<usize>) {
         let index = self.index(pc);

@@ -310,5 +310,5 @@ fn pass(pc: u64, hart: &mut Hart, context: &mut Context) -> Next {
     if context.fuel.burn() {
         return context.pause_at(hart, next);
     }
-    context.cached(next).unwrap_or_else(|| context.stop(Exit::Indirect))
+    context.cached_or_wanted(next)
 }
