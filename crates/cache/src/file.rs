@@ -264,6 +264,18 @@ mod tests {
     }
 
     #[test]
+    fn filters_refuse_nearly_all_that_is_not_there() {
+        let row = |number| Row { number, at: 0, len: 0, checksum: 0 };
+        let rows: Vec<Row> = (0..3000).map(|n| row(0x12345 + 14 * n)).collect();
+        let filter = Filter::of(&rows);
+        assert!(rows.iter().all(|row| filter.may_have(row.number)));
+        let others = (0..10_000).map(|n| 0x12346 + 14 * n);
+        let wrong = others.filter(|number| filter.may_have(*number)).count();
+        assert!(wrong < 1000, "{wrong}");
+        assert!(!Filter::of(&[]).may_have(0));
+    }
+
+    #[test]
     fn a_file_under_another_name_is_none() {
         assert_eq!(Index::read(NAME + 1, &reader(&file())), None);
     }

@@ -309,6 +309,23 @@ mod tests {
     }
 
     #[test]
+    fn blocks_that_another_engine_leads_to_are_wanted_every_so_often() {
+        let mut context = Context::new(Extensions::ALL);
+        assert!(context.cached_or_wanted(8).is_null());
+        assert!(matches!(context.exit, Exit::Indirect));
+        let slot = Slot { value: 0 };
+        let block: *const Slot = &raw const slot;
+        context.cache(8, block, None);
+        let mut rounds = |rounds: u32| (0..rounds).all(|_| context.cached_or_wanted(8) == block);
+        assert!(rounds(COLD_PERIOD - 1));
+        assert!(!rounds(1));
+        assert!(rounds(COLD_PERIOD - 1), "it begins anew");
+        assert!(matches!(context.exit, Exit::Warm(wanted) if wanted == block));
+        context.cache_code(8, 1);
+        assert!((0..100).all(|_| context.cached_or_wanted(8) == block), "it has host code");
+    }
+
+    #[test]
     fn what_is_dropped_is_not_returned_to() {
         let mut context = Context::new(Extensions::ALL);
         context.called(8);

@@ -60,7 +60,7 @@ impl Default for Translation {
 }
 
 /// Instructions that make hot what a program is run for once, for its translations.
-const THOROUGH: u32 = 2000;
+const THOROUGH: u32 = 300;
 
 impl Translation {
     /// The same, but that the guest waits for translations, and that whatever runs more than a few
