@@ -378,10 +378,19 @@ impl Translator {
     fn look_up(&mut self, pc: u64) -> usize {
         let mut core = self.translations.lock();
         let code = core.fetch(pc).then(|| core.store.address(pc)).flatten();
-        let count = core.change_count();
-        self.translations.changes.store(count, Ordering::Release);
-        let changes = core.changes_since(self.jump_cache_changes);
+        self.translations.changes.store(core.change_count(), Ordering::Release);
+        let (changes, count) = (core.changes_since(self.jump_cache_changes), core.change_count());
         drop(core);
+        self.update_jump_cache(changes, count);
+        let code = code.unwrap_or(self.translations.stub);
+        self.jump_cache[jump_cache_index(pc)] = JumpCacheEntry { pc, code };
+        self.jump_cache_used = true;
+        code
+    }
+
+    /// Has the jump cache forget the entries that came or went since it was last told, which
+    /// makes `count` in all.
+    fn update_jump_cache(&mut self, changes: Changes, count: u64) {
         self.jump_cache_changes = count;
         match changes {
             Changes::Some(changes) => {
@@ -394,10 +403,6 @@ impl Translator {
             }
             Changes::All(_) => self.empty_jump_cache(),
         }
-        let code = code.unwrap_or(self.translations.stub);
-        self.jump_cache[jump_cache_index(pc)] = JumpCacheEntry { pc, code };
-        self.jump_cache_used = true;
-        code
     }
 
     fn empty_jump_cache(&mut self) {
@@ -419,7 +424,11 @@ impl Translator {
         }
         if removals != self.removals {
             self.removals = removals;
-            self.empty_jump_cache();
+            let core = self.translations.lock();
+            let (changes, count) =
+                (core.changes_since(self.jump_cache_changes), core.change_count());
+            drop(core);
+            self.update_jump_cache(changes, count);
         }
     }
 
