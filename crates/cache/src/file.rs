@@ -18,6 +18,8 @@
 //! | label: the path of an object that it is for | |
 //! | entries | |
 
+use rustc_hash::FxBuildHasher;
+use std::hash::BuildHasher;
 use xxhash_rust::xxh3::Xxh3;
 
 const MAGIC: &[u8; 8] = b"RVRUNC01";
@@ -69,8 +71,7 @@ impl Filter {
     }
 
     fn place(&self, number: u64) -> usize {
-        // Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, 6.4).
-        (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize
+        (FxBuildHasher.hash_one(number) >> self.shift) as usize
     }
 
     fn may_have(&self, number: u64) -> bool {

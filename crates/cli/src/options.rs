@@ -79,7 +79,8 @@ struct Options {
     #[arg(long, value_name = "N", hide_short_help = true, env = "RVRUN_REGION_LIMIT", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     region_limit: Option<u32>,
 
-    /// Translate callees of at most N guest instructions together with their callers
+    /// Translate callees of at most N guest instructions together with their callers; where the
+    /// call is in no loop, of 20
     #[arg(long, value_name = "N", hide_short_help = true, env = "RVRUN_INLINE_LIMIT", value_parser = clap::value_parser!(u32).range(0..=1000))]
     inline_limit: Option<u32>,
 

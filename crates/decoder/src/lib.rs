@@ -17,6 +17,7 @@ pub mod elf;
 mod lift;
 mod loops;
 pub mod region;
+mod skips;
 pub mod symbols;
 
 pub use block::{Block, Terminator};

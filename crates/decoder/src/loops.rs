@@ -16,10 +16,7 @@ impl Loops {
             .iter()
             .zip(0..)
             .flat_map(|(node, from)| node.end.nodes().into_iter().map(move |to| (from, to)));
-        let mut graph = DiGraph::<(), ()>::from_edges(ways);
-        while graph.node_count() < nodes.len() {
-            graph.add_node(());
-        }
+        let graph = DiGraph::<(), ()>::from_edges(ways);
         let components = kosaraju_scc(&graph);
         let in_loops = components.iter().filter(|component| match component[..] {
             [alone] => graph.contains_edge(alone, alone),

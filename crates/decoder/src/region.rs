@@ -8,7 +8,8 @@
 
 use crate::block::{Block, Terminator};
 use crate::loops::Loops;
-use rvrun_isa::{Instruction, Kind, Opcode};
+use crate::skips::with_skips;
+use rvrun_isa::{Instruction, Opcode};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
@@ -155,7 +156,7 @@ pub struct Region {
 pub struct Limits {
     /// Instructions of a region: compile time grows with them.
     pub instructions: usize,
-    /// Instructions of those that are in no loop. More are no faster, and regions hold much of
+    /// About how many of those are in no loop. More are no faster, and regions hold much of
     /// each other then: python's translations took 6.1 MiB with 100 and 15.8 with 2000.
     pub straight: usize,
     /// Instructions that the callees of one call, their own included, may have
@@ -205,8 +206,6 @@ struct Instance {
     /// The call that it was taken in for; none for the function of the entry.
     caller: Option<Caller>,
     depth: u32,
-    /// Whether all of it is in a loop of the entry's function.
-    repeats: bool,
     /// Instructions that its callees may still have.
     budget: usize,
     /// Its nodes by their first address.
@@ -217,6 +216,8 @@ struct Instance {
 struct Caller {
     instance: usize,
     return_pc: u64,
+    /// Whether the call is in a loop of the entry's function.
+    repeats: bool,
 }
 
 struct Walk<'a, C> {
@@ -247,10 +248,12 @@ const FRAGMENT: usize = 120;
 pub fn region(entry: u64, limits: Limits, code: &impl Code) -> Region {
     // Without callees, what repeats is a loop of the entry's function, or calls itself.
     let plain = walk(entry, Limits { depth: 0, ..limits }, None, code);
-    if plain.calls_itself() {
-        return walk(entry, limits, None, code);
+    let calls = plain.nodes.iter().any(|node| matches!(node.end, End::Call { .. }));
+    if !calls && plain.instructions < limits.straight {
+        return plain;
     }
-    walk(entry, limits, Some(Loops::of(&plain.nodes)), code)
+    let loops = (!plain.calls_itself()).then(|| Loops::of(&plain.nodes));
+    walk(entry, limits, loops, code)
 }
 
 fn walk(entry: u64, mut limits: Limits, loops: Option<Loops>, code: &impl Code) -> Region {
@@ -258,8 +261,7 @@ fn walk(entry: u64, mut limits: Limits, loops: Option<Loops>, code: &impl Code) 
     if fragment {
         limits.instructions = limits.instructions.min(FRAGMENT);
     }
-    let root =
-        Instance { caller: None, depth: 0, repeats: false, budget: 0, nodes: BTreeMap::new() };
+    let root = Instance { caller: None, depth: 0, budget: 0, nodes: BTreeMap::new() };
     let mut walk = Walk {
         code,
         limits,
@@ -321,9 +323,9 @@ impl<C: Code> Walk<'_, C> {
     /// Whether `pc` of an instance is in a loop, as far as that makes a difference.
     fn repeats(&self, instance: usize, pc: u64) -> bool {
         let Some(loops) = &self.loops else { return true };
-        match self.instances[instance] {
-            Instance { caller: None, .. } => loops.contains(pc),
-            Instance { repeats, .. } => repeats,
+        match self.instances[instance].caller {
+            None => loops.contains(pc),
+            Some(caller) => caller.repeats,
         }
     }
 
@@ -469,8 +471,8 @@ impl<C: Code> Walk<'_, C> {
     }
 
     fn call(&mut self, instance: usize, pc: u64, link: u8, target: u64, return_pc: u64) -> End {
-        let repeats = self.repeats(instance, pc);
-        if let Some(callee) = self.instance_of(instance, link, target, return_pc, repeats) {
+        let caller = Caller { instance, return_pc, repeats: self.repeats(instance, pc) };
+        if let Some(callee) = self.instance_of(caller, link, target) {
             return End::Inline { link, return_pc, target: self.edge(callee, target) };
         }
         let back = self.edge(instance, return_pc);
@@ -478,20 +480,14 @@ impl<C: Code> Walk<'_, C> {
     }
 
     /// A new instance for the callee at `target`, if it is to be taken in.
-    fn instance_of(
-        &mut self,
-        instance: usize,
-        link: u8,
-        target: u64,
-        return_pc: u64,
-        repeats: bool,
-    ) -> Option<usize> {
+    fn instance_of(&mut self, caller: Caller, link: u8, target: u64) -> Option<usize> {
+        let instance = caller.instance;
         let depth = self.instances[instance].depth + 1;
         if depth > self.limits.depth || !is_return_register(link) || !self.code.reached(target) {
             return None;
         }
         let budget = match depth {
-            1 if repeats => self.limits.inlined,
+            1 if caller.repeats => self.limits.inlined,
             1 => self.limits.inlined_once.min(self.limits.inlined),
             _ => self.instances[instance].budget,
         };
@@ -503,14 +499,8 @@ impl<C: Code> Walk<'_, C> {
         if depth > 1 {
             self.instances[instance].budget = left;
         }
-        let caller = Some(Caller { instance, return_pc });
-        self.instances.push(Instance {
-            caller,
-            depth,
-            repeats,
-            budget: left,
-            nodes: BTreeMap::new(),
-        });
+        let caller = Some(caller);
+        self.instances.push(Instance { caller, depth, budget: left, nodes: BTreeMap::new() });
         Some(self.instances.len() - 1)
     }
 
@@ -569,63 +559,6 @@ impl<C: Code> Walk<'_, C> {
         let nodes = with_skips(nodes);
         Region { entry, nodes, code, instructions }
     }
-}
-
-/// Instructions that a branch may jump over to be a [`End::Skip`].
-const MAX_SKIPPED: usize = 2;
-
-/// Makes branches around a few cheap instructions into skips: a branch that depends
-/// on data is often taken for another one by the host, where a choice of values
-/// cannot be.
-fn with_skips(mut nodes: Vec<Node>) -> Vec<Node> {
-    let mut arrivals = vec![0u32; nodes.len()];
-    arrivals[0] = 1;
-    for node in &nodes {
-        for to in node.end.nodes() {
-            arrivals[to as usize] += 1;
-        }
-    }
-    for id in 0..nodes.len() {
-        let End::Branch { instruction, taken: Edge::Node(to), fall: Edge::Node(over) } =
-            nodes[id].end
-        else {
-            continue;
-        };
-        let skipped = &nodes[over as usize];
-        let cheap = skipped.body.len() <= MAX_SKIPPED && skipped.body.iter().all(is_cheap);
-        let alone = arrivals[over as usize] == 1 && skipped.end == End::Goto(Edge::Node(to));
-        if cheap && alone && over as usize != id {
-            let (skipped, count) = (skipped.body.clone(), skipped.count);
-            nodes[id].end = End::Skip { instruction, skipped, count, to: Edge::Node(to) };
-        }
-    }
-    nodes
-}
-
-/// Whether executing the instruction costs less than a branch that goes wrong.
-fn is_cheap(instruction: &Instruction) -> bool {
-    use Opcode::*;
-    let costly = matches!(
-        instruction.opcode,
-        Auipc
-            | Mul
-            | Mulh
-            | Mulhu
-            | Mulhsu
-            | Mulw
-            | Div
-            | Divu
-            | Divw
-            | Divuw
-            | Rem
-            | Remu
-            | Remw
-            | Remuw
-            | Clmul
-            | Clmulh
-            | Clmulr
-    );
-    instruction.row().kind == Kind::Alu && !costly
 }
 
 impl End {

@@ -99,7 +99,8 @@ pub struct Context {
     pub passage: Option<(Enter, *mut ())>,
     /// How often gates did that.
     pub passages: u64,
-    /// How often host code may still lead to blocks without any until one gets some.
+    /// How often host code of this or another engine may still lead to blocks without any until
+    /// one gets some.
     pub cold: u32,
     /// What host code knows of accesses that may fault.
     pub sites: Sites,
@@ -168,27 +169,26 @@ impl Context {
     /// The block at `pc`, if an indirect jump went there before.
     #[inline(always)]
     pub fn cached(&self, pc: u64) -> Option<*const Slot> {
-        let entry = self.jump_cache.get(self.index(pc))?;
-        (entry.key == pc | 1).then_some(entry.block)
+        self.known(pc).map(|entry| entry.block)
+    }
+
+    #[inline(always)]
+    fn known(&self, pc: u64) -> Option<&JumpCacheEntry> {
+        self.jump_cache.get(self.index(pc)).filter(|entry| entry.key == pc | 1)
     }
 
     /// The block at `pc`, to which another engine has led; or null to stop, to make it, or to
     /// make host code for it where there is none, every so often.
     #[inline(always)]
     pub fn cached_or_wanted(&mut self, pc: u64) -> *const Slot {
-        match self.jump_cache.get(self.index(pc)) {
-            Some(&JumpCacheEntry { key, block, code, .. }) if key == pc | 1 => {
-                if code == 0 {
-                    self.cold -= 1;
-                    if self.cold == 0 {
-                        self.cold = COLD_PERIOD;
-                        return self.stop(Exit::Warm(block));
-                    }
-                }
-                block
-            }
-            _ => self.stop(Exit::Indirect),
+        let Some(&JumpCacheEntry { block, code, .. }) = self.known(pc) else {
+            return self.stop(Exit::Indirect);
+        };
+        if code != 0 {
+            return block;
         }
+        self.cold -= 1;
+        if self.cold == 0 { self.wanted(block) } else { block }
     }
 
     /// Remembers the block at `pc`, and its host code.
@@ -261,6 +261,13 @@ impl Context {
     pub fn stop(&mut self, exit: Exit) -> *const Slot {
         self.exit = exit;
         ptr::null()
+    }
+
+    /// Stops before the block at `slot`, which is to get host code.
+    #[cold]
+    pub fn wanted(&mut self, slot: *const Slot) -> *const Slot {
+        self.cold = COLD_PERIOD;
+        self.stop(Exit::Warm(slot))
     }
 
     /// Stops with a trap of the op at `slot`.

@@ -185,7 +185,14 @@ impl Core {
     }
 
     /// What came and went since there had been `count` changes.
-    pub fn changes_since(&self, count: u64) -> Changes {
+    /// What came or went since there had been `seen` in all, which is brought up to date.
+    pub fn catch_up(&self, seen: &mut u64) -> Changes {
+        let changes = self.changes_since(*seen);
+        *seen = self.change_count();
+        changes
+    }
+
+    fn changes_since(&self, count: u64) -> Changes {
         match count.checked_sub(self.forgotten) {
             Some(skip) => Changes::Some(self.changes.iter().skip(skip as usize).copied().collect()),
             None => Changes::All(self.store.entries()),

@@ -314,10 +314,7 @@ impl Translator {
         if self.translations.changes.load(Ordering::Acquire) == self.changes {
             return None;
         }
-        let core = self.translations.lock();
-        let changes = core.changes_since(self.changes);
-        self.changes = core.change_count();
-        Some(changes)
+        Some(self.translations.lock().catch_up(&mut self.changes))
     }
 
     /// Drops translations of code that the guest has unmapped, mapped over, made
@@ -379,19 +376,17 @@ impl Translator {
         let mut core = self.translations.lock();
         let code = core.fetch(pc).then(|| core.store.address(pc)).flatten();
         self.translations.changes.store(core.change_count(), Ordering::Release);
-        let (changes, count) = (core.changes_since(self.jump_cache_changes), core.change_count());
+        let changes = core.catch_up(&mut self.jump_cache_changes);
         drop(core);
-        self.update_jump_cache(changes, count);
+        self.forget(changes);
         let code = code.unwrap_or(self.translations.stub);
         self.jump_cache[jump_cache_index(pc)] = JumpCacheEntry { pc, code };
         self.jump_cache_used = true;
         code
     }
 
-    /// Has the jump cache forget the entries that came or went since it was last told, which
-    /// makes `count` in all.
-    fn update_jump_cache(&mut self, changes: Changes, count: u64) {
-        self.jump_cache_changes = count;
+    /// Has the jump cache forget the entries that came or went.
+    fn forget(&mut self, changes: Changes) {
         match changes {
             Changes::Some(changes) => {
                 for (entry, _) in changes {
@@ -424,11 +419,8 @@ impl Translator {
         }
         if removals != self.removals {
             self.removals = removals;
-            let core = self.translations.lock();
-            let (changes, count) =
-                (core.changes_since(self.jump_cache_changes), core.change_count());
-            drop(core);
-            self.update_jump_cache(changes, count);
+            let changes = self.translations.lock().catch_up(&mut self.jump_cache_changes);
+            self.forget(changes);
         }
     }
 

@@ -4,21 +4,13 @@
 mod support;
 
 use rvrun_hart::float;
-use rvrun_isa::{Extensions, encode};
+use rvrun_isa::Extensions;
 use rvrun_jit::{All, Options, Outcome, State, Stepped, Translator};
-use rvrun_memory::access;
 use std::sync::Arc;
 use support::{Guest, assembled};
 
 /// Distance of the jump's target from the jump.
 const FAR: u64 = 0x100;
-
-/// Writes `lines` to where the jump goes.
-fn put(guest: &Guest, lines: &[&str]) {
-    let bytes = |i| encode(&i).unwrap().to_le_bytes();
-    let code: Vec<u8> = assembled(lines).into_iter().flat_map(bytes).collect();
-    access::copy_out(guest.code + FAR, &code).unwrap();
-}
 
 /// Runs the jump; gives why that ended, where, and what `a1` is then.
 fn run(translator: &mut Translator, guest: &Guest) -> (Outcome, u64, u64) {
@@ -34,7 +26,7 @@ fn run(translator: &mut Translator, guest: &Guest) -> (Outcome, u64, u64) {
 #[test]
 fn a_jump_does_not_go_to_what_was_dropped() {
     let guest = Guest::new(&assembled(&["jalr zero, 0(a0)"]));
-    put(&guest, &["addi a1, zero, 1", "ebreak"]);
+    guest.put(guest.code + FAR, &assembled(&["addi a1, zero, 1"]));
     let options = Options { synchronous: true, code_bytes: 1 << 20, ..Options::default() };
     let mut translator = Translator::new(guest.space.clone(), Extensions::ALL, options).unwrap();
     for pc in [guest.code, guest.code + FAR] {
@@ -43,7 +35,7 @@ fn a_jump_does_not_go_to_what_was_dropped() {
     let first = (Outcome::Interpret, FAR + 4, 1);
     assert_eq!(run(&mut translator, &guest), first);
 
-    put(&guest, &["addi a1, zero, 2", "ebreak"]);
+    guest.put(guest.code + FAR, &assembled(&["addi a1, zero, 2"]));
     translator.revalidate();
     assert_eq!(run(&mut translator, &guest), (Outcome::Cold, FAR, 0));
 

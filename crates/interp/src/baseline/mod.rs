@@ -365,8 +365,7 @@ faulted! {
 /// # Safety
 /// As for [`Handler`].
 unsafe extern "sysv64" fn wanted(slot: *const Slot, _: &mut Hart, context: &mut Context) -> Next {
-    context.cold = COLD_PERIOD;
-    context.stop(Exit::Warm(slot))
+    context.wanted(slot)
 }
 
 /// Leaves an op whose access has faulted to its handler.

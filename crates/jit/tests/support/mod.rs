@@ -52,14 +52,19 @@ impl Guest {
         let code = space.mmap(0, bytes, READ_WRITE_EXEC, 0x22, -1, 0, None).unwrap();
         let data = code + CODE_BYTES;
         space.munmap(data + DATA_BYTES, PAGE).unwrap();
-        let mut at = code;
+        let guest = Self { space, code, data, before: vec![0; DATA_BYTES as usize] };
+        guest.put(code, program);
+        guest
+    }
+
+    /// Writes these instructions and an `ebreak` to an address.
+    pub fn put(&self, mut at: u64, program: &[Instruction]) {
         let end = assemble("ebreak").unwrap();
         for instruction in program.iter().chain([&end]) {
             let bits = encode(instruction).unwrap().to_le_bytes();
             access::copy_out(at, &bits[..instruction.len.into()]).unwrap();
             at += u64::from(instruction.len);
         }
-        Self { space, code, data, before: vec![0; DATA_BYTES as usize] }
     }
 
     /// A hart at the first instruction, `s0` the address of the data.
