@@ -4,7 +4,7 @@
 //! entry: branches and direct jumps are followed, small callees are taken in as
 //! a copy each ([`Instance`]), indirect jumps go to where they have been seen to
 //! go. What the walk leaves out (code that has never run, code beyond the limits)
-//! becomes an [`Edge::Leave`].
+//! becomes an [`Edge::Leave`], or in a callee an [`End::Rest`].
 
 use crate::block::{Block, Terminator};
 use crate::loops::Loops;
@@ -115,6 +115,18 @@ pub enum End {
         targets: Vec<(u64, NodeId)>,
         /// How many more such places are not part of the region.
         others: usize,
+        /// In a callee that is part of the region: where that returns to, and what is there.
+        back: Option<(u64, Edge)>,
+    },
+    /// The rest of a callee that is part of the region, but for this rest: it stays a call, so
+    /// that its return is one to the region.
+    Rest {
+        /// Where it goes on.
+        target: u64,
+        /// Where the callee returns to.
+        return_pc: u64,
+        /// What is there.
+        back: Edge,
     },
     /// An environment call; the program goes on at this address.
     Syscall(u64),
@@ -210,6 +222,14 @@ struct Instance {
     budget: usize,
     /// Its nodes by their first address.
     nodes: BTreeMap<u64, NodeId>,
+    /// Nodes that call the rest of it, by where that goes on.
+    rests: BTreeMap<u64, NodeId>,
+}
+
+impl Instance {
+    fn new(caller: Option<Caller>, depth: u32, budget: usize) -> Self {
+        Self { caller, depth, budget, nodes: BTreeMap::new(), rests: BTreeMap::new() }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -261,13 +281,12 @@ fn walk(entry: u64, mut limits: Limits, loops: Option<Loops>, code: &impl Code) 
     if fragment {
         limits.instructions = limits.instructions.min(FRAGMENT);
     }
-    let root = Instance { caller: None, depth: 0, budget: 0, nodes: BTreeMap::new() };
     let mut walk = Walk {
         code,
         limits,
         loops,
         fragment,
-        instances: vec![root],
+        instances: vec![Instance::new(None, 0, 0)],
         nodes: Vec::new(),
         places: Vec::new(),
         work: Vec::new(),
@@ -301,11 +320,20 @@ impl<C: Code> Walk<'_, C> {
 
     /// The edge to `pc` of an instance.
     fn edge(&mut self, instance: usize, pc: u64) -> Edge {
+        match (self.node_at(instance, pc), self.instances[instance].caller) {
+            (Some(id), _) => Edge::Node(id),
+            (None, None) => Edge::Leave(pc),
+            (None, Some(caller)) => Edge::Node(self.rest(instance, caller, pc)),
+        }
+    }
+
+    /// The node at `pc` of an instance, if that is to be part of the region.
+    fn node_at(&mut self, instance: usize, pc: u64) -> Option<NodeId> {
         if let Some(id) = self.instances[instance].nodes.get(&pc) {
-            return Edge::Node(*id);
+            return Some(*id);
         }
         if let Some(id) = self.split(instance, pc) {
-            return Edge::Node(id);
+            return Some(id);
         }
         // A node that waits has a few instructions.
         let taken = self.instructions + self.work.len() * TYPICAL_NODE;
@@ -315,9 +343,25 @@ impl<C: Code> Walk<'_, C> {
             || !self.code.reached(pc)
             || !own && !self.fragment && self.code.is_entry(pc)
         {
-            return Edge::Leave(pc);
+            return None;
         }
-        Edge::Node(self.add(instance, pc))
+        Some(self.add(instance, pc))
+    }
+
+    /// The node that calls the rest of a callee, which goes on at `pc`.
+    fn rest(&mut self, instance: usize, caller: Caller, pc: u64) -> NodeId {
+        if let Some(id) = self.instances[instance].rests.get(&pc) {
+            return *id;
+        }
+        let id = self.nodes.len() as NodeId;
+        self.nodes.push(None);
+        self.places.push((instance, pc));
+        self.instances[instance].rests.insert(pc, id);
+        let Caller { return_pc, .. } = caller;
+        let back = self.edge(caller.instance, return_pc);
+        let end = End::Rest { target: pc, return_pc, back };
+        self.nodes[id as usize] = Some(Node { pc, body: Vec::new(), end_pc: pc, end, count: 0 });
+        id
     }
 
     /// Whether `pc` of an instance is in a loop, as far as that makes a difference.
@@ -384,7 +428,7 @@ impl<C: Code> Walk<'_, C> {
         self.nodes[id as usize] =
             Some(Node { pc, body: block.body, end_pc, end: End::Interpret, count });
         let mut end = self.end(instance, terminator, end_pc, block_end, known);
-        if let End::Jump { link: None, base, offset, .. } = end
+        if let End::Jump { link: None, base, offset, back, .. } = end
             && !self.fragment
         {
             let found = self.code.jump_targets(near(block_end));
@@ -395,6 +439,7 @@ impl<C: Code> Walk<'_, C> {
                     offset,
                     targets: Vec::new(),
                     others: found.len(),
+                    back,
                 };
             } else {
                 self.targets.extend(found.into_iter().map(|target| (id, instance, target)));
@@ -414,11 +459,11 @@ impl<C: Code> Walk<'_, C> {
 
     /// Makes `target` one of those of the jump that `jump` ends with, if there is room.
     fn add_target(&mut self, jump: NodeId, instance: usize, target: u64) {
-        let edge = self.edge(instance, target);
+        let node = self.node_at(instance, target);
         if let End::Jump { targets, others, .. } = &mut self.last_part(jump).end {
-            match edge {
-                Edge::Node(node) => targets.push((target, node)),
-                Edge::Leave(_) => *others += 1,
+            match node {
+                Some(node) => targets.push((target, node)),
+                None => *others += 1,
             }
         }
     }
@@ -448,12 +493,13 @@ impl<C: Code> Walk<'_, C> {
                     }
                 }
             }
+            // As where procedure linkage tables jump on.
             Terminator::IndirectCall { link, base, offset } => {
-                End::Jump { link: Some((link, end)), base, offset, targets: Vec::new(), others: 0 }
+                self.jump(instance, Some((link, end)), base, offset)
             }
             Terminator::IndirectJump { base, offset } => match known {
                 Some(target) => End::Goto(self.edge(instance, target)),
-                None => End::Jump { link: None, base, offset, targets: Vec::new(), others: 0 },
+                None => self.jump(instance, None, base, offset),
             },
             Terminator::Return { base, offset } => match self.instances[instance].caller {
                 None => End::Return { base, offset },
@@ -468,6 +514,13 @@ impl<C: Code> Walk<'_, C> {
             | Terminator::Illegal { .. }
             | Terminator::FetchFault => End::Interpret,
         }
+    }
+
+    fn jump(&mut self, instance: usize, link: Option<(u8, u64)>, base: u8, offset: i32) -> End {
+        let back = self.instances[instance]
+            .caller
+            .map(|Caller { instance, return_pc, .. }| (return_pc, self.edge(instance, return_pc)));
+        End::Jump { link, base, offset, targets: Vec::new(), others: 0, back }
     }
 
     fn call(&mut self, instance: usize, pc: u64, link: u8, target: u64, return_pc: u64) -> End {
@@ -500,7 +553,7 @@ impl<C: Code> Walk<'_, C> {
             self.instances[instance].budget = left;
         }
         let caller = Some(caller);
-        self.instances.push(Instance { caller, depth, budget: left, nodes: BTreeMap::new() });
+        self.instances.push(Instance::new(caller, depth, left));
         Some(self.instances.len() - 1)
     }
 
@@ -544,6 +597,7 @@ impl<C: Code> Walk<'_, C> {
             self.nodes.into_iter().map(|node| node.expect("the queue is empty")).collect();
         let mut spans: Vec<Range<u64>> = nodes
             .iter()
+            .filter(|node| !matches!(node.end, End::Rest { .. }))
             // What ends a node is at most four bytes long, or missing.
             .map(|node| node.pc..node.end_pc.saturating_add(4))
             .collect();
@@ -571,8 +625,15 @@ impl End {
             End::Branch { taken, fall, .. } => &[fall, taken],
             End::Call { back, .. }
             | End::CallIndirect { back, .. }
+            | End::Rest { back, .. }
             | End::InlineReturn { back, .. } => &[back],
-            End::Jump { targets, .. } => return targets.iter().map(|(_, node)| *node).collect(),
+            End::Jump { targets, back, .. } => {
+                let back = match back {
+                    Some((_, Edge::Node(node))) => Some(*node),
+                    _ => None,
+                };
+                return targets.iter().map(|(_, node)| *node).chain(back).collect();
+            }
             End::Return { .. } | End::Syscall(_) | End::Interpret => &[],
         };
         let node = |edge: &&Edge| match edge {
@@ -593,7 +654,7 @@ impl Region {
     /// Whether it calls itself, or goes to its entry from outside.
     fn calls_itself(&self) -> bool {
         let begins_anew = |node: &Node| match &node.end {
-            End::Call { target, .. } => *target == self.entry,
+            End::Call { target, .. } | End::Rest { target, .. } => *target == self.entry,
             End::Goto(edge) | End::Inline { target: edge, .. } => *edge == Edge::Leave(self.entry),
             _ => false,
         };

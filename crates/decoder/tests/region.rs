@@ -3,6 +3,7 @@
 use rvrun_decoder::region::{self, Edge, End, Limits, Node, Region};
 use rvrun_decoder::{Block, lift};
 use rvrun_isa::{Extensions, assemble, encode};
+use std::fmt::Debug;
 use std::ops::Range;
 
 /// Where programs begin; instructions are four bytes long, so that the third one
@@ -84,10 +85,10 @@ fn check(region: &Region) {
     assert!(region.code.windows(2).all(|pair| pair[0].end < pair[1].start));
 }
 
-/// The one part of a list of code.
-fn only(code: &[Range<u64>]) -> Range<u64> {
-    assert_eq!(code.len(), 1, "{code:x?}");
-    code[0].clone()
+/// What a list has one of.
+fn only<T: Clone + Debug>(things: &[T]) -> T {
+    assert_eq!(things.len(), 1, "{things:x?}");
+    things[0].clone()
 }
 
 /// The node that an edge leads to.
@@ -272,6 +273,62 @@ fn a_callee_stays_outside_if_it_is_large_or_cold_or_does_not_return() {
 fn a_call_that_links_elsewhere_stays_a_call() {
     let region = Program::new(&["jal a0, .+8", "ecall", RETURN]).region();
     assert_eq!(outer_callee(&region), Some(at(2)));
+}
+
+/// A call, and from 2 on a callee: from 3 on it may go on elsewhere, at 4 it returns.
+const CALL: [&str; 2] = ["jal ra, .+8", "ecall"];
+
+/// Where the rest of a callee is, where it returns to, and what is there.
+fn rest(region: &Region) -> (u64, u64, Edge) {
+    let rest = |node: &Node| match node.end {
+        End::Rest { target, return_pc, back } => Some((target, return_pc, back)),
+        _ => None,
+    };
+    let rests: Vec<_> = region.nodes.iter().filter_map(rest).collect();
+    only(&rests)
+}
+
+#[test]
+fn the_rest_of_a_callee_stays_a_call() {
+    let callee = ["beq a0, a1, .+12", "addi a1, a1, 1", RETURN, "addi a2, a2, 1", RETURN];
+    let mut program = Program::new(&[CALL.as_slice(), &callee].concat());
+    program.cold = vec![at(5)];
+    let region = program.region();
+    let (target, return_pc, back) = rest(&region);
+    assert_eq!((target, return_pc), (at(5), at(1)));
+    assert_eq!(node(&region, &back).end, End::Syscall(at(2)));
+    // What is not part of the region is none of its code.
+    assert_eq!(only(&region.code), at(0)..at(5));
+    assert_eq!(region.instructions, 5);
+}
+
+#[test]
+fn the_rest_of_a_callees_callee_returns_to_the_callee() {
+    let callee = ["jal ra, .+8", RETURN];
+    let inner = ["beq a0, a1, .+8", RETURN, "addi a2, a2, 1", RETURN];
+    let mut program = Program::new(&[CALL.as_slice(), &callee, &inner].concat());
+    program.cold = vec![at(6)];
+    let region = program.region();
+    let (target, return_pc, back) = rest(&region);
+    assert_eq!((target, return_pc), (at(6), at(3)));
+    assert!(
+        matches!(node(&region, &back).end, End::InlineReturn { return_pc, .. } if return_pc == at(1))
+    );
+}
+
+#[test]
+fn a_callee_that_jumps_through_a_register_comes_back() {
+    for jump in ["jalr zero, 0(t1)", "jalr t1, 0(t3)"] {
+        let callee = ["beq a0, a1, .+8", jump, RETURN];
+        let region = Program::new(&[CALL.as_slice(), &callee].concat()).region();
+        let back = |node: &Node| match &node.end {
+            End::Jump { back, .. } => *back,
+            _ => None,
+        };
+        let backs: Vec<_> = region.nodes.iter().filter_map(back).collect();
+        let (return_pc, back) = only(&backs);
+        assert_eq!((return_pc, &node(&region, &back).end), (at(1), &End::Syscall(at(2))));
+    }
 }
 
 /// How many calls were taken in.

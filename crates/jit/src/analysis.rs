@@ -63,6 +63,8 @@ pub struct Successor {
     pub to: NodeId,
     /// Whether a call lies between: nothing is held behind it.
     pub through_call: bool,
+    /// Whether it is a rare one, on which all is loaded that other ways to there hold.
+    aside: bool,
 }
 
 /// What lowering needs to know of a node.
@@ -134,9 +136,12 @@ pub fn end_reads(end: &End) -> Registers {
         | End::InlineReturn { base, .. }
         | End::Return { base, .. }
         | End::Jump { base, .. } => integer(*base),
-        End::Goto(_) | End::Call { .. } | End::Inline { .. } | End::Syscall(_) | End::Interpret => {
-            0
-        }
+        End::Goto(_)
+        | End::Call { .. }
+        | End::Inline { .. }
+        | End::Rest { .. }
+        | End::Syscall(_)
+        | End::Interpret => 0,
     }
 }
 
@@ -152,18 +157,29 @@ pub fn end_writes(end: &End) -> Registers {
 
 /// The ways from a node to others.
 pub fn successors(end: &End) -> Vec<Successor> {
-    let through_call = matches!(end, End::Call { .. } | End::CallIndirect { .. });
-    end.nodes().into_iter().map(|to| Successor { to, through_call }).collect()
+    let calls = matches!(end, End::Call { .. } | End::CallIndirect { .. } | End::Rest { .. });
+    let back_from_jump = match end {
+        End::Jump { back: Some((_, Edge::Node(node))), .. } => Some(*node),
+        _ => None,
+    };
+    let successor = |to| {
+        let jumped = back_from_jump == Some(to);
+        let aside = jumped || matches!(end, End::Rest { .. });
+        Successor { to, through_call: calls || jumped, aside }
+    };
+    end.nodes().into_iter().map(successor).collect()
 }
 
 /// Analyses `region`. With `precise`, memory has all registers at the beginning
 /// of each run of accesses.
 pub fn analyse(region: &Region, precise: bool) -> Plan {
-    let ways: Vec<Vec<Successor>> = region.nodes.iter().map(|node| successors(&node.end)).collect();
+    let mut ways: Vec<Vec<Successor>> =
+        region.nodes.iter().map(|node| successors(&node.end)).collect();
     let (order, back_edges) = depth_first(&ways);
     let mut plan = Plan { nodes: vec![NodePlan::default(); region.nodes.len()], order, back_edges };
     let facts: Vec<Facts> = region.nodes.iter().map(|node| Facts::new(node, precise)).collect();
     let predecessors = predecessors(&ways, &plan.order);
+    keep_main_ways(&mut ways, &plan);
     find_loops(&mut plan, &facts, &predecessors);
     find_rewritten(&mut plan, &facts, &predecessors);
     find_wanted(&mut plan, &facts, &ways, &predecessors);
@@ -233,7 +249,7 @@ impl Facts {
         facts.sees |= end_reads(&node.end) & !facts.writes;
         facts.writes |= end_writes(&node.end);
         facts.dirty |= end_writes(&node.end);
-        if let End::Call { .. } | End::CallIndirect { .. } = node.end {
+        if let End::Call { .. } | End::CallIndirect { .. } | End::Rest { .. } = node.end {
             facts.forgets = true;
         }
         facts
@@ -302,6 +318,21 @@ pub fn predecessors(ways: &[Vec<Successor>], order: &[NodeId]) -> Vec<Vec<NodeId
         }
     }
     predecessors
+}
+
+/// What is on no way but rare ones to a node is not held there.
+fn keep_main_ways(ways: &mut [Vec<Successor>], plan: &Plan) {
+    let mut others = vec![false; ways.len()];
+    others[0] = true;
+    for from in &plan.order {
+        for way in &ways[*from as usize] {
+            let goes_round = plan.back_edges.contains(&(*from, way.to));
+            others[way.to as usize] |= !way.aside && !goes_round;
+        }
+    }
+    for way in ways.iter_mut().flatten() {
+        way.aside &= others[way.to as usize];
+    }
 }
 
 /// Finds the heads of loops, what the loops write, and (in `wanted`, for now)
@@ -380,7 +411,7 @@ fn find_wanted(
         let behind = ways.iter().filter(|way| !way.through_call);
         let any = behind.clone().fold(0, |set, way| set | some[way.to as usize]);
         // An exit reads nothing.
-        let all = match ways.is_empty() || facts.forgets {
+        let all = match behind.clone().next().is_none() || facts.forgets {
             true => 0,
             false => behind.clone().fold(!0, |set, way| set & every[way.to as usize]),
         };
@@ -457,6 +488,7 @@ fn may_be_left(end: &End) -> bool {
         End::Branch { taken, fall, .. } => leaves(taken) || leaves(fall),
         End::Call { .. }
         | End::CallIndirect { .. }
+        | End::Rest { .. }
         | End::InlineReturn { .. }
         | End::Return { .. }
         | End::Jump { .. }
@@ -472,20 +504,23 @@ fn find_dirty(
     ways: &[Vec<Successor>],
     predecessors: &[Vec<NodeId>],
 ) {
-    let through_call = |from: NodeId| ways[from as usize].iter().any(|way| way.through_call);
     let mut changed = true;
     while changed {
         changed = false;
         for at in 0..plan.order.len() {
             let id = plan.order[at];
+            let is_way = |from: NodeId, what: fn(&Successor) -> bool| {
+                ways[from as usize].iter().any(|way| way.to == id && what(way))
+            };
             let node = &plan.nodes[id as usize];
             // From below: more that is dirty before makes no less of it dirty behind.
             let out = |from: &NodeId| {
                 let facts = &facts[*from as usize];
                 let kept = if facts.cleans { 0 } else { plan.nodes[*from as usize].held.dirty };
-                if through_call(*from) { 0 } else { kept | facts.dirty }
+                if is_way(*from, |way| way.through_call) { 0 } else { kept | facts.dirty }
             };
-            let ways = predecessors[id as usize].iter();
+            let ways =
+                predecessors[id as usize].iter().filter(|from| !is_way(**from, |way| way.aside));
             let dirty = if node.loop_head {
                 ways.fold(0, |set, from| {
                     let goes_round = plan.back_edges.contains(&(*from, id));
@@ -520,6 +555,9 @@ fn find_available(plan: &mut Plan, nodes: &[Node], ways: &[Vec<Successor>], prec
             let held = Held { available: available[from] | least(plan, from), ..Held::default() };
             let out = held_behind(&nodes[from], held, precise).available;
             for way in &ways[from] {
+                if way.aside {
+                    continue;
+                }
                 let out = if way.through_call { 0 } else { out };
                 let to = &mut available[way.to as usize];
                 if *to & out != *to {

@@ -112,11 +112,18 @@ fn end(end: &End, guest: &dyn Guest) -> String {
             register(base, offset)
         ),
         End::Return { .. } => "returns".into(),
-        End::Jump { base, offset, targets, others, .. } => {
+        End::Rest { target, back, .. } => {
+            format!("calls the rest at {}, then {}", guest.name(*target), edge(back))
+        }
+        End::Jump { base, offset, targets, others, back, .. } => {
             let known = targets.iter().map(|(pc, node)| format!("{pc:#x} (node {node}), "));
             let known: String = known.collect();
             let more = if *others > 0 { format!(" ({others} more seen)") } else { String::new() };
-            format!("jumps to {known}or where {} points{more}", register(base, offset))
+            let returns = match back {
+                Some((_, back)) => format!(", then {}", edge(back)),
+                None => String::new(),
+            };
+            format!("jumps to {known}or where {} points{more}{returns}", register(base, offset))
         }
         End::Syscall(next) => format!("leaves for a system call, then {}", guest.name(*next)),
         End::Interpret => "leaves to have this interpreted".into(),

@@ -7,7 +7,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{Block, Inst, InstBuilder, JumpTableData, Value};
 use rustc_hash::FxHashMap;
-use rvrun_decoder::region::{Edge, NodeId};
+use rvrun_decoder::region::{Edge, End, NodeId};
 
 /// Targets of a jump are told apart by a table if there is one in so many bytes: a table has a
 /// place of four bytes for each address between the first and the last of them.
@@ -27,6 +27,11 @@ impl Lowering<'_> {
         let expected = self.address(return_pc);
         let same = self.builder.ins().icmp(IntCC::Equal, returned, expected);
         let back_block = self.edge_block(back);
+        // Behind the rest of a callee, all is loaded that other ways bring along.
+        let is_rest = matches!(self.region.nodes[self.node as usize].end, End::Rest { .. });
+        if is_rest && !self.blocks.contains(&back_block) {
+            self.builder.set_cold_block(back_block);
+        }
         let other = self.other_block();
         self.builder.ins().brif(same, back_block, &[], other, &[returned.into()]);
     }
@@ -46,10 +51,10 @@ impl Lowering<'_> {
         block
     }
 
-    /// Where the stack is used up: returns the region's entry, so that everything is returned
+    /// Where the stack is used up: returns the guest address `pc`, so that everything is returned
     /// from and the dispatcher goes on there with the stack empty. To be called in regions that
-    /// make calls, as the first thing.
-    pub(super) fn check_depth(&mut self) {
+    /// make calls, as the first thing, or where a call is made.
+    pub(super) fn check_depth(&mut self, pc: u64) {
         // Not the stack pointer: what a region takes itself must not keep it from being entered.
         let frame = self.builder.ins().get_frame_pointer(I64);
         let limit = self.load_state(I64, offset::STACK_LIMIT);
@@ -57,8 +62,8 @@ impl Lowering<'_> {
         let (exit, on) = (self.cold_block(), self.block());
         self.builder.ins().brif(over, exit, &[], on, &[]);
         self.builder.switch_to_block(exit);
-        let entry = self.address(self.region.entry);
-        self.builder.ins().return_(&[entry]);
+        let pc = self.address(pc);
+        self.builder.ins().return_(&[pc]);
         self.builder.switch_to_block(on);
     }
 
@@ -77,8 +82,14 @@ impl Lowering<'_> {
         self.builder.ins().band(value, mask)
     }
 
-    /// Jumps to `target`: to a node for those of `targets`, else out of the region.
-    pub(super) fn jump(&mut self, target: Value, targets: &[(u64, NodeId)]) {
+    /// Jumps to `target`: to a node for those of `targets`, else out of the region; from there to
+    /// what is `back`, if that is where all this returns to.
+    pub(super) fn jump(
+        &mut self,
+        target: Value,
+        targets: &[(u64, NodeId)],
+        back: Option<(u64, Edge)>,
+    ) {
         let other = if targets.is_empty() { None } else { Some(self.block()) };
         if let (Some((first, _)), Some((last, _)), Some(other)) =
             (targets.first(), targets.last(), other)
@@ -93,7 +104,15 @@ impl Lowering<'_> {
         self.flush(self.held.dirty);
         self.poll_outside(target);
         let code = self.find(target, offset::FIND_JUMP);
-        self.builder.ins().return_call_indirect(self.translation, code, &[]);
+        match back {
+            Some((return_pc, back)) => {
+                let call = self.builder.ins().call_indirect(self.translation, code, &[]);
+                self.called(call, return_pc, back);
+            }
+            None => {
+                self.builder.ins().return_call_indirect(self.translation, code, &[]);
+            }
+        }
     }
 
     /// Compares `target` with each of `targets`, by bisection.

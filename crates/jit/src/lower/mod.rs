@@ -226,10 +226,13 @@ impl Lowering<'_> {
         self.builder.switch_to_block(entry);
         let calls = |id: &NodeId| {
             let end = &self.region.nodes[*id as usize].end;
-            matches!(end, End::Call { .. } | End::CallIndirect { .. })
+            matches!(
+                end,
+                End::Call { .. } | End::CallIndirect { .. } | End::Jump { back: Some(_), .. }
+            )
         };
         if self.plan.order.iter().any(calls) {
-            self.check_depth();
+            self.check_depth(self.region.entry);
         }
         self.go(Edge::Node(0));
         for at in 0..self.plan.order.len() {
@@ -257,6 +260,9 @@ impl Lowering<'_> {
         self.exits.clear();
         let head = plan.loop_head;
         self.builder.switch_to_block(self.blocks[id as usize]);
+        if matches!(node.end, End::Rest { .. }) {
+            self.builder.set_cold_block(self.blocks[id as usize]);
+        }
         self.at(node.pc, None);
         self.origin.access_pc = node.pc;
         self.origin.run_pc = node.pc;
@@ -398,13 +404,22 @@ impl Lowering<'_> {
                 self.flush(self.held.dirty);
                 self.builder.ins().return_(&[target]);
             }
-            End::Jump { link, base, offset, targets, .. } => {
+            End::Rest { target, return_pc, back } => {
+                self.flush_all();
+                self.check_depth(*target);
+                let address = self.address(*target);
+                self.poll_outside(address);
+                let slot = self.slot(*target);
+                let call = self.builder.ins().call(slot, &[]);
+                self.called(call, *return_pc, *back);
+            }
+            End::Jump { link, base, offset, targets, back, .. } => {
                 let target = self.jump_target(*base, *offset);
                 if let Some((link, return_pc)) = *link {
                     let return_address = self.address(return_pc);
                     self.set_x(link, return_address);
                 }
-                self.jump(target, targets);
+                self.jump(target, targets, *back);
             }
             End::Syscall(next) => self.leave(Exit::Because(Leave::Syscall, *next)),
             End::Interpret => self.leave(Exit::Because(Leave::Interpret, pc)),
