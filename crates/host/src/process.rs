@@ -1,8 +1,9 @@
 //! What the VM asks the host about its own process, and how it ends.
 
 use crate::signals;
-use std::ffi::c_ulong;
+use std::ffi::{CStr, CString, c_ulong};
 use std::io;
+use std::thread::JoinHandle;
 
 /// The value of a key in the VM's own auxiliary vector, 0 if it is not there (getauxval(3)).
 pub fn auxv(key: u64) -> u64 {
@@ -97,6 +98,39 @@ pub fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
     let result = start();
     set_mask(before);
     result
+}
+
+/// Starts a thread that is the VM's own, and gets signals as [`with_signals_blocked`] has it.
+///
+/// A thread has the name of the one that starts it until it has got to run and given itself
+/// another one. So that nobody takes it for the guest's meanwhile, this one has that name for
+/// the moment.
+///
+/// # Errors
+/// The host's, when there can be no more threads.
+pub fn start_vm_thread(body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    with_signals_blocked(|| {
+        let before = thread_name();
+        let name = CString::new(VM_THREAD).expect("a name has no zeros");
+        name_thread(&name);
+        let thread = std::thread::Builder::new().name(VM_THREAD.into()).spawn(body);
+        name_thread(&before);
+        thread
+    })
+}
+
+/// The calling thread's name (PR_GET_NAME(2const)).
+fn thread_name() -> CString {
+    let mut name = [0u8; 16];
+    // SAFETY: the kernel writes 16 bytes at most, the last one a zero.
+    unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+    CStr::from_bytes_until_nul(&name).unwrap_or_default().to_owned()
+}
+
+/// Names the calling thread, as far as 15 bytes go (PR_SET_NAME(2const)).
+fn name_thread(name: &CStr) {
+    // SAFETY: the kernel reads up to the zero.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
 }
 
 /// Whether address space randomisation is off for this process (personality(2)).

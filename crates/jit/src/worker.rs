@@ -73,11 +73,7 @@ impl Worker {
     pub fn new(mut compiler: Compiler) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let theirs = shared.clone();
-        let thread = process::with_signals_blocked(|| {
-            std::thread::Builder::new()
-                .name(process::VM_THREAD.into())
-                .spawn(move || work(&theirs, &mut compiler))
-        })?;
+        let thread = process::start_vm_thread(move || work(&theirs, &mut compiler))?;
         Ok(Self { shared, thread: Some(thread), open: 0 })
     }
 

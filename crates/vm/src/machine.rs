@@ -155,9 +155,7 @@ fn lend_aside(setup: Arc<Setup>, borrower: Box<Borrower>) -> u64 {
         // Nobody listens if it has begun.
         let _ = sender.try_send(value);
     };
-    let thread = process::with_signals_blocked(|| {
-        std::thread::Builder::new().name(process::VM_THREAD.into()).spawn(wait)
-    });
+    let thread = process::start_vm_thread(wait);
     let value = thread.and_then(|_| receiver.recv().map_err(std::io::Error::other));
     value.unwrap_or(-i64::from(libc::EAGAIN) as u64)
 }

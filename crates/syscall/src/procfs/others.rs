@@ -94,6 +94,9 @@ pub(super) fn content(process: u32, host: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rvrun_host::process::start_vm_thread;
+    use std::collections::BTreeSet;
+    use std::sync::mpsc::channel;
 
     #[test]
     fn mappings_hold_their_addresses() {
@@ -110,10 +113,25 @@ mod tests {
     }
 
     #[test]
-    fn threads_are_the_vms_by_name() {
-        let thread = std::thread::Builder::new().name(VM_THREAD.into());
-        let own = thread.spawn(|| is_vm_thread(std::process::id(), super::super::own_thread()));
-        assert!(own.unwrap().join().unwrap());
-        assert!(!is_vm_thread(std::process::id(), std::process::id()));
+    fn threads_are_the_vms_by_name_even_before_they_run() {
+        let process = std::process::id();
+        let is_vms = move || is_vm_thread(process, super::super::own_thread());
+        let of_vm = || -> BTreeSet<u32> {
+            threads(process).filter(|thread| is_vm_thread(process, *thread)).collect()
+        };
+        for _ in 0..50 {
+            let before = of_vm();
+            let (go, wait) = channel::<()>();
+            let (sender, receiver) = channel();
+            let thread = start_vm_thread(move || {
+                let _ = wait.recv();
+                sender.send(is_vms()).unwrap();
+            });
+            assert_eq!(of_vm().difference(&before).count(), 1);
+            drop(go);
+            assert!(receiver.recv().unwrap());
+            thread.unwrap().join().unwrap();
+        }
+        assert!(!is_vms());
     }
 }
