@@ -4,7 +4,7 @@ use super::Lowering;
 use crate::effects;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I16, I32, I64};
-use cranelift_codegen::ir::{InstBuilder, Type, Value};
+use cranelift_codegen::ir::{self, InstBuilder, Type, Value};
 use rvrun_isa::{Instruction, Opcode};
 
 /// A division that must not be done on the host: what it gives by the manual (M,
@@ -177,8 +177,38 @@ impl Lowering<'_> {
         }
     }
 
+    /// The word that `value` was computed as, if it is the sign extension of one.
+    fn word(&self, value: Value) -> Option<Value> {
+        let dfg = &self.builder.func.dfg;
+        let inst = dfg.value_def(dfg.resolve_aliases(value)).inst()?;
+        let word = *dfg.inst_args(inst).first()?;
+        let extends = dfg.insts[inst].opcode() == ir::Opcode::Sextend;
+        (extends && dfg.value_type(word) == I32).then_some(word)
+    }
+
+    fn bitwise(&mut self, opcode: Opcode, a: Value, b: Value) -> Value {
+        use Opcode::*;
+        match opcode {
+            Xor => self.builder.ins().bxor(a, b),
+            Or => self.builder.ins().bor(a, b),
+            And => self.builder.ins().band(a, b),
+            Andn => self.builder.ins().band_not(a, b),
+            Orn => self.builder.ins().bor_not(a, b),
+            Xnor => self.builder.ins().bxor_not(a, b),
+            other => unreachable!("{other:?} has carries"),
+        }
+    }
+
     fn binary(&mut self, opcode: Opcode, a: Value, b: Value) -> Value {
         use Opcode::*;
+        // What words become bit by bit is the extension of a word: so rotations of words, which
+        // compilers make of two shifts, are those of the host.
+        if matches!(opcode, Xor | Or | And | Andn | Orn | Xnor)
+            && let (Some(a), Some(b)) = (self.word(a), self.word(b))
+        {
+            let word = self.bitwise(opcode, a, b);
+            return self.sign_extend(word);
+        }
         match opcode {
             Add => self.builder.ins().iadd(a, b),
             Sub => self.builder.ins().isub(a, b),
@@ -187,12 +217,7 @@ impl Lowering<'_> {
             Sra => self.builder.ins().sshr(a, b),
             Slt => self.truth(IntCC::SignedLessThan, a, b),
             Sltu => self.truth(IntCC::UnsignedLessThan, a, b),
-            Xor => self.builder.ins().bxor(a, b),
-            Or => self.builder.ins().bor(a, b),
-            And => self.builder.ins().band(a, b),
-            Andn => self.builder.ins().band_not(a, b),
-            Orn => self.builder.ins().bor_not(a, b),
-            Xnor => self.builder.ins().bxor_not(a, b),
+            Xor | Or | And | Andn | Orn | Xnor => self.bitwise(opcode, a, b),
             Max => self.builder.ins().smax(a, b),
             Maxu => self.builder.ins().umax(a, b),
             Min => self.builder.ins().smin(a, b),
