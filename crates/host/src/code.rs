@@ -32,6 +32,9 @@ const MAX_ARENAS: usize = 4096;
 /// more is spread over more of them than the host's processor remembers the addresses of.
 const SMALL: usize = 1 << 20;
 
+/// Bytes whose pages are asked for at once.
+const POPULATED: usize = 64 << 10;
+
 /// Bytes of a large page of x86-64.
 const HUGE_PAGE: usize = 2 << 20;
 
@@ -79,6 +82,8 @@ pub struct CodeArena {
     /// Bytes of code; behind them are slots' jumps, then what returns their numbers.
     len: usize,
     slots: usize,
+    /// Bytes from the beginning whose pages were asked for.
+    populated: usize,
 }
 
 // SAFETY: the mapping belongs to no thread, and writing takes `&mut`.
@@ -126,7 +131,7 @@ impl CodeArena {
         }
         place.landing.store(landing, Ordering::Release);
         place.len.store(all, Ordering::Release);
-        Ok(Self { start: start.cast(), len, slots })
+        Ok(Self { start: start.cast(), len, slots, populated: 0 })
     }
 
     /// Bytes of the arena.
@@ -151,7 +156,19 @@ impl CodeArena {
     pub fn write(&mut self, offset: usize, code: &[u8]) {
         let end = offset.checked_add(code.len());
         assert!(end.is_some_and(|end| end <= self.len), "the code does not fit the arena");
+        self.populate(offset, offset + code.len());
         self.write_anywhere(offset, code);
+    }
+
+    /// Asks for the pages up to `end` and some more at once, if those before `offset` are there:
+    /// code is written from the beginning on, and a fault for each page takes several times as
+    /// long.
+    fn populate(&mut self, offset: usize, end: usize) {
+        if offset <= self.populated && end > self.populated {
+            let to = end.next_multiple_of(POPULATED).min(self.len);
+            process::populate_pages(self.address(self.populated), self.address(to));
+            self.populated = to;
+        }
     }
 
     /// The address of the slot at `index`, to be called or jumped to; none if there are not so

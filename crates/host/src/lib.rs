@@ -16,3 +16,4 @@ pub mod signals;
 pub mod time;
 pub mod vfork;
 pub mod watch;
+pub mod zeroed;

@@ -58,9 +58,10 @@ pub fn stack_limit() -> Option<u64> {
 }
 
 /// The lowest address of the calling thread's stack, `None` if the host does not
-/// tell (pthread_getattr_np(3)).
+/// tell (pthread_getattr_np(3)). Of the process's first stack, which may be as long as it is
+/// allowed to be, at most the last 8 MiB count.
 pub fn stack_bottom() -> Option<usize> {
-    if let Some(bottom) = crate::vfork::stack_bottom() {
+    if let Some(bottom) = crate::vfork::stack_bottom().or_else(first_stack_bottom) {
         return Some(bottom);
     }
     // SAFETY: an all-zero value is a valid place for the attributes, which are
@@ -75,6 +76,20 @@ pub fn stack_bottom() -> Option<usize> {
         libc::pthread_attr_destroy(&mut attributes);
         (!failed).then_some(bottom as usize)
     }
+}
+
+/// The lowest address that the process's first stack may have, if the calling code runs there.
+///
+/// The C library would find that out from `/proc/self/maps`, which takes longer than some
+/// programs run. But the kernel puts the program's name last on that stack, and no mapping less
+/// than 128 MiB below (`mmap_base` in its `mm/util.c`).
+fn first_stack_bottom() -> Option<usize> {
+    const MOST: u64 = 8 << 20;
+    let name = auxv(libc::AT_EXECFN) as usize;
+    let end = name.checked_next_multiple_of(PAGE).filter(|_| name != 0)?;
+    let bottom = end.checked_sub(stack_limit().map_or(MOST, |limit| limit.min(MOST)) as usize)?;
+    let here = (&raw const name) as usize;
+    (bottom..end).contains(&here).then_some(bottom)
 }
 
 /// Runs `start`, whose new threads get no signals but those that the CPU raises in them:
@@ -155,7 +170,7 @@ pub(crate) fn anonymous(len: usize, prot: i32) -> io::Result<*mut libc::c_void> 
     }
 }
 
-const PAGE: usize = 4096;
+pub(crate) const PAGE: usize = 4096;
 
 /// Asks the host for the pages of `memory` now, all at once, rather than one fault
 /// at a time (madvise(2), `MADV_POPULATE_WRITE`). A host that will not leaves them to faults.
@@ -164,7 +179,8 @@ pub fn populate<T>(memory: &mut [std::mem::MaybeUninit<T>]) {
     populate_pages(range.start as usize & !(PAGE - 1), range.end as usize);
 }
 
-fn populate_pages(start: usize, end: usize) {
+/// The same for the pages from the address `start` to `end`.
+pub(crate) fn populate_pages(start: usize, end: usize) {
     // SAFETY: the advice reads and writes nothing, whoever the memory belongs to.
     unsafe { libc::madvise(start as *mut _, end - start, libc::MADV_POPULATE_WRITE) };
 }

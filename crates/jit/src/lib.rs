@@ -23,6 +23,7 @@ mod compile;
 mod core;
 mod effects;
 mod helper;
+mod jump_cache;
 mod kept;
 mod known;
 mod listing;

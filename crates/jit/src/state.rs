@@ -1,25 +1,11 @@
 //! What translated code works on: the hart, and what it needs beside it.
 
+use crate::jump_cache;
 use rvrun_hart::Hart;
 use std::mem::offset_of;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
-
-/// Entries of the jump cache; a power of two.
-pub(crate) const JUMP_CACHE_ENTRIES: usize = 1 << 14;
-
-/// What indirect jumps look their targets up in: direct-mapped.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub(crate) struct JumpCacheEntry {
-    /// A guest address; if the entry is empty, 1, which is none, or 0 where that has no place.
-    pub pc: u64,
-    /// Address of the translation.
-    pub code: usize,
-}
-
-pub(crate) const EMPTY_ENTRY: JumpCacheEntry = JumpCacheEntry { pc: 1, code: 0 };
 
 /// Why translated code returned an odd value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +58,9 @@ pub struct State {
     pub(crate) attention: *const AtomicU32,
     /// Where an indirect call or jump goes that leaves its region.
     pub(crate) target: u64,
-    pub(crate) jump_cache: *mut JumpCacheEntry,
+    pub(crate) jump_cache: *const jump_cache::Entry,
+    /// See [`JumpCache::mask`](jump_cache::JumpCache::mask).
+    pub(crate) jump_cache_mask: u64,
     /// Finds a translation that the jump cache has not.
     pub(crate) find: usize,
     /// As `find`, for a jump that is neither a call nor a return.
@@ -102,7 +90,8 @@ impl State {
             stack_limit: 0,
             attention: Arc::as_ptr(&attention),
             target: 0,
-            jump_cache: ptr::null_mut(),
+            jump_cache: ptr::null(),
+            jump_cache_mask: 0,
             find: 0,
             find_jump: 0,
             step,
@@ -137,6 +126,7 @@ pub(crate) mod offset {
     pub const ATTENTION: i32 = small(offset_of!(State, attention));
     pub const TARGET: i32 = small(offset_of!(State, target));
     pub const JUMP_CACHE: i32 = small(offset_of!(State, jump_cache));
+    pub const JUMP_CACHE_MASK: i32 = small(offset_of!(State, jump_cache_mask));
     pub const FIND: i32 = small(offset_of!(State, find));
     pub const FIND_JUMP: i32 = small(offset_of!(State, find_jump));
     pub const HELPERS: i32 = small(offset_of!(State, helpers));
@@ -167,6 +157,7 @@ pub(crate) mod offset {
             (ATTENTION, "attention"),
             (TARGET, "target"),
             (JUMP_CACHE, "jump_cache"),
+            (JUMP_CACHE_MASK, "jump_cache_mask"),
             (FIND, "find"),
             (FIND_JUMP, "find_jump"),
             (HELPERS, "helpers"),

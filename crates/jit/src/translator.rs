@@ -3,10 +3,11 @@
 use crate::compile::Job;
 use crate::core::{Changes, Core, Member, OUTSIDE, Watch};
 use crate::helper;
+use crate::jump_cache::JumpCache;
 use crate::kept::Keeper;
 use crate::known::Profile;
 use crate::lower::{Mode, Origin};
-use crate::state::{EMPTY_ENTRY, JUMP_CACHE_ENTRIES, JumpCacheEntry, Leave, State};
+use crate::state::{Leave, State};
 use crate::stats::Stats;
 use rvrun_decoder::region::Limits;
 use rvrun_hart::{Hart, Passage};
@@ -148,12 +149,14 @@ impl Translations {
     }
 
     /// A translator for one more hart. To be called on the thread that will run it.
-    pub fn translator(self: &Arc<Self>) -> Translator {
-        Translator {
+    ///
+    /// # Errors
+    /// The host's, when it has no memory.
+    pub fn translator(self: &Arc<Self>) -> io::Result<Translator> {
+        Ok(Translator {
+            jump_cache: JumpCache::new()?,
             member: self.lock().join(),
             translations: self.clone(),
-            jump_cache: new_jump_cache(),
-            jump_cache_used: false,
             jump_cache_changes: 0,
             removals: 0,
             epoch: self.space.code_epoch(),
@@ -162,7 +165,7 @@ impl Translations {
             left_to: None,
             passed: None,
             stats: Stats::default(),
-        }
+        })
     }
 
     /// Tells `watch` of each translation from now on.
@@ -211,8 +214,7 @@ impl Translations {
 pub struct Translator {
     translations: Arc<Translations>,
     member: Arc<Member>,
-    jump_cache: Box<[JumpCacheEntry]>,
-    jump_cache_used: bool,
+    jump_cache: JumpCache,
     /// How many entries had come or gone when it was last brought up to date with that.
     jump_cache_changes: u64,
     /// How many translations had been dropped when the jump cache was last up to date.
@@ -245,7 +247,7 @@ impl Translator {
         extensions: Extensions,
         options: Options,
     ) -> io::Result<Self> {
-        Ok(Translations::new(space, extensions, options, None)?.translator())
+        Translations::new(space, extensions, options, None)?.translator()
     }
 
     /// Does something to the translations.
@@ -359,9 +361,8 @@ impl Translator {
     #[inline]
     fn code_at(&mut self, pc: u64) -> Option<usize> {
         let stub = self.translations.stub;
-        let entry = self.jump_cache[jump_cache_index(pc)];
-        let is_known = entry.pc == pc && (entry.code != stub || self.is_current());
-        let code = if is_known { entry.code } else { self.look_up(pc) };
+        let known = self.jump_cache.get(pc).filter(|code| *code != stub || self.is_current());
+        let code = known.unwrap_or_else(|| self.look_up(pc));
         (code != stub).then_some(code)
     }
 
@@ -380,8 +381,7 @@ impl Translator {
         drop(core);
         self.forget(changes);
         let code = code.unwrap_or(self.translations.stub);
-        self.jump_cache[jump_cache_index(pc)] = JumpCacheEntry { pc, code };
-        self.jump_cache_used = true;
+        self.jump_cache.put(pc, code);
         code
     }
 
@@ -389,21 +389,16 @@ impl Translator {
     fn forget(&mut self, changes: Changes) {
         match changes {
             Changes::Some(changes) => {
-                for (entry, _) in changes {
-                    let known = &mut self.jump_cache[jump_cache_index(entry)];
-                    if known.pc == entry {
-                        *known = EMPTY_ENTRY;
-                    }
-                }
+                changes.iter().for_each(|(entry, _)| self.jump_cache.forget(*entry));
             }
-            Changes::All(_) => self.empty_jump_cache(),
+            Changes::All(_) => self.jump_cache.clear(),
         }
     }
 
-    fn empty_jump_cache(&mut self) {
-        if std::mem::take(&mut self.jump_cache_used) {
-            self.jump_cache.fill(EMPTY_ENTRY);
-        }
+    /// Shows translated code the jump cache.
+    fn show_jump_cache(&self, state: &mut State) {
+        state.jump_cache = self.jump_cache.start();
+        state.jump_cache_mask = self.jump_cache.mask();
     }
 
     /// Says that this hart may execute from now on what is not dropped yet.
@@ -456,7 +451,6 @@ impl Translator {
 
     /// Translations may be executed on `state` from now on.
     fn begin(&mut self, state: &mut State) {
-        state.jump_cache = self.jump_cache.as_mut_ptr();
         state.helpers = self.translations.helpers.as_ptr();
         state.find = find as *const () as usize;
         state.find_jump = find_jump as *const () as usize;
@@ -488,6 +482,7 @@ impl Translator {
                 return Outcome::Cold;
             };
             self.stats.entries += 1;
+            self.show_jump_cache(state);
             let this: *mut Self = self;
             state.translator = this.cast();
             let context: *mut State = state;
@@ -546,29 +541,18 @@ unsafe extern "sysv64" fn pass(engine: *mut (), hart: *mut Hart) -> u64 {
     }
 }
 
-/// A jump cache that knows nothing, without touching all of it.
-fn new_jump_cache() -> Box<[JumpCacheEntry]> {
-    let zeroed = Box::new_zeroed_slice(JUMP_CACHE_ENTRIES);
-    // SAFETY: an entry is two numbers.
-    let mut cache: Box<[JumpCacheEntry]> = unsafe { zeroed.assume_init() };
-    // Elsewhere nobody looks for 0, which is what entries have that nobody has touched.
-    cache[jump_cache_index(0)] = EMPTY_ENTRY;
-    cache
-}
-
-/// Where the jump cache has what is known of `pc`.
-fn jump_cache_index(pc: u64) -> usize {
-    (pc >> 1) as usize & (JUMP_CACHE_ENTRIES - 1)
-}
-
 /// For translated code: the translation for guest address `pc`, or code that returns the state's
 /// target, which that is.
 unsafe extern "C" fn find(state: *mut State, pc: u64) -> usize {
     // SAFETY: called by translated code that `Translator::run` has entered with this
-    // state, and whose translator does nothing else meanwhile.
-    let translator = unsafe { &mut *(*state).translator.cast::<Translator>() };
+    // state, which nobody else uses meanwhile.
+    let state = unsafe { &mut *state };
+    // SAFETY: the state's translator does nothing else meanwhile.
+    let translator = unsafe { &mut *state.translator.cast::<Translator>() };
     translator.stats.jump_misses += 1;
-    translator.code_at(pc).unwrap_or(translator.translations.stub)
+    let code = translator.code_at(pc);
+    translator.show_jump_cache(state);
+    code.unwrap_or(translator.translations.stub)
 }
 
 /// As [`find`], for a jump that is neither a call nor a return.

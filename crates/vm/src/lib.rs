@@ -19,7 +19,7 @@
 //!
 //! Modules: [`loader`] maps the program and its dynamic linker, [`stack`] lays
 //! out what the program finds on its stack, [`machine`] is the dispatcher
-//! between the engines ([`tiers`]) and the Linux ABI, [`report`] explains a guest's death,
+//! between the engines ([`tiers`], [`engines`]) and the Linux ABI, [`report`] explains a guest's death,
 //! [`dump`] shows translations, [`verify`] has the engines check each other.
 
 #![forbid(unsafe_code)]
@@ -27,6 +27,7 @@
 mod chaos;
 mod cpu;
 mod dump;
+mod engines;
 mod error;
 mod file;
 mod keeper;
@@ -46,6 +47,7 @@ mod verify;
 
 pub use cpu::isa_listing;
 pub use dump::{DumpSink, Translated};
+pub use engines::Engines;
 pub use error::Error;
 pub use machine::{Exit, end, run};
 pub use program::{
@@ -56,7 +58,7 @@ pub use rvrun_cache::shown as shown_label;
 pub use rvrun_host::process::{die_of_signal, keep_heap_high};
 pub use rvrun_isa::Extensions;
 pub use rvrun_syscall::ExecConfig;
-pub use tiers::{Engines, Event, Tiers};
+pub use tiers::{Event, Tiers};
 pub use verify::{Difference, DifferenceSink, EngineResult, MemoryPage, replay};
 
 /// Whether this process has privileges that whoever started it has not (the kernel's

@@ -2,13 +2,14 @@
 //! and the Linux ABI until the guest ends.
 
 use crate::dump::Dump;
+use crate::engines::Engines;
 use crate::error::Error;
 use crate::file::ProgramFile;
 use crate::keeper::Kept;
 use crate::loader::Loaded;
 use crate::program::{Engine, Program, StatsSink};
 use crate::stack::{self, Contents, Stack, key};
-use crate::tiers::{Engines, Event, Report, Tiers};
+use crate::tiers::{Event, Report, Tiers};
 use crate::vdso::{self, Vdso};
 use crate::{cpu, loader, report, script, stats};
 use rvrun_hart::Hart;

@@ -6,27 +6,20 @@
 //! code goes on until it gets to code that is not translated.
 
 use crate::chaos::Chaos;
-use crate::dump::Dump;
-use crate::keeper::Kept;
-use crate::program::{Engine, Translation};
+use crate::engines::Engines;
+use crate::program::Engine;
 use crate::sampler::Sampler;
 use crate::stays::Stays;
-use crate::verify::{self, Checked, DifferenceSink, End, Pair, Sampling};
+use crate::verify::{self, Checked, End, Pair, Sampling};
 use rvrun_hart::{Hart, Trap, float};
-use rvrun_host::lock::Mutex;
 use rvrun_host::process;
 use rvrun_interp::{Elsewhere, Interpreter, Stop, Warm};
-use rvrun_isa::Extensions;
-use rvrun_jit::{
-    All, Changes, Keeper, Mode, Options, Outcome, Profile, State, Stats, Translations, Translator,
-    Variant,
-};
-use rvrun_memory::{AddressSpace, CodeObject};
+use rvrun_jit::{All, Changes, Mode, Outcome, Profile, State, Stats, Translator};
 use std::cell::{Cell, RefCell};
 use std::ops::{AddAssign, Range};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// Why the engines returned.
@@ -87,177 +80,6 @@ impl AddAssign for Report {
         if let Some(stats) = other.translator {
             *self.translator.get_or_insert_default() += stats;
         }
-    }
-}
-
-/// How the threads of a program are executed, and what their engines share.
-pub struct Engines {
-    space: Arc<AddressSpace>,
-    extensions: Extensions,
-    engine: Engine,
-    options: Options,
-    threshold: u32,
-    chaos: Option<u64>,
-    counting: bool,
-    precise: AtomicBool,
-    /// How rare the stretches are that both engines run, and who is told of differences.
-    verify: Option<(u32, DifferenceSink)>,
-    /// Whether there is more than one hart, or was: the host's kernel writes into the
-    /// guest's memory when a thread has ended, at its own time.
-    several: AtomicBool,
-    /// Whether there is one.
-    inhabited: AtomicBool,
-    /// Made when something is to be translated for the first time, which most short
-    /// programs do not live to see.
-    translations: Mutex<Option<Arc<Translations>>>,
-    /// Whether there are any.
-    translates: AtomicBool,
-    /// Whether the process's memory is its parent's, too.
-    borrowed: bool,
-    /// Where translations are kept for other processes.
-    keeper: Option<Arc<Kept>>,
-    /// Whether the guest waits for translations, and for them to be kept.
-    waits: bool,
-    /// The process that may write there.
-    owner: AtomicU32,
-}
-
-impl Engines {
-    /// For a program in `space`, on harts with these extensions.
-    pub fn new(
-        space: Arc<AddressSpace>,
-        extensions: Extensions,
-        engine: Engine,
-        translation: &Translation,
-        verify: Option<(u32, DifferenceSink)>,
-        stats: bool,
-    ) -> Arc<Self> {
-        Self::keeping(space, extensions, engine, translation, verify, stats, None)
-    }
-
-    /// The same, with translations that are kept.
-    pub(crate) fn keeping(
-        space: Arc<AddressSpace>,
-        extensions: Extensions,
-        engine: Engine,
-        translation: &Translation,
-        verify: Option<(u32, DifferenceSink)>,
-        stats: bool,
-        keeper: Option<Arc<Kept>>,
-    ) -> Arc<Self> {
-        let mut options = translation.options(engine);
-        options.mode.counting = stats || verify.is_some();
-        Arc::new(Self {
-            space,
-            extensions,
-            engine,
-            options,
-            threshold: translation.threshold,
-            chaos: translation.chaos,
-            counting: stats,
-            precise: AtomicBool::new(false),
-            verify,
-            several: AtomicBool::new(false),
-            inhabited: AtomicBool::new(false),
-            translations: Mutex::new(None),
-            translates: AtomicBool::new(false),
-            borrowed: false,
-            keeper,
-            waits: translation.waits,
-            owner: AtomicU32::new(std::process::id()),
-        })
-    }
-
-    /// The same for a process that borrows this one's memory. It is only interpreted: it may
-    /// be killed at any moment, and would leave what all translate for in the midst of a
-    /// change.
-    pub(crate) fn lent(&self) -> Arc<Self> {
-        self.several.store(true, Ordering::SeqCst);
-        Arc::new(Self { borrowed: true, ..self.anew() })
-    }
-
-    /// The same without translations.
-    fn anew(&self) -> Self {
-        Self {
-            space: self.space.clone(),
-            precise: AtomicBool::new(self.precise.load(Ordering::SeqCst)),
-            verify: self.verify.clone(),
-            several: AtomicBool::new(false),
-            inhabited: AtomicBool::new(true),
-            translations: Mutex::new(None),
-            translates: AtomicBool::new(false),
-            borrowed: false,
-            keeper: self.keeper.clone(),
-            owner: AtomicU32::new(std::process::id()),
-            ..*self
-        }
-    }
-
-    /// The translations; none if the host has no memory for code.
-    fn translations(&self) -> Option<Arc<Translations>> {
-        let mut translations = self.translations.lock();
-        if translations.is_none() {
-            let mut options = self.options;
-            options.mode.precise = self.precise.load(Ordering::SeqCst);
-            let keeper = self.keeper.clone().map(|keeper| keeper as Arc<dyn Keeper>);
-            let (space, extensions) = (self.space.clone(), self.extensions);
-            *translations = Translations::new(space, extensions, options, keeper).ok();
-            self.translates.store(translations.is_some(), Ordering::Release);
-        }
-        translations.clone()
-    }
-
-    /// Whether translations are kept for other processes.
-    pub(crate) fn keeps(&self) -> bool {
-        self.keeper.is_some()
-    }
-
-    /// Writes translations that are to be kept. Nothing in a process that borrows another
-    /// one's memory, which may be killed amidst.
-    pub(crate) fn save(&self) {
-        let Some(keeper) = &self.keeper else { return };
-        if self.owner.load(Ordering::Relaxed) != std::process::id() {
-            return;
-        }
-        let translations = self.translations.lock().clone();
-        if let Some(translations) = translations {
-            translations.collect();
-        }
-        keeper.save(self.waits);
-    }
-
-    /// Takes in the translation that is entered at `pc`, if it is kept; says whether it has
-    /// come just now. `last` is the object that was asked for last, with the epoch of that and
-    /// whether it is worth asking.
-    fn fetch(&self, pc: u64, last: &mut Option<(u64, CodeObject, bool)>) -> bool {
-        let Some(keeper) = &self.keeper else { return false };
-        let epoch = self.space.code_epoch();
-        if !last.as_ref().is_some_and(|(then, o, _)| *then == epoch && o.range.contains(&pc)) {
-            let object = self.space.code_object(pc);
-            *last = object.map(|object| {
-                let worth = keeper.has_any(object.number);
-                (epoch, object, worth)
-            });
-        }
-        let Some((_, object, true)) = last else { return false };
-        let precise = self.precise.load(Ordering::Relaxed);
-        let which = Variant { distance: pc.wrapping_sub(object.base), precise };
-        keeper.has(object.number, which) && self.translations().is_some_and(|t| t.fetch(pc))
-    }
-
-    /// Describes translations from now on.
-    pub(crate) fn dump(&self, mut dump: Dump) {
-        if self.engine != Engine::Interpreter
-            && let Some(translations) = self.translations()
-        {
-            translations.watch(Box::new(move |job, code, at| dump.translated(job, code, at)));
-        }
-    }
-
-    /// What was translated, for all threads.
-    pub(crate) fn stats(&self) -> Option<Stats> {
-        let translations = self.translations.lock();
-        translations.as_ref().map(|translations| translations.stats())
     }
 }
 
@@ -384,9 +206,9 @@ impl Tiers {
     /// The translator, if the program is to be translated and the host has memory for code.
     fn translator(&mut self) -> Option<&mut Translator> {
         if self.translator.is_none() && self.engine != Engine::Interpreter {
-            match self.engines.translations() {
-                Some(translations) => self.translator = Some(translations.translator()),
-                None => self.engine = Engine::Interpreter,
+            self.translator = self.engines.translations().and_then(|all| all.translator().ok());
+            if self.translator.is_none() {
+                self.engine = Engine::Interpreter;
             }
         }
         self.translator.as_mut()
@@ -394,8 +216,7 @@ impl Tiers {
 
     /// Ends the thread that compiles, until there is something to compile again.
     pub(crate) fn rest(&self) {
-        let translations = self.engines.translations.lock().clone();
-        if let Some(translations) = translations {
+        if let Some(translations) = self.engines.made() {
             translations.rest();
         }
     }
@@ -404,37 +225,16 @@ impl Tiers {
     /// these are others: where another thread of the parent's was changing what is
     /// translated, the child begins anew.
     pub(crate) fn forked(&mut self) -> Option<Arc<Engines>> {
-        let translator = self.translator.take();
-        let engines = self.engines.clone();
-        engines.several.store(false, Ordering::SeqCst);
-        engines.owner.store(std::process::id(), Ordering::Relaxed);
-        if let Some(keeper) = &engines.keeper {
-            keeper.forked();
-        }
-        match engines.translations.try_lock().as_deref() {
-            Some(None) if !engines.borrowed => {}
-            Some(Some(translations)) if translations.is_whole() => match translator {
-                Some(mut translator) => {
-                    translator.forked();
-                    self.translator = Some(translator);
-                }
-                None => translations.forked(),
-            },
-            _ => {
-                std::mem::forget(translator);
-                let anew = Arc::new(engines.anew());
-                std::mem::forget(std::mem::replace(&mut self.engines, anew.clone()));
-                self.interpreter.borrow_mut().clear_gates();
-                self.choose_engine();
-                return Some(anew);
-            }
-        }
-        None
+        let anew = self.engines.forked(&mut self.translator)?;
+        std::mem::forget(std::mem::replace(&mut self.engines, anew.clone()));
+        self.interpreter.borrow_mut().clear_gates();
+        self.choose_engine();
+        Some(anew)
     }
 
     /// Runs the hart from its pc until something has to be done that engines do not know of.
     pub fn run(&mut self) -> Event {
-        if self.translator.is_none() && self.engines.translates.load(Ordering::Acquire) {
+        if self.translator.is_none() && self.engines.translates() {
             self.translator();
         }
         self.follow_code_changes();
@@ -750,6 +550,9 @@ impl Tiers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::program::Translation;
+    use rvrun_isa::Extensions;
+    use rvrun_memory::AddressSpace;
 
     #[test]
     fn a_child_begins_anew_if_another_thread_was_changing_the_translations() {

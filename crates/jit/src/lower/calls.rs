@@ -2,7 +2,8 @@
 
 use super::{AddressFrom, Lowering};
 use crate::analysis::Held;
-use crate::state::{JUMP_CACHE_ENTRIES, offset};
+use crate::jump_cache;
+use crate::state::offset;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{Block, Inst, InstBuilder, JumpTableData, Value};
@@ -178,11 +179,9 @@ impl Lowering<'_> {
     /// it is code that returns the state's target.
     pub(super) fn find(&mut self, target: Value, finder: i32) -> Value {
         self.store_state(target, offset::TARGET);
-        let mask = (JUMP_CACHE_ENTRIES as i64 - 1) << 4;
         let cache = self.load_state(I64, offset::JUMP_CACHE);
-        // Entries take 16 bytes, and instructions stand at even addresses.
-        let place = self.builder.ins().ishl_imm_u(target, 3);
-        let mask = self.builder.ins().iconst(I64, mask);
+        let mask = self.load_state(I64, offset::JUMP_CACHE_MASK);
+        let place = self.builder.ins().ishl_imm_u(target, jump_cache::SHIFT);
         let place = self.builder.ins().band(place, mask);
         let entry = self.builder.ins().iadd(cache, place);
         let hart = self.hart_flags();

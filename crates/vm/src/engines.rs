@@ -1,0 +1,245 @@
+//! What the engines of all threads of a program share.
+
+use crate::dump::Dump;
+use crate::keeper::Kept;
+use crate::program::{Engine, Translation};
+use crate::verify::DifferenceSink;
+use rvrun_host::lock::Mutex;
+use rvrun_isa::Extensions;
+use rvrun_jit::{Keeper, Options, Stats, Translations, Translator, Variant};
+use rvrun_memory::{AddressSpace, CodeObject};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// Kept translations that the program has come by when the first are taken in. A program that
+/// has fewer is over before their code and what goes with it is worth its pages.
+const FEW_KEPT: usize = 64;
+
+/// Translations, which are made when something is to be translated for the first time: most
+/// short programs do not live to see that.
+#[derive(Default)]
+pub(crate) struct Late {
+    made: Option<Arc<Translations>>,
+    /// Where kept translations are entered that are to be taken in then.
+    kept: Vec<u64>,
+}
+
+/// How the threads of a program are executed, and what their engines share.
+pub struct Engines {
+    pub(crate) space: Arc<AddressSpace>,
+    pub(crate) extensions: Extensions,
+    pub(crate) engine: Engine,
+    pub(crate) options: Options,
+    pub(crate) threshold: u32,
+    pub(crate) chaos: Option<u64>,
+    pub(crate) counting: bool,
+    pub(crate) precise: AtomicBool,
+    /// How rare the stretches are that both engines run, and who is told of differences.
+    pub(crate) verify: Option<(u32, DifferenceSink)>,
+    /// Whether there is more than one hart, or was: the host's kernel writes into the
+    /// guest's memory when a thread has ended, at its own time.
+    pub(crate) several: AtomicBool,
+    /// Whether there is one.
+    pub(crate) inhabited: AtomicBool,
+    pub(crate) translations: Mutex<Late>,
+    /// Whether there are any.
+    translates: AtomicBool,
+    /// Whether the process's memory is its parent's, too.
+    pub(crate) borrowed: bool,
+    /// Where translations are kept for other processes.
+    keeper: Option<Arc<Kept>>,
+    /// Whether the guest waits for translations, and for them to be kept.
+    waits: bool,
+    /// The process that may write there.
+    owner: AtomicU32,
+}
+
+impl Engines {
+    /// For a program in `space`, on harts with these extensions.
+    pub fn new(
+        space: Arc<AddressSpace>,
+        extensions: Extensions,
+        engine: Engine,
+        translation: &Translation,
+        verify: Option<(u32, DifferenceSink)>,
+        stats: bool,
+    ) -> Arc<Self> {
+        Self::keeping(space, extensions, engine, translation, verify, stats, None)
+    }
+
+    /// The same, with translations that are kept.
+    pub(crate) fn keeping(
+        space: Arc<AddressSpace>,
+        extensions: Extensions,
+        engine: Engine,
+        translation: &Translation,
+        verify: Option<(u32, DifferenceSink)>,
+        stats: bool,
+        keeper: Option<Arc<Kept>>,
+    ) -> Arc<Self> {
+        let mut options = translation.options(engine);
+        options.mode.counting = stats || verify.is_some();
+        Arc::new(Self {
+            space,
+            extensions,
+            engine,
+            options,
+            threshold: translation.threshold,
+            chaos: translation.chaos,
+            counting: stats,
+            precise: AtomicBool::new(false),
+            verify,
+            several: AtomicBool::new(false),
+            inhabited: AtomicBool::new(false),
+            translations: Mutex::default(),
+            translates: AtomicBool::new(false),
+            borrowed: false,
+            keeper,
+            waits: translation.waits,
+            owner: AtomicU32::new(std::process::id()),
+        })
+    }
+
+    /// The same for a process that borrows this one's memory. It is only interpreted: it may
+    /// be killed at any moment, and would leave what all translate for in the midst of a
+    /// change.
+    pub(crate) fn lent(&self) -> Arc<Self> {
+        self.several.store(true, Ordering::SeqCst);
+        Arc::new(Self { borrowed: true, ..self.anew() })
+    }
+
+    /// The same without translations.
+    fn anew(&self) -> Self {
+        Self {
+            space: self.space.clone(),
+            precise: AtomicBool::new(self.precise.load(Ordering::SeqCst)),
+            verify: self.verify.clone(),
+            several: AtomicBool::new(false),
+            inhabited: AtomicBool::new(true),
+            translations: Mutex::default(),
+            translates: AtomicBool::new(false),
+            borrowed: false,
+            keeper: self.keeper.clone(),
+            owner: AtomicU32::new(std::process::id()),
+            ..*self
+        }
+    }
+
+    /// The translations; none if the host has no memory for code.
+    pub(crate) fn translations(&self) -> Option<Arc<Translations>> {
+        let mut late = self.translations.lock();
+        if late.made.is_none() {
+            let mut options = self.options;
+            options.mode.precise = self.precise.load(Ordering::SeqCst);
+            let keeper = self.keeper.clone().map(|keeper| keeper as Arc<dyn Keeper>);
+            let (space, extensions) = (self.space.clone(), self.extensions);
+            let made = Translations::new(space, extensions, options, keeper).ok()?;
+            for pc in std::mem::take(&mut late.kept) {
+                made.fetch(pc);
+            }
+            late.made = Some(made);
+            self.translates.store(true, Ordering::Release);
+        }
+        late.made.clone()
+    }
+
+    /// The translations, if they have been made.
+    pub(crate) fn made(&self) -> Option<Arc<Translations>> {
+        self.translations.lock().made.clone()
+    }
+
+    /// Whether they have been made.
+    pub(crate) fn translates(&self) -> bool {
+        self.translates.load(Ordering::Acquire)
+    }
+
+    /// Whether translations are kept for other processes.
+    pub(crate) fn keeps(&self) -> bool {
+        self.keeper.is_some()
+    }
+
+    /// Writes translations that are to be kept. Nothing in a process that borrows another
+    /// one's memory, which may be killed amidst.
+    pub(crate) fn save(&self) {
+        let Some(keeper) = &self.keeper else { return };
+        if self.owner.load(Ordering::Relaxed) != std::process::id() {
+            return;
+        }
+        if let Some(translations) = self.made() {
+            translations.collect();
+        }
+        keeper.save(self.waits);
+    }
+
+    /// Takes in the translation that is entered at `pc`, if it is kept; says whether it has
+    /// come just now. `last` is the object that was asked for last, with the epoch of that and
+    /// whether it is worth asking.
+    pub(crate) fn fetch(&self, pc: u64, last: &mut Option<(u64, CodeObject, bool)>) -> bool {
+        let Some(keeper) = &self.keeper else { return false };
+        let epoch = self.space.code_epoch();
+        if !last.as_ref().is_some_and(|(then, o, _)| *then == epoch && o.range.contains(&pc)) {
+            let object = self.space.code_object(pc);
+            *last = object.map(|object| {
+                let worth = keeper.has_any(object.number);
+                (epoch, object, worth)
+            });
+        }
+        let Some((_, object, true)) = last else { return false };
+        let precise = self.precise.load(Ordering::Relaxed);
+        let which = Variant { distance: pc.wrapping_sub(object.base), precise };
+        if !keeper.has(object.number, which) || self.puts_off(pc) {
+            return false;
+        }
+        self.translations().is_some_and(|translations| translations.fetch(pc))
+    }
+
+    /// Whether the kept translation at `pc` is left for later.
+    fn puts_off(&self, pc: u64) -> bool {
+        let mut late = self.translations.lock();
+        let puts_off = late.made.is_none() && late.kept.len() < FEW_KEPT;
+        if puts_off {
+            late.kept.push(pc);
+        }
+        puts_off
+    }
+
+    /// Describes translations from now on.
+    pub(crate) fn dump(&self, mut dump: Dump) {
+        if self.engine != Engine::Interpreter
+            && let Some(translations) = self.translations()
+        {
+            translations.watch(Box::new(move |job, code, at| dump.translated(job, code, at)));
+        }
+    }
+
+    /// What was translated, for all threads.
+    pub(crate) fn stats(&self) -> Option<Stats> {
+        self.made().map(|translations| translations.stats())
+    }
+
+    /// In the child of a fork, whose one thread has `translator`. Gives the engines that its
+    /// threads share from now on, if these are others: where another thread of the parent's
+    /// was changing what is translated, the child begins anew.
+    pub(crate) fn forked(&self, translator: &mut Option<Translator>) -> Option<Arc<Self>> {
+        self.several.store(false, Ordering::SeqCst);
+        self.owner.store(std::process::id(), Ordering::Relaxed);
+        if let Some(keeper) = &self.keeper {
+            keeper.forked();
+        }
+        let made = self.translations.try_lock().map(|late| late.made.clone());
+        match (made, translator.as_mut()) {
+            (Some(None), _) if !self.borrowed => None,
+            (Some(Some(translations)), own) if translations.is_whole() => {
+                match own {
+                    Some(translator) => translator.forked(),
+                    None => translations.forked(),
+                }
+                None
+            }
+            _ => {
+                std::mem::forget(translator.take());
+                Some(Arc::new(self.anew()))
+            }
+        }
+    }
+}
