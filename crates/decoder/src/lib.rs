@@ -19,6 +19,7 @@ mod loops;
 pub mod region;
 mod skips;
 pub mod symbols;
+mod walk;
 
 pub use block::{Block, Terminator};
 pub use lift::{MAX_BLOCK_BYTES, lift, terminator};

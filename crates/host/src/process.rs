@@ -126,26 +126,31 @@ pub fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
 pub fn start_vm_thread(body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     with_signals_blocked(|| {
         let before = thread_name();
-        let name = CString::new(VM_THREAD).expect("a name has no zeros");
-        name_thread(&name);
+        name_thread(VM_THREAD.as_bytes());
         let thread = std::thread::Builder::new().name(VM_THREAD.into()).spawn(body);
-        name_thread(&before);
+        name_thread(before.to_bytes());
         thread
     })
 }
 
+/// Bytes of a thread's name and the zero behind it.
+const NAME_SIZE: usize = 16;
+
 /// The calling thread's name (PR_GET_NAME(2const)).
 fn thread_name() -> CString {
-    let mut name = [0u8; 16];
+    let mut name = [0u8; NAME_SIZE];
     // SAFETY: the kernel writes 16 bytes at most, the last one a zero.
     unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
     CStr::from_bytes_until_nul(&name).unwrap_or_default().to_owned()
 }
 
 /// Names the calling thread, as far as 15 bytes go (PR_SET_NAME(2const)).
-fn name_thread(name: &CStr) {
+pub fn name_thread(name: &[u8]) {
+    let mut bytes = [0u8; NAME_SIZE];
+    let len = name.len().min(NAME_SIZE - 1);
+    bytes[..len].copy_from_slice(&name[..len]);
     // SAFETY: the kernel reads up to the zero.
-    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+    unsafe { libc::prctl(libc::PR_SET_NAME, bytes.as_ptr()) };
 }
 
 /// Whether address space randomisation is off for this process (personality(2)).

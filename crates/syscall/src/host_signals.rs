@@ -13,8 +13,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes in a signal set.
 const SET_SIZE: u64 = 8;
-/// The longest name of a thread, without its NUL.
-const NAME_MAX: usize = 15;
 
 /// Signals that were ignored when the process was started. Rust's runtime ignores
 /// `SIGPIPE` before `main`, and the VM's handlers replace two; so it is looked up earlier.
@@ -161,12 +159,4 @@ pub(crate) fn change_mask(guest: u64) -> Result<(), Errno> {
 fn guarded_mask(mask: u64) -> Result<(), Errno> {
     let args = [libc::SIG_SETMASK as u64, (&raw const mask) as u64, 0, SET_SIZE, 0, 0];
     raw::check(raw::guarded(libc::SYS_rt_sigprocmask, args)).map(drop)
-}
-
-/// Names the calling thread, as far as the name fits.
-pub(crate) fn name_thread(name: &[u8]) {
-    let mut bytes = [0; NAME_MAX + 1];
-    let length = name.len().min(NAME_MAX);
-    bytes[..length].copy_from_slice(&name[..length]);
-    raw::syscall(libc::SYS_prctl, [libc::PR_SET_NAME as u64, bytes.as_ptr() as u64, 0, 0, 0, 0]);
 }

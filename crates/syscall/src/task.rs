@@ -11,6 +11,7 @@ use crate::strace::Pending;
 use crate::threads::{Membership, Newborn, Threads};
 use crate::{host_signals, raw, robust, shown};
 use rvrun_host::lock::Mutex;
+use rvrun_host::process::name_thread;
 use rvrun_memory::AddressSpace;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
@@ -82,7 +83,7 @@ impl Task {
         // Before the name, by which others know that the program is there.
         let shown_by_host = shown::tell(&image);
         let name = image.execfn.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-        host_signals::name_thread(name);
+        name_thread(name);
         robust::reset();
         let process = Process {
             sysroot: config.sysroot.as_deref().map(Sysroot::new),

@@ -20,6 +20,7 @@ use libc::{
     CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK, CLONE_VM,
 };
 use rvrun_hart::{Hart, Reservation};
+use rvrun_host::process::name_thread;
 use rvrun_memory::TASK_SIZE;
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -293,7 +294,7 @@ impl Borrower {
         let waited_for = self.is_waited_for();
         let Self { mut task, mut hart, child, name } = self;
         if !waited_for {
-            host_signals::name_thread(name.split(|byte| *byte == 0).next().unwrap_or_default());
+            name_thread(name.split(|byte| *byte == 0).next().unwrap_or_default());
             task.signal_stack = Default::default();
         }
         rvrun_host::signals::drop_held();
