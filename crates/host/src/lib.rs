@@ -16,4 +16,3 @@ pub mod signals;
 pub mod time;
 pub mod vfork;
 pub mod watch;
-pub mod zeroed;

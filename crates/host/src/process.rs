@@ -175,7 +175,7 @@ pub(crate) fn anonymous(len: usize, prot: i32) -> io::Result<*mut libc::c_void> 
     }
 }
 
-pub(crate) const PAGE: usize = 4096;
+const PAGE: usize = 4096;
 
 /// Asks the host for the pages of `memory` now, all at once, rather than one fault
 /// at a time (madvise(2), `MADV_POPULATE_WRITE`). A host that will not leaves them to faults.

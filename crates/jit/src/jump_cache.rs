@@ -1,9 +1,6 @@
 //! Where a hart's translations look up where to go on: a direct-mapped cache of what the store
 //! has, read by translated code.
 
-use rvrun_host::zeroed::Zeroed;
-use std::io;
-
 /// Entries at first, as many as fit a page: a short program touches all pages of any cache.
 const FEWEST: usize = 1 << 8;
 const MOST: usize = 1 << 14;
@@ -14,7 +11,7 @@ const GROWTH: usize = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub(crate) struct Entry {
-    /// The address; if the entry is empty, 1, which is none, or 0 where that has no place.
+    /// The address; 1, which is none, if the entry is empty.
     pub pc: u64,
     /// Address of the translation, or of what leaves translated code.
     pub code: usize,
@@ -31,28 +28,19 @@ pub(crate) const SHIFT: i64 = 3;
 /// See the module's documentation.
 pub(crate) struct JumpCache {
     /// As many as a power of two.
-    entries: Zeroed<Entry>,
-    used: bool,
+    entries: Box<[Entry]>,
     /// Entries that took another one's place since there are so many.
     replaced: usize,
 }
 
 impl JumpCache {
     /// One that knows nothing.
-    ///
-    /// # Errors
-    /// The host's, when it has no memory.
-    pub fn new() -> io::Result<Self> {
+    pub fn new() -> Self {
         Self::with_entries(FEWEST)
     }
 
-    fn with_entries(count: usize) -> io::Result<Self> {
-        // SAFETY: an entry is two numbers.
-        let entries = unsafe { Zeroed::new(count) }?;
-        let mut cache = Self { entries, used: false, replaced: 0 };
-        // Elsewhere nobody looks for 0, which is what entries have that nobody has touched.
-        *cache.place(0) = EMPTY;
-        Ok(cache)
+    fn with_entries(count: usize) -> Self {
+        Self { entries: vec![EMPTY; count].into(), replaced: 0 }
     }
 
     /// The first entry.
@@ -82,16 +70,13 @@ impl JumpCache {
 
     /// Remembers the code for `pc`. The entries may be elsewhere then.
     pub fn put(&mut self, pc: u64, code: usize) {
-        self.used = true;
         let place = self.place(pc);
-        let replaces = ![0, EMPTY.pc, pc].contains(&place.pc);
+        let replaces = ![EMPTY.pc, pc].contains(&place.pc);
         *place = Entry { pc, code };
         self.replaced += usize::from(replaces);
-        if self.replaced > self.entries.len()
-            && self.entries.len() < MOST
-            && let Ok(larger) = Self::with_entries(self.entries.len() * GROWTH)
-        {
-            *self = larger;
+        let count = self.entries.len();
+        if self.replaced > count && count < MOST {
+            *self = Self::with_entries(count * GROWTH);
         }
     }
 
@@ -105,9 +90,7 @@ impl JumpCache {
 
     /// Forgets all.
     pub fn clear(&mut self) {
-        if std::mem::take(&mut self.used) {
-            self.entries.fill(EMPTY);
-        }
+        self.entries.fill(EMPTY);
     }
 }
 
@@ -121,7 +104,7 @@ mod tests {
 
     #[test]
     fn what_was_put_there_is_known_until_it_is_forgotten() {
-        let mut cache = JumpCache::new().unwrap();
+        let mut cache = JumpCache::new();
         let pcs = [0, 2, 0x1000, u64::MAX - 1];
         assert_eq!(pcs.map(|pc| cache.get(pc)), [None; 4]);
         pcs.iter().for_each(|pc| cache.put(*pc, *pc as usize + 1));
@@ -135,7 +118,7 @@ mod tests {
 
     #[test]
     fn it_grows_when_entries_replace_one_another() {
-        let mut cache = JumpCache::new().unwrap();
+        let mut cache = JumpCache::new();
         let pcs = || (0..4 * FEWEST as u64).map(|n| 2 * n);
         let put_all = |cache: &mut JumpCache| pcs().for_each(|pc| cache.put(pc, pc as usize + 1));
         put_all(&mut cache);
@@ -150,7 +133,7 @@ mod tests {
 
     #[test]
     fn the_mask_finds_what_translated_code_looks_for() {
-        let mut cache = JumpCache::new().unwrap();
+        let mut cache = JumpCache::new();
         let pc = 0x12_3456;
         cache.put(pc, 7);
         let distance = pc << SHIFT & cache.mask();

@@ -149,12 +149,9 @@ impl Translations {
     }
 
     /// A translator for one more hart. To be called on the thread that will run it.
-    ///
-    /// # Errors
-    /// The host's, when it has no memory.
-    pub fn translator(self: &Arc<Self>) -> io::Result<Translator> {
-        Ok(Translator {
-            jump_cache: JumpCache::new()?,
+    pub fn translator(self: &Arc<Self>) -> Translator {
+        Translator {
+            jump_cache: JumpCache::new(),
             member: self.lock().join(),
             translations: self.clone(),
             jump_cache_changes: 0,
@@ -165,7 +162,7 @@ impl Translations {
             left_to: None,
             passed: None,
             stats: Stats::default(),
-        })
+        }
     }
 
     /// Tells `watch` of each translation from now on.
@@ -247,7 +244,7 @@ impl Translator {
         extensions: Extensions,
         options: Options,
     ) -> io::Result<Self> {
-        Translations::new(space, extensions, options, None)?.translator()
+        Ok(Translations::new(space, extensions, options, None)?.translator())
     }
 
     /// Does something to the translations.

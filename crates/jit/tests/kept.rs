@@ -79,7 +79,7 @@ fn run(file: &File, place: Option<u64>, keeper: &Arc<Shelf>, mode: Mode, a0: u64
     let keeper = keeper.clone() as Arc<dyn Keeper>;
     let translations =
         Translations::new(space.clone(), Extensions::ALL, options, Some(keeper)).unwrap();
-    let mut translator = translations.translator().unwrap();
+    let mut translator = translations.translator();
     let mut hart = Hart::new();
     (hart.pc, hart.x[10]) = (code, a0);
     let attention = Arc::new(AtomicU32::new(0));

@@ -19,8 +19,8 @@
 //!
 //! Modules: [`loader`] maps the program and its dynamic linker, [`stack`] lays
 //! out what the program finds on its stack, [`machine`] is the dispatcher
-//! between the engines ([`tiers`], [`engines`]) and the Linux ABI, [`report`] explains a guest's death,
-//! [`dump`] shows translations, [`verify`] has the engines check each other.
+//! between the engines ([`tiers`], [`engines`]) and the Linux ABI, [`report`] explains a
+//! guest's death, [`dump`] shows translations, [`verify`] has the engines check each other.
 
 #![forbid(unsafe_code)]
 

@@ -206,7 +206,7 @@ impl Tiers {
     /// The translator, if the program is to be translated and the host has memory for code.
     fn translator(&mut self) -> Option<&mut Translator> {
         if self.translator.is_none() && self.engine != Engine::Interpreter {
-            self.translator = self.engines.translations().and_then(|all| all.translator().ok());
+            self.translator = self.engines.translations().map(|all| all.translator());
             if self.translator.is_none() {
                 self.engine = Engine::Interpreter;
             }
