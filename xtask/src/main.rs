@@ -11,6 +11,7 @@ mod hostile;
 mod kept;
 mod programs;
 mod random;
+mod startup;
 mod sweep;
 mod sysroot;
 mod vectors;
@@ -43,6 +44,8 @@ enum Task {
     Hostile(hostile::Arguments),
     /// Have many processes keep translations in one directory, whatever happens to it
     Kept(kept::Arguments),
+    /// List the functions that run in every short program, or prove that the list is right
+    Startup(startup::Arguments),
     /// Look for inputs that rvrun does not survive, led by coverage (libFuzzer)
     Fuzz(fuzz::Arguments),
 }
@@ -59,6 +62,7 @@ fn main() -> Result<()> {
         Task::Random(arguments) => random::run(&arguments),
         Task::Hostile(arguments) => hostile::run(&arguments),
         Task::Kept(arguments) => kept::run(&arguments),
+        Task::Startup(arguments) => startup::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
     }
 }

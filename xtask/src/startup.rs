@@ -1,0 +1,154 @@
+//! `cargo xtask startup`: which functions of rvrun run in every short program, for the linker to
+//! put them next to one another (`crates/cli/build.rs`).
+
+use crate::build::{self, Places};
+use anyhow::{Context, Result, ensure};
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// The list, one function a line.
+const ORDER: &str = "crates/cli/startup.order";
+
+/// A program that does next to nothing: what it needs comes first.
+const SHORTEST: &str = "examples/guest/hello";
+/// Arguments for `bash`: it is short, but is linked dynamically, forks, and executes others.
+const SHORT: [&str; 2] = ["-c", "echo $(ls /usr)"];
+
+/// Of so many of a hundred names that are listed there has to be a function.
+const ENOUGH: usize = 75;
+
+/// Options of the task.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Change nothing; fail if there are not enough functions with the names that are listed
+    #[arg(long)]
+    check: bool,
+}
+
+/// Runs the task.
+///
+/// # Errors
+/// `valgrind` is missing, a program fails; or (with `--check`) the list is out of date.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let places = Places::find()?;
+    let rvrun = build::rvrun(&places)?;
+    let order = places.root.join(ORDER);
+    let there = symbols(&rvrun)?;
+    if arguments.check {
+        return check(&there, &order);
+    }
+    let sysroot = places.output.with_file_name("programs").join("riscv64");
+    ensure!(sysroot.exists(), "programs are not there: `cargo xtask programs busybox/true` first");
+    let profile = places.output.join("startup.callgrind");
+    let always = called(&rvrun, &[places.root.join(SHORTEST).as_os_str()], &profile)?;
+    let mut often = vec![OsStr::new("--sysroot"), sysroot.as_os_str(), OsStr::new("bash")];
+    often.extend(SHORT.map(OsStr::new));
+    let often = called(&rvrun, &often, &profile)?;
+    let [always, often] = [always, often].map(|names| with_variants(names, &there));
+    let names = always.iter().chain(often.difference(&always));
+    fs::write(&order, names.map(|name| format!("{name}\n")).collect::<String>())?;
+    println!("{} functions, {} of them in {SHORTEST}", always.union(&often).count(), always.len());
+    Ok(())
+}
+
+/// The functions that are called in rvrun when it is run with these arguments.
+fn called(rvrun: &Path, arguments: &[&OsStr], profile: &Path) -> Result<BTreeSet<String>> {
+    let status = Command::new("valgrind")
+        .args(["--tool=callgrind", "--demangle=no", "--quiet"])
+        .arg(format!("--callgrind-out-file={}", profile.display()))
+        .arg(rvrun)
+        .args(["--cache", "read", "--cache-dir", "/nonexistent"])
+        .args(arguments)
+        .stdout(Stdio::null())
+        .status()
+        .context("cannot run valgrind: apt-get install valgrind")?;
+    ensure!(status.success(), "rvrun ends with {status} under valgrind");
+    let text = String::from_utf8_lossy(&fs::read(profile)?).into_owned();
+    let names: BTreeSet<String> = text.lines().filter_map(function).map(str::to_owned).collect();
+    ensure!(!names.is_empty(), "the profile names no functions");
+    Ok(names)
+}
+
+/// The function that a line of a profile is the first to name: `fn=(12) name`, or `cfn=`, with a
+/// level of recursion behind it (Valgrind's manual, "Callgrind Format Specification").
+fn function(line: &str) -> Option<&str> {
+    let line = line.strip_prefix('c').unwrap_or(line).strip_prefix("fn=(")?;
+    let (_, name) = line.split_once(") ")?;
+    let name = name.split('\'').next()?;
+    let is_symbol = |c: char| c.is_ascii_alphanumeric() || "_.$".contains(c);
+    (!name.starts_with("0x") && name.chars().all(is_symbol)).then_some(name)
+}
+
+/// The same with those of the C library's functions for newer processors: Valgrind's has AVX2.
+fn with_variants(names: BTreeSet<String>, there: &BTreeSet<String>) -> BTreeSet<String> {
+    let newer = |name: &String| {
+        ["evex", "avx512"]
+            .map(|unit| name.replace("_avx2", "_avx").replace("_avx", &format!("_{unit}")))
+    };
+    let variants: Vec<_> =
+        names.iter().flat_map(newer).filter(|name| there.contains(name)).collect();
+    names.into_iter().chain(variants).collect()
+}
+
+/// The names of all that is in a program.
+fn symbols(program: &Path) -> Result<BTreeSet<String>> {
+    let output = Command::new("nm").arg(program).output().context("cannot run nm, of binutils")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text.lines().filter_map(|line| line.split(' ').next_back()).map(str::to_owned).collect())
+}
+
+/// Fails if the compiler's names are others than those that are listed.
+fn check(there: &BTreeSet<String>, order: &Path) -> Result<()> {
+    let listed = fs::read_to_string(order)?;
+    let (found, all) = share(listed.lines(), there);
+    println!("{found} of {all} functions are there");
+    ensure!(
+        found * 100 >= all * ENOUGH && all > 0,
+        "{ORDER} is out of date, so rvrun starts more slowly: run `cargo xtask startup`"
+    );
+    Ok(())
+}
+
+/// How many of the `listed` are `there`, and how many they are.
+fn share<'a>(listed: impl Iterator<Item = &'a str>, there: &BTreeSet<String>) -> (usize, usize) {
+    listed.fold((0, 0), |(found, all), name| (found + usize::from(there.contains(name)), all + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_a_profile_name_functions_once() {
+        assert_eq!(function("fn=(3) _ZN5rvrun4mainE"), Some("_ZN5rvrun4mainE"));
+        assert_eq!(function("cfn=(12) malloc'2"), Some("malloc"));
+        assert_eq!(function("fn=(3)"), None, "named before");
+        assert_eq!(function("fn=(4) 0x00007f00"), None, "has no name");
+        assert_eq!(function("fn=(4) (below main)"), None);
+        assert_eq!(function("calls=1 0"), None);
+    }
+
+    #[test]
+    fn what_is_missing_is_counted() {
+        let there = BTreeSet::from(["a", "b"].map(str::to_owned));
+        assert_eq!(share(["a", "x", "b"].into_iter(), &there), (2, 3));
+    }
+
+    #[test]
+    fn a_newer_processor_has_functions_of_its_own() {
+        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let there: BTreeSet<String> =
+            set(&["__strlen_evex", "__strlen_avx2", "__memmove_avx512_unaligned", "__strchr_evex"]);
+        let found = with_variants(set(&["__strlen_avx2", "__memmove_avx_unaligned"]), &there);
+        let expected: BTreeSet<String> = set(&[
+            "__memmove_avx512_unaligned",
+            "__memmove_avx_unaligned",
+            "__strlen_avx2",
+            "__strlen_evex",
+        ]);
+        assert_eq!(found, expected);
+    }
+}
