@@ -5,7 +5,6 @@
 #![deny(unsafe_code)]
 #![no_main]
 
-use rvrun::Exit;
 use rvrun_cli::cache::Wanted;
 use rvrun_cli::settings::Settings;
 use rvrun_cli::{binfmt, cache, complain, conformance, options, qemu, verify};
@@ -49,12 +48,7 @@ fn run() -> u8 {
         Ok(program) => program,
         Err(stop) => return stop.report(),
     };
-    match rvrun::run(program) {
-        Ok(Exit::Status(status)) => status as u8,
-        Ok(exit) => rvrun::end(&exit),
-        Err(error) => {
-            complain(&error.to_string());
-            error.exit_status()
-        }
-    }
+    let Err(error) = rvrun::become_guest(program);
+    complain(&error.to_string());
+    error.exit_status()
 }

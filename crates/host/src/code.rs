@@ -33,7 +33,7 @@ const MAX_ARENAS: usize = 4096;
 const SMALL: usize = 1 << 20;
 
 /// Bytes whose pages are asked for at once.
-const POPULATED: usize = 64 << 10;
+const POPULATED: usize = 16 << 10;
 
 /// Bytes of a large page of x86-64.
 const HUGE_PAGE: usize = 2 << 20;

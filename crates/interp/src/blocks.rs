@@ -19,8 +19,12 @@ use std::num::NonZeroU64;
 use std::ops::Range;
 use std::ptr;
 
-/// Blocks that there is room for at first: a small program has no more.
-const FIRST_BLOCKS: usize = 1280;
+/// Blocks that there is room for at first, as far as it is touched: most programs have no more.
+const FIRST_BLOCKS: usize = 1 << 16;
+/// Blocks that can be found before what finds them has to grow: a small program has no more.
+const FEW_BLOCKS: usize = 1280;
+/// Bytes of blocks or slots whose pages are asked for at once.
+const POPULATED: usize = 16 << 10;
 /// Slots of a chunk: 64 KiB.
 const CHUNK_SLOTS: usize = 1 << 12;
 /// All chunks: 128 MiB. The text of large programs (compilers, browsers) takes
@@ -86,12 +90,10 @@ pub struct Blocks {
 
 impl Blocks {
     pub fn new() -> Self {
-        let mut entries = Vec::with_capacity(FIRST_BLOCKS);
-        populate(entries.spare_capacity_mut());
         Self {
             chunks: Vec::new(),
-            entries,
-            by_pc: HashTable::with_capacity(FIRST_BLOCKS),
+            entries: Vec::with_capacity(FIRST_BLOCKS),
+            by_pc: HashTable::with_capacity(FEW_BLOCKS),
             by_page: FxHashMap::default(),
             paged: 0,
             more_incoming: FxHashMap::default(),
@@ -203,19 +205,20 @@ impl Blocks {
         let chunk = match self.chunks.last_mut() {
             Some(chunk) if chunk.slots.capacity() - chunk.slots.len() >= block.len() => chunk,
             _ => {
-                let mut slots = Vec::with_capacity(CHUNK_SLOTS);
-                populate(slots.spare_capacity_mut());
+                let slots = Vec::with_capacity(CHUNK_SLOTS);
                 self.chunks.push(Chunk { slots, first: id });
                 self.chunks.last_mut().expect("a chunk was just added")
             }
         };
         let first = chunk.slots.len();
+        populate_ahead(&mut chunk.slots, block.len());
         // Within its capacity, so the slots before stay where they are.
         chunk.slots.extend_from_slice(block);
         let slots = chunk.slots[first..].as_ptr();
         let length = end.wrapping_sub(pc) as u16;
         let slot_count = block.len() as u16;
         let incoming = [ptr::null_mut(); 2];
+        populate_ahead(&mut self.entries, 1);
         self.entries.push(Entry { pc, length, slot_count, slots, incoming, next_in_page: NONE });
         if let Some(content) = content {
             self.contents.insert(id, content);
@@ -363,6 +366,17 @@ impl Blocks {
         let mut baseline = std::mem::take(&mut self.baseline);
         baseline.clear(sites);
         *self = Self { gates, baseline, ..Self::new() };
+    }
+}
+
+/// Asks for the next pages of `memory` when `count` more get there.
+fn populate_ahead<T>(memory: &mut Vec<T>, count: usize) {
+    let step = POPULATED / size_of::<T>();
+    let (now, then) = (memory.len(), memory.len() + count);
+    if now == 0 || now / step != then / step {
+        let spare = memory.spare_capacity_mut();
+        let until = ((then / step + 1) * step - now).min(spare.len());
+        populate(&mut spare[..until]);
     }
 }
 

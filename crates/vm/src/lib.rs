@@ -49,7 +49,7 @@ pub use cpu::isa_listing;
 pub use dump::{DumpSink, Translated};
 pub use engines::Engines;
 pub use error::Error;
-pub use machine::{Exit, end, run};
+pub use machine::{Exit, become_guest, end, run};
 pub use program::{
     CacheConfig, Engine, Program, StatsSink, StraceSink, Translation, default_sysroots,
 };

@@ -20,6 +20,7 @@ use rvrun_memory::AddressSpace;
 use rvrun_syscall::{
     Borrower, Cause, Config, Errno, Layout, Newborn, Outcome, ProcessImage, Strace, Task, dispatch,
 };
+use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -63,6 +64,35 @@ const THREAD_STACK: usize = 4 << 20;
 /// # Errors
 /// When the program cannot be started; see [`Error`].
 pub fn run(program: Program) -> Result<Exit, Error> {
+    let mut machine = start(program)?;
+    match machine.run() {
+        End::Process(exit) if machine.task.has_company() => end(&exit),
+        End::Process(exit) => Ok(exit),
+        End::Thread(status) => {
+            machine.task.end();
+            process::exit_first_thread(status)
+        }
+    }
+}
+
+/// The same for a process that is the guest's alone: it [ends](end) as the guest does. What the VM
+/// holds is not given back piece by piece before, which takes longer than the kernel does.
+///
+/// # Errors
+/// As [`run`].
+pub fn become_guest(program: Program) -> Result<Infallible, Error> {
+    let mut machine = start(program)?;
+    match machine.run() {
+        End::Process(exit) => end(&exit),
+        End::Thread(status) => {
+            machine.task.end();
+            process::exit_first_thread(status)
+        }
+    }
+}
+
+/// Loads `program`.
+fn start(program: Program) -> Result<Machine, Error> {
     fault::install().map_err(|source| Error::Host {
         what: "cannot install the handler for memory faults".into(),
         source,
@@ -90,15 +120,7 @@ pub fn run(program: Program) -> Result<Exit, Error> {
     let (hart, mut config, image) = load(program, &space)?;
     config.before_exec = engines_saver(&setup.engines);
     let task = Task::new(Arc::new(config), space, image);
-    let mut machine = Machine::new(setup, task, hart);
-    match machine.run() {
-        End::Process(exit) if machine.task.has_company() => end(&exit),
-        End::Process(exit) => Ok(exit),
-        End::Thread(status) => {
-            machine.task.end();
-            process::exit_first_thread(status)
-        }
-    }
+    Ok(Machine::new(setup, task, hart))
 }
 
 /// What saves translations before another program takes this one's place.
