@@ -43,10 +43,29 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let sysroot = places.output.with_file_name("programs").join("riscv64");
     ensure!(sysroot.exists(), "programs are not there: `cargo xtask programs busybox/true` first");
     let profile = places.output.join("startup.callgrind");
-    let always = called(&rvrun, &[places.root.join(SHORTEST).as_os_str()], &profile)?;
+    let cache = places.output.join("startup.cache");
+    if cache.exists() {
+        fs::remove_dir_all(&cache)?;
+    }
+    let run = |tool: &[&str], command: &[&str], program: &[&OsStr]| {
+        let mut valgrind = Command::new("valgrind");
+        valgrind.args(["--demangle=no", "--quiet"]).args(tool).arg(&rvrun).args(command);
+        valgrind.arg("--cache-dir").arg(&cache).args(program).stdout(Stdio::null());
+        let status = valgrind.status().context("cannot run valgrind: apt-get install valgrind")?;
+        ensure!(status.success(), "rvrun ends with {status} under valgrind");
+        Ok(())
+    };
+    let called = |program: &[&OsStr]| {
+        let output = format!("--callgrind-out-file={}", profile.display());
+        run(&["--tool=callgrind", &output], &["--cache", "read"], program)?;
+        called(&String::from_utf8_lossy(&fs::read(&profile)?))
+    };
+    let always = called(&[places.root.join(SHORTEST).as_os_str()])?;
     let mut often = vec![OsStr::new("--sysroot"), sysroot.as_os_str(), OsStr::new("bash")];
     often.extend(SHORT.map(OsStr::new));
-    let often = called(&rvrun, &often, &profile)?;
+    // To valgrind's processor others' translations are no use.
+    run(&["--tool=none"], &["cache", "warm"], &often)?;
+    let often = called(&often)?;
     let [always, often] = [always, often].map(|names| with_variants(names, &there));
     let names = always.iter().chain(often.difference(&always));
     fs::write(&order, names.map(|name| format!("{name}\n")).collect::<String>())?;
@@ -54,20 +73,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The functions that are called in rvrun when it is run with these arguments.
-fn called(rvrun: &Path, arguments: &[&OsStr], profile: &Path) -> Result<BTreeSet<String>> {
-    let status = Command::new("valgrind")
-        .args(["--tool=callgrind", "--demangle=no", "--quiet"])
-        .arg(format!("--callgrind-out-file={}", profile.display()))
-        .arg(rvrun)
-        .args(["--cache", "read", "--cache-dir", "/nonexistent"])
-        .args(arguments)
-        .stdout(Stdio::null())
-        .status()
-        .context("cannot run valgrind: apt-get install valgrind")?;
-    ensure!(status.success(), "rvrun ends with {status} under valgrind");
-    let text = String::from_utf8_lossy(&fs::read(profile)?).into_owned();
-    let names: BTreeSet<String> = text.lines().filter_map(function).map(str::to_owned).collect();
+/// The functions that a profile names.
+fn called(profile: &str) -> Result<BTreeSet<String>> {
+    let names: BTreeSet<String> = profile.lines().filter_map(function).map(str::to_owned).collect();
     ensure!(!names.is_empty(), "the profile names no functions");
     Ok(names)
 }

@@ -174,12 +174,16 @@ impl Index {
         self.rows.iter().map(|row| row.number)
     }
 
-    /// Has `bytes` be the entry with this number, if that is as it was written.
-    pub fn get(&self, number: u64, read: Read, bytes: &mut Vec<u8>) -> Option<()> {
+    /// The entry with this number, if that is as it was written, at the beginning of `room`.
+    pub fn get<'a>(&self, number: u64, read: Read, room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
         let row = self.row(number)?;
-        bytes.resize(row.len as usize, 0);
+        let len = row.len as usize;
+        if room.len() < len {
+            room.resize(len, 0);
+        }
+        let bytes = &mut room[..len];
         read(row.at, bytes)?;
-        (checksum(self.name, number, bytes) == row.checksum).then_some(())
+        (checksum(self.name, number, bytes) == row.checksum).then_some(bytes)
     }
 }
 
@@ -241,8 +245,8 @@ mod tests {
         let read = reader(bytes);
         let index = Index::read(NAME, &read)?;
         let get = |number| {
-            let mut bytes = b"what was there before".to_vec();
-            index.get(number, &read, &mut bytes).map(|()| bytes)
+            let mut room = b"what was there before".to_vec();
+            index.get(number, &read, &mut room).map(<[u8]>::to_vec)
         };
         Some([3, 7, 9].map(get))
     }

@@ -124,12 +124,12 @@ impl Cache {
             && self.shelves.lock().shelves.get(number as usize).is_some_and(|s| s.has(entry))
     }
 
-    /// Has `bytes` be that entry, if it is there as it was written; else they may be anything.
-    pub fn get(&self, number: u32, entry: u64, bytes: &mut Vec<u8>) -> Option<()> {
+    /// That entry, if it is there as it was written, in `room`, which is made larger if it has to.
+    pub fn get<'a>(&self, number: u32, entry: u64, room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
         if self.is_closed() {
             return None;
         }
-        self.shelves.lock().shelves.get(number as usize)?.get(entry, bytes)
+        self.shelves.lock().shelves.get(number as usize)?.get(entry, room)
     }
 
     /// A new entry, in place of another one that there may be, for [`save`](Self::save).
@@ -231,8 +231,7 @@ mod tests {
     const MUCH: u64 = 1 << 20;
 
     fn got(cache: &Cache, object: u32, entry: u64) -> Option<Vec<u8>> {
-        let mut bytes = Vec::new();
-        cache.get(object, entry, &mut bytes).map(|()| bytes)
+        cache.get(object, entry, &mut Vec::new()).map(<[u8]>::to_vec)
     }
 
     fn modified(file: &PathBuf) -> SystemTime {

@@ -38,8 +38,8 @@ impl Old {
         Some(old)
     }
 
-    fn get(&self, number: u64, bytes: &mut Vec<u8>) -> Option<()> {
-        self.index.get(number, &|at, buffer| self.read(at, buffer), bytes)
+    fn get<'a>(&self, number: u64, room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+        self.index.get(number, &|at, buffer| self.read(at, buffer), room)
     }
 }
 
@@ -65,13 +65,11 @@ impl Shelf {
         self.new.contains_key(&number) || self.old.as_ref().is_some_and(|old| old.index.has(number))
     }
 
-    /// Has `bytes` be the entry with this number.
-    pub fn get(&self, number: u64, bytes: &mut Vec<u8>) -> Option<()> {
-        match self.new.get(&number) {
-            Some(new) => new.clone_into(bytes),
-            None => self.old.as_ref()?.get(number, bytes)?,
-        }
-        Some(())
+    /// The entry with this number, in `room`.
+    pub fn get<'a>(&self, number: u64, room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+        let Some(new) = self.new.get(&number) else { return self.old.as_ref()?.get(number, room) };
+        new.clone_into(room);
+        Some(room)
     }
 
     pub fn put(&mut self, number: u64, bytes: Vec<u8>) {
@@ -101,7 +99,9 @@ impl Shelf {
         let mut entries = new;
         for number in old.index.numbers() {
             let mut bytes = Vec::new();
-            if old.get(number, &mut bytes).is_some() && take(&mut room, bytes.len()) {
+            if let Some(entry) = old.get(number, &mut bytes)
+                && take(&mut room, entry.len())
+            {
                 entries.push((number, bytes));
             }
         }

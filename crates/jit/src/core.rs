@@ -9,7 +9,7 @@ use crate::kept::{self, Keeper, Variant};
 use crate::known::{Known, Profile, content_hash, divisors, jump_sites};
 use crate::lower::Mode;
 use crate::stats::Stats;
-use crate::store::{Host, Inserted, Made, Origins, Store};
+use crate::store::{Host, Inserted, Made, Origins, Relocs, Store};
 use crate::translator::Options;
 use crate::unroll::unroll;
 use crate::worker::{Done, Worker};
@@ -42,6 +42,10 @@ const PART: u32 = 16;
 
 /// How long compiling an instruction takes, about.
 const TIME_PER_INSTRUCTION: Duration = Duration::from_micros(15);
+
+/// Bytes of kept translations for which there is room at first, as far as it is touched: few are
+/// larger.
+const MUCH_READ: usize = 256 << 10;
 
 /// Targets of jumps that are remembered.
 const MAX_JUMPS: usize = 1 << 16;
@@ -126,7 +130,7 @@ impl Core {
             options,
             keeper,
             unfit: FxHashSet::default(),
-            read: Vec::new(),
+            read: Vec::with_capacity(MUCH_READ),
             store: Store::new(options.code_bytes)?,
             worker: None,
             compiler: None,
@@ -184,7 +188,6 @@ impl Core {
         self.forgotten + self.changes.len() as u64
     }
 
-    /// What came and went since there had been `count` changes.
     /// What came or went since there had been `seen` in all, which is brought up to date.
     pub fn catch_up(&self, seen: &mut u64) -> Changes {
         let changes = self.changes_since(*seen);
@@ -192,6 +195,7 @@ impl Core {
         changes
     }
 
+    /// What came and went since there had been `count` changes.
     fn changes_since(&self, count: u64) -> Changes {
         match count.checked_sub(self.forgotten) {
             Some(skip) => Changes::Some(self.changes.iter().skip(skip as usize).copied().collect()),
@@ -409,7 +413,7 @@ impl Core {
         }
         let host = Host {
             bytes: &code.bytes,
-            relocs: &code.relocs,
+            relocs: Relocs::Known(&code.relocs),
             base: done.job.base.unwrap_or(0),
             origins: Origins::Known(code.origins.clone()),
         };
@@ -482,24 +486,24 @@ impl Core {
         let Some(object) = self.space.code_object(pc) else { return false };
         let precise = self.options.mode.precise;
         let variant = Variant { distance: pc.wrapping_sub(object.base), precise };
-        let mut bytes = std::mem::take(&mut self.read);
-        let is_there = keeper.get(object.number, variant, &mut bytes)
-            && self.insert_again(&object, pc, &bytes);
-        self.read = bytes;
+        let mut room = std::mem::take(&mut self.read);
+        let bytes = keeper.get(object.number, variant, &mut room);
+        let is_there = bytes.is_some_and(|bytes| self.insert_again(&object, pc, bytes));
+        self.read = room;
         is_there
     }
 
     /// Puts the translation at `pc` into its place that was kept in `bytes`; says whether it is
     /// there.
     fn insert_again(&mut self, object: &CodeObject, pc: u64, bytes: &[u8]) -> bool {
-        let again = kept::read(&self.space, object, pc, self.options.mode, bytes);
+        let again = kept::read(object, pc, self.options.mode, bytes);
         let Some(kept::Again { code, relocs, origins, made }) = again else {
             self.unfit.insert(pc);
             return false;
         };
         self.waiting.remove(&pc);
-        let origins = Origins::Kept(origins, object.base);
-        let host = Host { bytes: code, relocs: &relocs, base: object.base, origins };
+        let (relocs, origins) = (Relocs::Kept(relocs), Origins::Kept(origins));
+        let host = Host { bytes: code, relocs, base: object.base, origins };
         self.insert(pc, host, made)
     }
 

@@ -8,7 +8,7 @@ use crate::compile::{Code, Reloc, Target};
 use crate::lower::{Mode, Origin, places::MOVABLE};
 use crate::store::Made;
 use rvrun_decoder::region::Region;
-use rvrun_memory::{AddressSpace, CodeObject};
+use rvrun_memory::{AddressSpace, CodeObject, access};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -27,14 +27,16 @@ pub trait Keeper: Send + Sync {
     /// Whether there may be such a translation.
     fn has(&self, object: u32, which: Variant) -> bool;
 
-    /// Has `bytes` be the translation; says whether there is one.
-    fn get(&self, object: u32, which: Variant, bytes: &mut Vec<u8>) -> bool;
+    /// The translation, if there is one, in `room`, of which it may leave an end as it was.
+    fn get<'a>(&self, object: u32, which: Variant, room: &'a mut Vec<u8>) -> Option<&'a [u8]>;
 
     /// A new one, in place of another one that there may be.
     fn put(&self, object: u32, which: Variant, translation: Vec<u8>);
 }
 
-/// A translation as it is kept. Guest addresses are distances from the object's base.
+/// A translation as it is kept. Guest addresses are distances from the object's base. What there
+/// is many of are records of a fixed size, which are read where they are: a short program that
+/// comes by a hundred translations executes each of them a few times.
 #[derive(Serialize, Deserialize)]
 struct Kept<'a> {
     /// Where the object has to be, if code knows that.
@@ -42,16 +44,37 @@ struct Kept<'a> {
     entry: u64,
     precise: bool,
     instructions: usize,
-    /// What it was made from: where, how many bytes, and all of them.
-    parts: Vec<(u64, usize)>,
-    guest: &'a [u8],
     hash: u64,
-    jumps: Vec<(u64, usize)>,
+    /// What it was made from: [`Record`]s of where, and how many bytes.
+    parts: &'a [u8],
+    /// All of these bytes.
+    guest: &'a [u8],
+    /// [`Record`]s of where, and how many targets are known.
+    jumps: &'a [u8],
     code: &'a [u8],
-    /// Where, whether it is of a slot, and the distance.
-    relocs: Vec<(u32, bool, u64)>,
+    /// [`Record`]s of the distance, and where: in the highest bit is whether it is of a slot.
+    relocs: &'a [u8],
     /// Of [`Origin`], written by themselves: only faults ask for them.
     origins: &'a [u8],
+}
+
+/// A distance from the object's base and a number, little-endian.
+type Record = [u8; 12];
+
+/// In a reloc's record: it is of a slot.
+const SLOT: u32 = 1 << 31;
+
+fn record(distance: u64, number: u32) -> Record {
+    let mut record = Record::default();
+    record[..8].copy_from_slice(&distance.to_le_bytes());
+    record[8..].copy_from_slice(&number.to_le_bytes());
+    record
+}
+
+fn records(bytes: &[u8]) -> impl Iterator<Item = (u64, u32)> + Clone {
+    bytes.as_chunks().0.iter().map(|&[a, b, c, d, e, f, g, h, number @ ..]: &Record| {
+        (u64::from_le_bytes([a, b, c, d, e, f, g, h]), u32::from_le_bytes(number))
+    })
 }
 
 /// The same of an origin: how far the end of its code and its pc are from those of the one
@@ -62,10 +85,10 @@ type KeptOrigin = (u32, i64, bool, i64, i64);
 pub struct Again<'a> {
     /// The code, with nothing filled in.
     pub code: &'a [u8],
-    /// What is to be filled in.
-    pub relocs: Vec<Reloc>,
+    /// For [`relocs`]: what is to be filled in.
+    pub relocs: &'a [u8],
     /// For [`origins`].
-    pub origins: Box<[u8]>,
+    pub origins: &'a [u8],
     /// What it was made from.
     pub made: Made,
 }
@@ -81,17 +104,24 @@ pub fn write(
     let base = object.base;
     let far = |pc: u64| pc.wrapping_sub(base);
     let guest = fetch(space, object, &made.guest)?;
+    let parts = made.guest.iter().map(|p| record(far(p.start), (p.end - p.start) as u32));
+    let jumps = made.jumps.iter().map(|(pc, known)| record(far(*pc), *known as u32));
+    let relocs = code.relocs.iter().map(|reloc| {
+        let kind = if reloc.target == Target::Slot { SLOT } else { 0 };
+        record(reloc.distance, reloc.at | kind)
+    });
+    let [parts, jumps, relocs] = [parts.collect(), jumps.collect(), relocs.collect::<Vec<_>>()];
     let kept = Kept {
         fixed: (base < MOVABLE).then_some(base),
         entry: far(region.entry),
         precise: made.precise,
         instructions: made.instructions,
-        parts: made.guest.iter().map(|p| (far(p.start), (p.end - p.start) as usize)).collect(),
-        guest: &guest,
         hash: made.hash,
-        jumps: made.jumps.iter().map(|(pc, known)| (far(*pc), *known)).collect(),
+        parts: parts.as_flattened(),
+        guest: &guest,
+        jumps: jumps.as_flattened(),
         code: &code.bytes,
-        relocs: code.relocs.iter().map(|r| (r.at, r.target == Target::Slot, r.distance)).collect(),
+        relocs: relocs.as_flattened(),
         origins: &write_origins(&code.origins, base)?,
     };
     postcard::to_allocvec(&kept).ok()
@@ -99,51 +129,50 @@ pub fn write(
 
 /// The translation that was kept in `bytes`, if it is one for `entry` and of the code that is
 /// there now.
-pub fn read<'a>(
-    space: &AddressSpace,
-    object: &CodeObject,
-    entry: u64,
-    mode: Mode,
-    bytes: &'a [u8],
-) -> Option<Again<'a>> {
+pub fn read<'a>(object: &CodeObject, entry: u64, mode: Mode, bytes: &'a [u8]) -> Option<Again<'a>> {
     let kept: Kept<'a> = postcard::from_bytes(bytes).ok()?;
     let base = object.base;
     let near = |distance: u64| base.wrapping_add(distance);
-    let is_inside = |&(at, is_slot, _): &(u32, bool, u64)| {
-        at as usize + if is_slot { 4 } else { 8 } <= kept.code.len()
+    let is_inside = |reloc: Reloc| {
+        let bytes = if reloc.target == Target::Slot { 4 } else { 8 };
+        reloc.at as usize + bytes <= kept.code.len()
     };
     let right = near(kept.entry) == entry
         && kept.precise == mode.precise
         && kept.fixed == (base < MOVABLE).then_some(base)
-        && kept.relocs.iter().all(is_inside);
+        && relocs(kept.relocs).all(is_inside);
     if !right {
         return None;
     }
-    let part = |&(start, len): &(u64, usize)| {
+    let part = |(start, len): (u64, u32)| {
         let start = near(start);
-        Some(start..start.checked_add(len as u64)?)
+        Some(start..start.checked_add(len.into())?)
     };
-    let guest: Vec<_> = kept.parts.iter().map(part).collect::<Option<_>>()?;
-    if !is_there(space, object, &guest, kept.guest) {
+    let guest: Vec<_> = records(kept.parts).map(part).collect::<Option<_>>()?;
+    if !is_there(object, &guest, kept.guest) {
         return None;
     }
-    let reloc = |&(at, is_slot, distance): &(u32, bool, u64)| {
-        let target = if is_slot { Target::Slot } else { Target::Address };
-        Reloc { at, target, distance }
-    };
     Some(Again {
         code: kept.code,
-        relocs: kept.relocs.iter().map(reloc).collect(),
-        origins: kept.origins.into(),
+        relocs: kept.relocs,
+        origins: kept.origins,
         made: Made {
             hash: kept.hash,
             guest,
             blocks: Vec::new(),
             divisors: Vec::new(),
-            jumps: kept.jumps.iter().map(|(pc, known)| (near(*pc), *known)).collect(),
+            jumps: records(kept.jumps).map(|(pc, known)| (near(pc), known as usize)).collect(),
             instructions: kept.instructions,
             precise: kept.precise,
         },
+    })
+}
+
+/// The relocs that were kept in `bytes`.
+pub fn relocs(bytes: &[u8]) -> impl Iterator<Item = Reloc> + Clone {
+    records(bytes).map(|(distance, at)| {
+        let target = if at & SLOT != 0 { Target::Slot } else { Target::Address };
+        Reloc { at: at & !SLOT, target, distance }
     })
 }
 
@@ -198,12 +227,7 @@ fn fetch(space: &AddressSpace, object: &CodeObject, parts: &[Range<u64>]) -> Opt
 }
 
 /// Whether the object's code in `parts` is `expected`.
-fn is_there(
-    space: &AddressSpace,
-    object: &CodeObject,
-    parts: &[Range<u64>],
-    mut expected: &[u8],
-) -> bool {
+fn is_there(object: &CodeObject, parts: &[Range<u64>], mut expected: &[u8]) -> bool {
     if !are_inside(object, parts) {
         return false;
     }
@@ -214,7 +238,8 @@ fn is_there(
             let len = (part.end - at).min(buffer.len() as u64) as usize;
             let Some((wanted, rest)) = expected.split_at_checked(len) else { return false };
             let found = &mut buffer[..len];
-            if space.fetch(at, found) != Ok(len) || found != wanted {
+            // What another thread unmaps just now is not there.
+            if access::copy_in(at, found).is_err() || found != wanted {
                 return false;
             }
             (at, expected) = (at + len as u64, rest);

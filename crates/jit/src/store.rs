@@ -14,7 +14,6 @@ use crate::state::offset;
 use rustc_hash::FxHashMap;
 use rvrun_decoder::region::near;
 use rvrun_host::code::CodeArena;
-use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -33,6 +32,10 @@ const STUB: [u8; 8] = {
 /// Where code begins, behind the stub.
 const FIRST: usize = 64;
 
+/// Bytes of origins that a segment has room for before it copies them, as far as they are
+/// touched.
+const MUCH_KEPT: usize = 1 << 20;
+
 const PAGE: u64 = 4096;
 
 /// A translated region.
@@ -44,11 +47,19 @@ pub struct Translation {
 }
 
 /// Where host code came from: as [`Code`](crate::Code) has it, or as it was kept.
-pub enum Origins {
+pub enum Origins<'a> {
     /// The former.
     Known(Vec<(u32, Origin)>),
-    /// The latter, with the base of the object.
-    Kept(Box<[u8]>, u64),
+    /// The latter.
+    Kept(&'a [u8]),
+}
+
+/// What of host code is to be filled in: as [`Code`](crate::Code) has it, or as it was kept.
+pub enum Relocs<'a> {
+    /// The former.
+    Known(&'a [Reloc]),
+    /// The latter.
+    Kept(&'a [u8]),
 }
 
 /// Host code that is to be put into the arena.
@@ -56,17 +67,36 @@ pub struct Host<'a> {
     /// The code.
     pub bytes: &'a [u8],
     /// What of it is to be filled in.
-    pub relocs: &'a [Reloc],
+    pub relocs: Relocs<'a>,
     /// Where the guest's object begins.
     pub base: u64,
     /// Where it came from.
-    pub origins: Origins,
+    pub origins: Origins<'a>,
 }
 
 /// Host code that may be running, be it dropped or not.
 struct Placed {
-    origins: Origins,
+    /// Where it begins in the arena.
+    start: usize,
     precise: bool,
+    /// Where the guest's object begins.
+    base: u64,
+    origins: PlacedOrigins,
+}
+
+/// The same, where origins that were kept are some of [`Segment::kept`].
+enum PlacedOrigins {
+    Known(Vec<(u32, Origin)>),
+    Kept(Range<usize>),
+}
+
+/// What a segment of the arena holds, dropped or not.
+#[derive(Default)]
+struct Segment {
+    /// In ascending order.
+    placed: Vec<Placed>,
+    /// Origins that were kept, one translation's after the other's.
+    kept: Vec<u8>,
 }
 
 /// Whether a translation was put into the arena.
@@ -111,8 +141,8 @@ pub struct Store {
     removals: Arc<AtomicU64>,
     slot_of: FxHashMap<u64, u32>,
     by_entry: FxHashMap<u64, Box<Translation>>,
-    /// By where code begins in the arena, to find what faulted.
-    by_place: BTreeMap<usize, Placed>,
+    /// To find what faulted.
+    segments: [Segment; SEGMENTS],
     /// Entries by the pages of guest code that they were made from.
     by_page: FxHashMap<u64, Vec<u64>>,
 }
@@ -133,7 +163,7 @@ impl Store {
             removals: Arc::default(),
             slot_of: FxHashMap::default(),
             by_entry: FxHashMap::default(),
-            by_place: BTreeMap::new(),
+            segments: Default::default(),
             by_page: FxHashMap::default(),
         })
     }
@@ -156,13 +186,23 @@ impl Store {
     /// Puts `code` at offset `start`, with everything filled in. None if there are not enough
     /// slots.
     fn place(&mut self, start: usize, code: &Host) -> Option<()> {
-        for reloc in code.relocs.iter().filter(|reloc| reloc.target == Target::Slot) {
-            self.slot(code.base.wrapping_add(reloc.distance))?;
-        }
         self.arena.write(start, code.bytes);
-        for Reloc { at, target, distance } in code.relocs {
-            let pc = code.base.wrapping_add(*distance);
-            let at = start + *at as usize;
+        let base = code.base;
+        match code.relocs {
+            Relocs::Known(relocs) => self.fill_in(start, base, relocs.iter().copied()),
+            Relocs::Kept(bytes) => self.fill_in(start, base, kept::relocs(bytes)),
+        }
+    }
+
+    fn fill_in(
+        &mut self,
+        start: usize,
+        base: u64,
+        mut relocs: impl Iterator<Item = Reloc>,
+    ) -> Option<()> {
+        relocs.try_for_each(|Reloc { at, target, distance }| {
+            let pc = base.wrapping_add(distance);
+            let at = start + at as usize;
             match target {
                 Target::Address => self.arena.write(at, &pc.to_le_bytes()),
                 Target::Slot => {
@@ -171,8 +211,8 @@ impl Store {
                     self.arena.write(at, &way.to_le_bytes());
                 }
             }
-        }
-        Some(())
+            Some(())
+        })
     }
 
     /// Forgets all slots. Only while there are no translations.
@@ -245,16 +285,27 @@ impl Store {
             self.emptied = None;
             self.segment = next;
             start = next * segment_bytes + if next == 0 { FIRST } else { 0 };
-            let places = next * segment_bytes..(next + 1) * segment_bytes;
-            self.by_place.retain(|place, _| !places.contains(place));
+            self.segments[next] = Segment::default();
         }
         if self.place(start, &code).is_none() {
             return (Inserted::NoSlots, gone);
         }
         self.remove(entry);
         self.used = start + len;
-        let placed = Placed { origins: code.origins, precise: made.precise };
-        self.by_place.insert(start, placed);
+        let segment = &mut self.segments[self.segment];
+        let origins = match code.origins {
+            Origins::Known(origins) => PlacedOrigins::Known(origins),
+            Origins::Kept(bytes) => {
+                if segment.kept.capacity() == 0 {
+                    segment.kept.reserve(MUCH_KEPT);
+                }
+                let first = segment.kept.len();
+                segment.kept.extend_from_slice(bytes);
+                PlacedOrigins::Kept(first..segment.kept.len())
+            }
+        };
+        let (base, precise) = (code.base, made.precise);
+        segment.placed.push(Placed { start, precise, base, origins });
         for page in pages(&made.guest) {
             let entries = self.by_page.entry(page).or_default();
             if entries.last() != Some(&entry) {
@@ -334,15 +385,19 @@ impl Store {
     /// for its faults.
     pub fn origin(&self, ip: usize) -> Option<(Origin, bool)> {
         let offset = ip.checked_sub(self.arena.address(0))?;
-        let (start, placed) = self.by_place.range(..=offset).next_back()?;
-        let offset = (offset - start) as u32;
+        let segment = self.segments.get(offset / (self.arena.len() / SEGMENTS))?;
+        let behind = segment.placed.partition_point(|placed| placed.start <= offset);
+        let placed = segment.placed.get(behind.checked_sub(1)?)?;
+        let offset = (offset - placed.start) as u32;
         let find = |origins: &[(u32, Origin)]| {
             let index = origins.partition_point(|(end, _)| *end <= offset);
             origins.get(index).map(|(_, origin)| (*origin, placed.precise))
         };
         match &placed.origins {
-            Origins::Known(origins) => find(origins),
-            Origins::Kept(bytes, base) => find(&kept::origins(bytes, *base)),
+            PlacedOrigins::Known(origins) => find(origins),
+            PlacedOrigins::Kept(range) => {
+                find(&kept::origins(segment.kept.get(range.clone())?, placed.base))
+            }
         }
     }
 }

@@ -28,8 +28,9 @@ impl Keeper for Shelf {
         self.0.lock().unwrap().contains_key(&which)
     }
 
-    fn get(&self, _object: u32, which: Variant, bytes: &mut Vec<u8>) -> bool {
-        self.0.lock().unwrap().get(&which).map(|kept| kept.clone_into(bytes)).is_some()
+    fn get<'a>(&self, _object: u32, which: Variant, room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+        self.0.lock().unwrap().get(&which)?.clone_into(room);
+        Some(room)
     }
 
     fn put(&self, _object: u32, which: Variant, translation: Vec<u8>) {

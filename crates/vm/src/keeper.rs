@@ -52,8 +52,8 @@ impl Keeper for Kept {
         self.0.has(object, number(which))
     }
 
-    fn get(&self, object: u32, which: Variant, bytes: &mut Vec<u8>) -> bool {
-        self.0.get(object, number(which), bytes).is_some()
+    fn get<'a>(&self, object: u32, which: Variant, room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+        self.0.get(object, number(which), room)
     }
 
     fn put(&self, object: u32, which: Variant, translation: Vec<u8>) {

@@ -1,7 +1,7 @@
 //! Slots, segments of the arena, and which code a translation was made from.
 
 use crate::lower::Origin;
-use crate::store::{Host, Inserted, Made, Origins, Store};
+use crate::store::{Host, Inserted, Made, Origins, Relocs, Store};
 use rvrun_memory::access;
 use std::ops::Range;
 
@@ -48,7 +48,7 @@ impl Filled {
 }
 
 fn host(bytes: &[u8], origins: Vec<(u32, Origin)>) -> Host<'_> {
-    Host { bytes, relocs: &[], base: 0, origins: Origins::Known(origins) }
+    Host { bytes, relocs: Relocs::Known(&[]), base: 0, origins: Origins::Known(origins) }
 }
 
 fn made(guest: Vec<Range<u64>>) -> Made {
