@@ -40,12 +40,25 @@ const INSTRUCTIONS_PER_REQUEST: usize = 64;
 const FREE_TIME: Duration = Duration::from_millis(25);
 const PART: u32 = 16;
 
+/// The same where an earlier run has found the code hot, so that the next ones will have use for
+/// the translation. The time that the process has run includes that of compiling: what the program
+/// itself takes becomes half as much again.
+const PART_FOR_OTHERS: u32 = 3;
+
 /// How long compiling an instruction takes, about.
 const TIME_PER_INSTRUCTION: Duration = Duration::from_micros(15);
 
 /// Bytes of kept translations for which there is room at first, as far as it is touched: few are
 /// larger.
 const MUCH_READ: usize = 256 << 10;
+
+/// How often what was hot, and is asked for at each look at it, has to be asked for once more if
+/// there is no time for it.
+const UNAFFORDABLE: u32 = 64;
+
+fn time_to_compile(job: &Job) -> Duration {
+    TIME_PER_INSTRUCTION * job.region.instructions as u32
+}
 
 /// Targets of jumps that are remembered.
 const MAX_JUMPS: usize = 1 << 16;
@@ -96,8 +109,12 @@ pub(crate) struct Core {
     waiting: FxHashMap<u64, u32>,
     /// Entries of code without a loop, which is worth translating only for translated code.
     straight: FxHashSet<u64>,
-    /// How long all that was asked for takes to compile.
+    /// How long all that was asked for takes to compile, about.
     asked: Duration,
+    /// The same of what is not compiled yet.
+    awaited: Duration,
+    /// How long it took to compile the rest of it.
+    compiled: Duration,
     /// Entries that are not worth another try.
     refused: FxHashSet<u64>,
     epoch: u64,
@@ -139,6 +156,8 @@ impl Core {
             waiting: FxHashMap::default(),
             straight: FxHashSet::default(),
             asked: Duration::ZERO,
+            awaited: Duration::ZERO,
+            compiled: Duration::ZERO,
             refused: FxHashSet::default(),
             epoch,
             changes: VecDeque::new(),
@@ -252,13 +271,14 @@ impl Core {
         if !self.wants(pc) || self.fetch(pc) {
             return;
         }
-        if !is_left_to && self.straight.contains(&pc) {
+        let even_straight = is_left_to || profile.was_hot(pc);
+        if !even_straight && self.straight.contains(&pc) {
             return;
         }
         match self.jumper(pc, profile) {
             Some(entry) if !self.pending.contains(&entry) => self.translate(entry, profile, true),
             Some(_) => {}
-            None => self.translate(pc, profile, is_left_to),
+            None => self.translate(pc, profile, even_straight),
         }
     }
 
@@ -279,13 +299,18 @@ impl Core {
     }
 
     /// Whether there is time for compiling that takes so long.
-    fn affords(&self, time: Duration) -> bool {
-        !self.options.sparing || self.asked + time <= FREE_TIME + process_time() / PART
+    fn affords(&self, time: Duration, was_hot: bool) -> bool {
+        let (taken, part) = match was_hot {
+            true => (self.compiled + self.awaited, PART_FOR_OTHERS),
+            false => (self.asked, PART),
+        };
+        !self.options.sparing || taken + time <= FREE_TIME + process_time() / part
     }
 
     fn translate(&mut self, pc: u64, profile: &dyn Profile, even_straight: bool) {
         // Finding a region takes a while, too.
-        if !self.affords(Duration::ZERO) {
+        let was_hot = profile.was_hot(pc);
+        if !self.affords(Duration::ZERO, was_hot) {
             return;
         }
         if let Some(wait) = self.waiting.get_mut(&pc) {
@@ -307,16 +332,18 @@ impl Core {
         }
         // What takes long to compile has to be asked for more often.
         let wait = (job.region.instructions / INSTRUCTIONS_PER_REQUEST) as u32;
-        if self.waiting.remove(&pc).is_none() && wait > 0 && self.options.sparing {
+        let has_waited = self.waiting.remove(&pc).is_some() || was_hot;
+        if !has_waited && wait > 0 && self.options.sparing {
             self.waiting.insert(pc, wait);
             return;
         }
-        let time = TIME_PER_INSTRUCTION * job.region.instructions as u32;
-        if !self.affords(time) {
-            self.waiting.insert(pc, wait.max(1));
+        let time = time_to_compile(&job);
+        if !self.affords(time, was_hot) {
+            self.waiting.insert(pc, if was_hot { UNAFFORDABLE } else { wait.max(1) });
             return;
         }
         self.asked += time;
+        self.awaited += time;
         self.stats.requested += 1;
         self.pending.insert(pc);
         let job = Box::new(job);
@@ -337,6 +364,7 @@ impl Core {
     pub fn dismiss(&mut self) -> Option<Worker> {
         self.collect();
         self.pending.clear();
+        self.awaited = Duration::ZERO;
         self.worker.take()
     }
 
@@ -381,6 +409,8 @@ impl Core {
         // any more.
         let current = done.job.generation == self.generation;
         self.pending.remove(&region.entry);
+        self.awaited = self.awaited.saturating_sub(time_to_compile(&done.job));
+        self.compiled += done.time;
         self.stats.compile_time += done.time;
         let code = match &done.result {
             Ok(code) if current => code,

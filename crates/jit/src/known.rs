@@ -24,6 +24,11 @@ pub trait Profile {
     fn register(&self, _pc: u64, _register: u8) -> Option<u64> {
         None
     }
+    /// Whether an earlier run found the code at `pc` hot: a translation of it will be taken in by
+    /// the next ones, too, so that it may cost more.
+    fn was_hot(&self, _pc: u64) -> bool {
+        false
+    }
 }
 
 /// The profile of a program of which everything is worth translating.

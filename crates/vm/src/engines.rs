@@ -24,6 +24,35 @@ pub(crate) struct Late {
     kept: Vec<u64>,
 }
 
+/// The object that was asked for last, with what is known of it: the next address is in the same
+/// one, most often.
+pub(crate) struct LastObject<T>(Option<(u64, CodeObject, T)>);
+
+impl<T> Default for LastObject<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: Copy> LastObject<T> {
+    /// The object around `pc`, if there is one, and what `look` has found of it.
+    fn at(
+        &mut self,
+        space: &AddressSpace,
+        pc: u64,
+        look: impl FnOnce(&CodeObject) -> T,
+    ) -> Option<(&CodeObject, T)> {
+        let epoch = space.code_epoch();
+        if !self.0.as_ref().is_some_and(|(then, o, _)| *then == epoch && o.range.contains(&pc)) {
+            self.0 = space.code_object(pc).map(|object| {
+                let known = look(&object);
+                (epoch, object, known)
+            });
+        }
+        self.0.as_ref().map(|(_, object, known)| (object, *known))
+    }
+}
+
 /// How the threads of a program are executed, and what their engines share.
 pub struct Engines {
     pub(crate) space: Arc<AddressSpace>,
@@ -172,25 +201,35 @@ impl Engines {
     }
 
     /// Takes in the translation that is entered at `pc`, if it is kept; says whether it has
-    /// come just now. `last` is the object that was asked for last, with the epoch of that and
-    /// whether it is worth asking.
-    pub(crate) fn fetch(&self, pc: u64, last: &mut Option<(u64, CodeObject, bool)>) -> bool {
+    /// come just now. `last` has whether the object is worth asking.
+    pub(crate) fn fetch(&self, pc: u64, last: &mut LastObject<bool>) -> bool {
         let Some(keeper) = &self.keeper else { return false };
-        let epoch = self.space.code_epoch();
-        if !last.as_ref().is_some_and(|(then, o, _)| *then == epoch && o.range.contains(&pc)) {
-            let object = self.space.code_object(pc);
-            *last = object.map(|object| {
-                let worth = keeper.has_any(object.number);
-                (epoch, object, worth)
-            });
-        }
-        let Some((_, object, true)) = last else { return false };
+        let found = last.at(&self.space, pc, |object| keeper.has_any(object.number));
+        let Some((object, true)) = found else { return false };
         let precise = self.precise.load(Ordering::Relaxed);
         let which = Variant { distance: pc.wrapping_sub(object.base), precise };
         if !keeper.has(object.number, which) || self.puts_off(pc) {
             return false;
         }
         self.translations().is_some_and(|translations| translations.fetch(pc))
+    }
+
+    /// Whether an earlier run found the code at `pc` hot, and left it to the next one to
+    /// translate it.
+    pub(crate) fn was_hot(&self, pc: u64, last: &mut LastObject<()>) -> bool {
+        let Some(keeper) = &self.keeper else { return false };
+        let found = last.at(&self.space, pc, |_| ());
+        found
+            .is_some_and(|(object, ())| keeper.was_hot(object.number, pc.wrapping_sub(object.base)))
+    }
+
+    /// Notes that the code at `pc` is hot, for later runs.
+    pub(crate) fn note_hot(&self, pc: u64) {
+        if let Some(keeper) = &self.keeper
+            && let Some(object) = self.space.code_object(pc)
+        {
+            keeper.note_hot(object.number, pc.wrapping_sub(object.base));
+        }
     }
 
     /// Whether the kept translation at `pc` is left for later.

@@ -1,11 +1,23 @@
-//! Translations in the cache on disk.
+//! Translations and profiles in the cache on disk.
 
+use crate::profile::Profile;
 use crate::program::CacheConfig;
+use rustc_hash::FxHashMap;
 use rvrun_cache::Cache;
+use rvrun_host::lock::Mutex;
+use rvrun_host::time::process_time;
 use rvrun_isa::Extensions;
 use rvrun_jit::{Keeper, Variant};
 use rvrun_memory::AddressSpace;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// The number of an object's profile: no translation has it.
+const PROFILE: u64 = u64::MAX;
+
+/// A process that has used less CPU time writes no profile: what is short and runs often, as
+/// what a shell forks does, would write more than it is worth.
+const SHORT: Duration = Duration::from_millis(100);
 
 /// What entries of a program on harts with these extensions depend on.
 fn version(extensions: Extensions) -> Vec<u8> {
@@ -15,31 +27,77 @@ fn version(extensions: Extensions) -> Vec<u8> {
 }
 
 /// The translator's way to the cache.
-pub struct Kept(Cache);
+pub struct Kept {
+    cache: Cache,
+    writes: bool,
+    /// By the number of the object.
+    profiles: Mutex<FxHashMap<u32, Profile>>,
+}
 
 impl Kept {
     /// The cache for programs in `space` on harts with these extensions.
     pub fn new(config: CacheConfig, extensions: Extensions, space: &AddressSpace) -> Arc<Self> {
         let CacheConfig { directory, writes } = config;
-        let kept = Arc::new(Self(Cache::new(directory, version(extensions), writes)));
+        let cache = Cache::new(directory, version(extensions), writes);
+        let kept = Arc::new(Self { cache, writes, profiles: Mutex::default() });
         let namer = kept.clone();
-        space.number_code_files(Box::new(move |file| namer.0.number(file)));
+        space.number_code_files(Box::new(move |file| namer.cache.number(file)));
         kept
+    }
+
+    /// Does something with the profile of an object; nothing if what is found is not kept.
+    fn with_profile<T>(&self, object: u32, look: impl FnOnce(&mut Profile) -> T) -> Option<T> {
+        self.writes.then(|| {
+            let mut profiles = self.profiles.lock();
+            look(profiles.entry(object).or_insert_with(|| {
+                let mut room = Vec::new();
+                Profile::read(self.cache.get(object, PROFILE, &mut room).unwrap_or_default())
+            }))
+        })
+    }
+
+    /// Whether an earlier run found the code hot that is so far from the beginning of an object.
+    pub fn was_hot(&self, object: u32, distance: u64) -> bool {
+        self.with_profile(object, |profile| profile.was_hot(distance)).unwrap_or(false)
+    }
+
+    /// Notes that this run did.
+    pub fn note_hot(&self, object: u32, distance: u64) {
+        self.with_profile(object, |profile| profile.note(distance));
+    }
+
+    fn save_profiles(&self) {
+        let profiles = std::mem::take(&mut *self.profiles.lock());
+        for (object, profile) in profiles {
+            let is_translated = |distance: u64| {
+                let variants = [false, true].map(|precise| Variant { distance, precise });
+                variants.iter().any(|which| self.cache.has(object, number(*which)))
+            };
+            if let Some(bytes) = profile.write(is_translated) {
+                self.cache.put(object, PROFILE, bytes);
+            }
+        }
     }
 
     /// Whether there were translations of this object before this process.
     pub fn has_any(&self, object: u32) -> bool {
-        self.0.has_any(object)
+        self.cache.has_any(object)
     }
 
-    /// Writes what is new, even if it has to wait for others who do.
+    /// Writes what is new; if it `waits`, even if others are just doing so.
     pub fn save(&self, waits: bool) {
-        self.0.save(waits);
+        if process_time() >= SHORT {
+            self.save_profiles();
+        }
+        self.cache.save(waits);
     }
 
-    /// In the child of a fork.
+    /// In the child of a fork, which has found nothing yet.
     pub fn forked(&self) {
-        self.0.forked();
+        if let Some(mut profiles) = self.profiles.try_lock() {
+            profiles.clear();
+        }
+        self.cache.forked();
     }
 }
 
@@ -49,14 +107,54 @@ fn number(which: Variant) -> u64 {
 
 impl Keeper for Kept {
     fn has(&self, object: u32, which: Variant) -> bool {
-        self.0.has(object, number(which))
+        self.cache.has(object, number(which))
     }
 
     fn get<'a>(&self, object: u32, which: Variant, room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
-        self.0.get(object, number(which), room)
+        self.cache.get(object, number(which), room)
     }
 
     fn put(&self, object: u32, which: Variant, translation: Vec<u8>) {
-        self.0.put(object, number(which), translation);
+        self.cache.put(object, number(which), translation);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rvrun_cache::directory::Directory;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn the_next_run_knows_what_was_hot_and_is_not_translated() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let kept = |writes| {
+            let directory = Directory::new(directory.path().join("cache"), 1 << 20);
+            Kept::new(CacheConfig { directory, writes }, Extensions::ALL, &AddressSpace::new())
+        };
+        let object = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
+        let number = |kept: &Kept| kept.cache.number(object.as_fd()).unwrap();
+        let which = Variant { distance: 0x80, precise: false };
+
+        let first = kept(true);
+        let object = number(&first);
+        assert!(!first.was_hot(object, 0x40));
+        [0x40, 0x80].into_iter().for_each(|distance| first.note_hot(object, distance));
+        first.put(object, which, vec![1]);
+        first.save_profiles();
+        first.cache.save(true);
+
+        let second = kept(true);
+        let object = number(&second);
+        assert!(second.was_hot(object, 0x40));
+        assert!(!second.was_hot(object, 0x80), "it is translated");
+        second.note_hot(object, 0xc0);
+        second.forked();
+        second.save_profiles();
+        second.cache.save(true);
+        let third = kept(false);
+        assert!(!third.was_hot(number(&third), 0x40), "it could not keep what it translates");
+        let third = kept(true);
+        assert!(!third.was_hot(number(&third), 0xc0), "what a parent finds is not its child's");
     }
 }

@@ -34,6 +34,7 @@ mod keeper;
 mod loader;
 mod machine;
 mod places;
+mod profile;
 mod program;
 mod report;
 mod sampler;

@@ -209,6 +209,7 @@ impl Machine {
     /// Runs the thread to its end.
     fn run(&mut self) -> End {
         let end = self.run_to_end();
+        self.tiers.note_hot();
         if let End::Process(_) = end {
             self.setup.engines.save();
         }

@@ -6,11 +6,20 @@
 //! and the former is what translating spares.
 
 use rustc_hash::FxHashMap;
+use std::time::Duration;
+
+/// Instructions that are put down to an address.
+#[derive(Clone, Copy, Default)]
+struct Spent {
+    all: u64,
+    /// Since the address was hot.
+    lately: u64,
+}
 
 /// See the module's documentation.
 pub struct Sampler {
-    /// Instructions by the address that they are put down to.
-    spent: FxHashMap<u64, u64>,
+    /// By address.
+    spent: FxHashMap<u64, Spent>,
     /// Events between two samples, on average.
     period: u32,
     /// Instructions that make an address hot.
@@ -35,6 +44,13 @@ const PASSAGE: u64 = 100;
 
 /// How many events of the interpreter an exit of translated code counts for.
 const EVENTS_PER_EXIT: u32 = 16;
+
+/// What part of what makes an address hot does so where an earlier run found it hot. Some ways
+/// through the code have to have been gone before it is translated.
+const SOONER: u64 = 16;
+
+/// What it takes to translate what is entered at an address, on average.
+const COMPILING: Duration = Duration::from_micros(1300);
 
 /// Addresses that are counted at once; the counts of more start anew.
 const MAX_COUNTS: usize = 1 << 16;
@@ -70,20 +86,44 @@ impl Sampler {
     }
 
     /// Counts a sample at `pc`, when so many instructions had been retired, and so many ways
-    /// into translated code and back been gone; true if it is hot.
-    pub fn count(&mut self, pc: u64, retired: u64, passages: u64) -> bool {
+    /// into translated code and back been gone; true if it is hot, which less makes it that
+    /// `was_hot` in an earlier run.
+    pub fn count(&mut self, pc: u64, retired: u64, passages: u64, was_hot: bool) -> bool {
         let retired = retired.wrapping_add(PASSAGE * passages);
         let executed = retired.saturating_sub(std::mem::replace(&mut self.retired, retired));
         if self.spent.len() >= MAX_COUNTS {
             self.spent.clear();
         }
         let spent = self.spent.entry(pc).or_default();
-        *spent += executed + EVENT * u64::from(self.period);
-        let hot = *spent >= self.enough;
+        let more = executed + EVENT * u64::from(self.period);
+        spent.all += more;
+        spent.lately += more;
+        let hot = spent.lately >= if was_hot { self.enough / SOONER } else { self.enough };
         if hot {
-            self.spent.remove(&pc);
+            spent.lately = 0;
         }
         hot
+    }
+
+    /// The hottest addresses, to which all but a tenth of what was counted is put down; none if to
+    /// translate them would take longer than the program has run for.
+    pub fn hottest(&self, time: Duration) -> Vec<u64> {
+        let mut all: Vec<(u64, u64)> = self.spent.iter().map(|(pc, s)| (s.all, *pc)).collect();
+        all.sort_unstable();
+        let most = all.iter().map(|(spent, _)| spent).sum::<u64>() / 10 * 9;
+        let mut covered = 0;
+        let hottest = all.iter().rev().take_while(|(spent, _)| {
+            let more = covered < most;
+            covered += spent;
+            more
+        });
+        let hottest: Vec<u64> = hottest.map(|(_, pc)| *pc).collect();
+        if COMPILING * hottest.len() as u32 <= time { hottest } else { Vec::new() }
+    }
+
+    /// Forgets what was counted.
+    pub fn forget(&mut self) {
+        self.spent.clear();
     }
 }
 
@@ -98,7 +138,7 @@ mod tests {
         let mut samples = |pc, instructions| {
             (1..).find(|_| {
                 retired += instructions;
-                sampler.count(pc, retired, 0)
+                sampler.count(pc, retired, 0, false)
             })
         };
         assert_eq!(samples(4, 1 << 19), Some(2));
@@ -107,11 +147,37 @@ mod tests {
     }
 
     #[test]
+    fn what_was_hot_is_hot_sooner() {
+        let mut sampler = Sampler::new(1 << 20);
+        assert!(!sampler.count(4, 1 << 16, 0, false));
+        assert!(sampler.count(8, 1 << 17, 0, true));
+    }
+
+    #[test]
+    fn the_hottest_addresses_are_what_the_program_does() {
+        let mut sampler = Sampler::new(1 << 10);
+        let mut retired = 0;
+        let mut count = |pc: u64, instructions: u64| {
+            retired += instructions;
+            sampler.count(pc, retired, 0, false);
+        };
+        (0..100).for_each(|pc| count(pc, 1000));
+        [200, 300, 200].into_iter().for_each(|pc| count(pc, 1 << 20));
+        assert_eq!(sampler.hottest(COMPILING * 2), [200, 300]);
+        assert!(
+            sampler.hottest(COMPILING).is_empty(),
+            "it ran for less than translating both takes"
+        );
+        sampler.forget();
+        assert!(sampler.hottest(COMPILING).is_empty());
+    }
+
+    #[test]
     fn what_others_execute_does_not_count() {
         let mut sampler = Sampler::new(1 << 20);
         sampler.skip(1 << 20);
-        assert!(!sampler.count(4, 1 << 20, 0));
-        assert!(sampler.count(4, 1 << 20, 1 << 14));
+        assert!(!sampler.count(4, 1 << 20, 0, false));
+        assert!(sampler.count(4, 1 << 20, 1 << 14, false));
     }
 
     #[test]

@@ -6,13 +6,14 @@
 //! code goes on until it gets to code that is not translated.
 
 use crate::chaos::Chaos;
-use crate::engines::Engines;
+use crate::engines::{Engines, LastObject};
 use crate::program::Engine;
 use crate::sampler::Sampler;
 use crate::stays::Stays;
 use crate::verify::{self, Checked, End, Pair, Sampling};
 use rvrun_hart::{Hart, Trap, float};
 use rvrun_host::process;
+use rvrun_host::time::process_time;
 use rvrun_interp::{Elsewhere, Interpreter, Stop, Warm};
 use rvrun_jit::{All, Changes, Mode, Outcome, Profile, State, Stats, Translator};
 use std::cell::{Cell, RefCell};
@@ -96,6 +97,8 @@ pub struct Tiers {
     stays: Stays,
     /// Exits to cold code until one is sampled.
     cold_fuel: u32,
+    /// Of the last sample.
+    sampled: LastObject<()>,
     /// How many fence.i the translator knows of.
     fences: u64,
     chaos: Option<Chaos>,
@@ -105,19 +108,28 @@ pub struct Tiers {
 }
 
 /// What of the program is worth translating: what the interpreter has been to.
-struct Interpreted<'a>(&'a Interpreter, &'a Hart);
+struct Interpreted<'a> {
+    interpreter: &'a Interpreter,
+    hart: &'a Hart,
+    /// Whether an earlier run found hot what is at the hart's pc.
+    was_hot: bool,
+}
 
 impl Profile for Interpreted<'_> {
     fn reached(&self, pc: u64) -> bool {
-        self.0.reached(pc)
+        self.interpreter.reached(pc)
     }
 
     fn jump_targets(&self, range: Range<u64>) -> Vec<u64> {
-        self.0.indirect_targets(range)
+        self.interpreter.indirect_targets(range)
     }
 
     fn register(&self, pc: u64, register: u8) -> Option<u64> {
-        (self.1.pc == pc).then(|| self.1.x[usize::from(register)])
+        (self.hart.pc == pc).then(|| self.hart.x[usize::from(register)])
+    }
+
+    fn was_hot(&self, pc: u64) -> bool {
+        self.was_hot && self.hart.pc == pc
     }
 }
 
@@ -147,6 +159,7 @@ impl Tiers {
             sampler,
             stays: Stays::default(),
             cold_fuel,
+            sampled: LastObject::default(),
             fences: 0,
             chaos: engines.chaos.map(Chaos::new),
             sampling: engines.verify.as_ref().map(|(one_in, _)| Sampling::new(*one_in)),
@@ -167,7 +180,7 @@ impl Tiers {
         let fetches = self.engine == Engine::Auto && engines.keeps();
         interpreter.ask_elsewhere(fetches.then(|| {
             let engines = engines.clone();
-            let mut object = None;
+            let mut object = LastObject::default();
             Box::new(move |pc| engines.fetch(pc, &mut object)) as Elsewhere
         }));
         if self.engine == Engine::Auto || engines.borrowed && engines.engine != Engine::Interpreter
@@ -225,6 +238,8 @@ impl Tiers {
     /// these are others: where another thread of the parent's was changing what is
     /// translated, the child begins anew.
     pub(crate) fn forked(&mut self) -> Option<Arc<Engines>> {
+        self.sampler.forget();
+        self.sampled = LastObject::default();
         let anew = self.engines.forked(&mut self.translator)?;
         std::mem::forget(std::mem::replace(&mut self.engines, anew.clone()));
         self.interpreter.borrow_mut().clear_gates();
@@ -476,14 +491,31 @@ impl Tiers {
             translator.collect();
         }
         let passages = self.interpreter.borrow().passages();
-        if self.sampler.count(pc, self.state.hart.instret, passages) {
-            self.hot(pc);
+        let was_hot = self.was_hot(pc);
+        if self.sampler.count(pc, self.state.hart.instret, passages, was_hot) {
+            self.hot(pc, was_hot);
         }
         self.set_gates();
     }
 
+    /// Whether an earlier run found the code at `pc` hot, and nobody has translated it yet.
+    fn was_hot(&mut self, pc: u64) -> bool {
+        let is_translated = |translator: &mut Translator| translator.is_translated(pc);
+        self.engine == Engine::Auto
+            && !self.translator.as_mut().is_some_and(is_translated)
+            && self.engines.was_hot(pc, &mut self.sampled)
+    }
+
+    /// Notes for later runs what this one has found hot.
+    pub(crate) fn note_hot(&self) {
+        if self.engines.keeps() {
+            let hottest = self.sampler.hottest(process_time());
+            hottest.into_iter().for_each(|pc| self.engines.note_hot(pc));
+        }
+    }
+
     /// Has the translator look at what is hot at `pc`.
-    fn hot(&mut self, pc: u64) {
+    fn hot(&mut self, pc: u64, was_hot: bool) {
         if self.chaos.as_mut().is_some_and(|chaos| !chaos.translates()) {
             return;
         }
@@ -492,8 +524,8 @@ impl Tiers {
         } else if self.translator().is_some()
             && let Some(translator) = &mut self.translator
         {
-            let interpreter = self.interpreter.borrow();
-            translator.request(pc, &Interpreted(&interpreter, &self.state.hart));
+            let (interpreter, hart) = (&*self.interpreter.borrow(), &self.state.hart);
+            translator.request(pc, &Interpreted { interpreter, hart, was_hot });
         }
     }
 
