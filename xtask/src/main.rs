@@ -32,6 +32,9 @@ enum Task {
     Programs(programs::Arguments),
     /// Measure rvrun against native programs, and QEMU where it is installed
     Bench(bench::Arguments),
+    /// Run a command and say how many KiB its largest process has had
+    #[command(hide = true)]
+    Peak(bench::look::Arguments),
     /// Compare the instruction vectors with QEMU, or take their expectations from it
     Vectors(vectors::Arguments),
     /// List which tests reach each instruction and each system call
@@ -56,6 +59,7 @@ fn main() -> Result<()> {
         Task::Guests(arguments) => guests::run(&arguments),
         Task::Programs(arguments) => programs::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Peak(arguments) => bench::look::run(&arguments),
         Task::Vectors(arguments) => vectors::run(&arguments),
         Task::Coverage(arguments) => coverage::run(&arguments),
         Task::Sweep(arguments) => sweep::run(&arguments),

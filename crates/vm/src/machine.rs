@@ -309,11 +309,10 @@ impl Machine {
             self.task.enter_guest();
             let event = self.tiers.run();
             self.task.leave_guest();
-            let hart = self.tiers.hart();
             let outcome = match &event {
-                Event::Syscall => dispatch(&mut self.task, hart),
-                Event::Attention => self.task.deliver(hart),
-                Event::Trap(trap) => self.task.trap(hart, trap),
+                Event::Syscall => self.tiers.call(|hart| dispatch(&mut self.task, hart)),
+                Event::Attention => self.task.deliver(self.tiers.hart()),
+                Event::Trap(trap) => self.task.trap(self.tiers.hart(), trap),
             };
             match outcome {
                 Outcome::Continue => self.follow_task(),
@@ -326,6 +325,7 @@ impl Machine {
                 Outcome::ThreadEnds(status) => return End::Thread(status),
                 Outcome::Exit(status) => return End::Process(Exit::Status(status)),
                 Outcome::Killed { signal, cause } => {
+                    let hart = self.tiers.hart();
                     let report = match &event {
                         Event::Trap(trap) if cause == Cause::Trap => {
                             report::describe(trap, hart, &self.setup.space, self.setup.extensions)

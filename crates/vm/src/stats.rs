@@ -16,6 +16,8 @@ pub fn text(report: &Report) -> String {
     line("interpreted", share(&report.interpreter));
     line("translated code", share(&report.translated));
     line("  interpreted for it, one by one", report.stepped.to_string());
+    let (calls, taken) = report.calls;
+    line("system calls", format!("{calls} in {}", time(taken)));
     if report.verified != (0, 0) {
         let (stretches, instructions) = report.verified;
         line("verified", format!("{instructions} instructions in {stretches} stretches"));

@@ -58,6 +58,8 @@ pub(crate) struct Report {
     pub translated: Share,
     /// Instructions that translated code had interpreted.
     pub stepped: u64,
+    /// System calls of the guest, and what they took.
+    pub calls: (u64, Duration),
     /// Stretches that both engines ran, and their instructions.
     pub verified: (u64, u64),
     /// The translator, if there is one.
@@ -76,6 +78,8 @@ impl AddAssign for Report {
         self.interpreter += other.interpreter;
         self.translated += other.translated;
         self.stepped += other.stepped;
+        self.calls.0 += other.calls.0;
+        self.calls.1 += other.calls.1;
         self.verified.0 += other.verified.0;
         self.verified.1 += other.verified.1;
         if let Some(stats) = other.translator {
@@ -198,6 +202,17 @@ impl Tiers {
     /// The flag that makes [`run`](Self::run) return soon, in whatever loop the guest is.
     pub fn attention(&self) -> Arc<AtomicU32> {
         self.state.attention().clone()
+    }
+
+    /// Carries out a system call, which is counted if anything is.
+    pub(crate) fn call<T>(&mut self, carry_out: impl FnOnce(&mut Hart) -> T) -> T {
+        let start = self.report.is_some().then(Instant::now);
+        let result = carry_out(&mut self.state.hart);
+        if let (Some(start), Some(report)) = (start, &mut self.report) {
+            report.calls.0 += 1;
+            report.calls.1 += start.elapsed();
+        }
+        result
     }
 
     /// What the engines have done, if that is counted.

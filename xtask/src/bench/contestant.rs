@@ -54,6 +54,11 @@ const DEFAULT_QEMU: &str = "qemu-riscv64";
 const QEMU_PROCESSOR: &str = "rva23u64";
 
 impl Contestant {
+    /// Whether it tells what its engines do, and how that is without translations of before.
+    pub fn counts(&self) -> bool {
+        self.maker == Maker::Rvrun && self.cache.is_none()
+    }
+
     /// Builds of rvrun first, each in its engines, then the QEMUs with their processors.
     ///
     /// # Errors

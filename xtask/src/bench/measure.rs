@@ -2,6 +2,7 @@
 
 use crate::bench::class::Class;
 use crate::bench::contestant::Contestant;
+use crate::bench::look::Look;
 use anyhow::{Context, Result, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
@@ -32,6 +33,8 @@ pub struct Row {
     pub native: Vec<f64>,
     /// Of each contestant, in order.
     pub theirs: Vec<Vec<f64>>,
+    /// The rest.
+    pub look: Look,
 }
 
 impl Row {
@@ -88,16 +91,19 @@ pub fn measure(
         }
         after_run(run_number);
     }
-    Ok(Row { name: job.name.clone(), class: job.class, native, theirs })
+    let look = Look::at(job, contestants)?;
+    Ok(Row { name: job.name.clone(), class: job.class, native, theirs, look })
 }
 
-fn native_command(job: &Job) -> Command {
+/// The native program.
+pub fn native_command(job: &Job) -> Command {
     let mut command = Command::new(&job.native[0]);
     command.env_clear().args(&job.native[1..]);
     command
 }
 
-fn guest_command(job: &Job, contestant: &Contestant) -> Command {
+/// The guest program under a contestant.
+pub fn guest_command(job: &Job, contestant: &Contestant) -> Command {
     let mut command = contestant_command(contestant);
     command.args(&contestant.options).args(&job.guest);
     command
@@ -177,6 +183,7 @@ mod tests {
             class: &CLASSES[0],
             native: vec![1.0, 2.0, 10.0],
             theirs: vec![vec![2.0, 4.0, 20.0], vec![8.0, 16.0, 20.0]],
+            look: Look { memory: Vec::new(), parts: None },
         };
         assert_eq!((row.ratio(0), row.ratio(1)), (2.0, 8.0));
         assert_eq!((row.speed(0, 1), row.speed(1, 0)), (4.0, 0.25));

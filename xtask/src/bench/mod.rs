@@ -9,6 +9,7 @@
 mod class;
 mod contestant;
 mod kernels;
+pub mod look;
 mod machine;
 mod measure;
 mod packaged;

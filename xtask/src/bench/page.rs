@@ -1,5 +1,6 @@
 //! Results as a page of Markdown: `BENCHMARKS.md`.
 
+use crate::bench::look::ACTIVITIES;
 use crate::bench::report::{Report, worst};
 use crate::bench::summary::{duels, means};
 
@@ -9,6 +10,8 @@ pub fn page(report: &Report, plot: &str, numbers: &str) -> String {
     text += &circumstances(report);
     text += &against_qemu(report);
     text += &ratios(report);
+    text += &parts(report);
+    text += &memory(report);
     text
 }
 
@@ -87,6 +90,48 @@ fn ratios(report: &Report) -> String {
     text
 }
 
+/// How the difference from the native program is made up.
+fn parts(report: &Report) -> String {
+    let Some(counting) = report.contestants.iter().find(|c| c.counts()) else {
+        return String::new();
+    };
+    let mut text = format!(
+        "\n## Where the time goes\n\nOf {}, without translations of before, in hundredths: of a run \
+         with `--stats`, which takes somewhat longer. Interpreting includes code from templates; \
+         compiling is done by another thread, but for the regions that the guest finds and \
+         takes in itself.\n\n| program |",
+        counting.name
+    );
+    text += &ACTIVITIES.map(|(name, _)| format!(" {name} |")).concat();
+    text += "\n|---|";
+    text += &"--:|".repeat(ACTIVITIES.len());
+    text.push('\n');
+    for row in report.rows {
+        let Some(parts) = row.look.parts else { continue };
+        text += &format!("| {} |", row.name);
+        text += &parts.map(|part| format!(" {:.0} |", part * 100.0)).concat();
+        text.push('\n');
+    }
+    text
+}
+
+fn memory(report: &Report) -> String {
+    let mut text = String::from(
+        "\n## Peak memory\n\nWhat the largest process of each has had of the host's memory, in MiB: five at least, which who measures\nhas.\n\n\
+         | program | native |",
+    );
+    text += &report.contestants.iter().map(|c| format!(" {} |", c.name)).collect::<String>();
+    text += "\n|---|--:|";
+    text += &"--:|".repeat(report.contestants.len());
+    text.push('\n');
+    for row in report.rows {
+        text += &format!("| {} |", row.name);
+        text += &row.look.memory.iter().map(|mib| format!(" {mib:.0} |")).collect::<String>();
+        text.push('\n');
+    }
+    text
+}
+
 fn cells(values: &[f64], mark: &str) -> String {
     values.iter().map(|value| format!(" {mark}{value:.2}{mark} |")).collect::<String>() + "\n"
 }
@@ -106,6 +151,8 @@ mod tests {
                 page.contains("| rvrun | QEMU | 1.00 | 2.00 | 1.00 | 0.01 | 1.26 | 0.50 (b) |")
             );
             assert!(page.contains("| **geometric mean** | **all kernels** | | **8.00** |"));
+            assert!(page.contains("| b | 10 | 50 | 25 | 5 | 10 |"));
+            assert!(page.contains("| b | 2 | 20 | 30 |"));
         });
     }
 }

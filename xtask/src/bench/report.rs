@@ -1,6 +1,7 @@
 //! Results as a table on the terminal and as JSON.
 
 use crate::bench::contestant::Contestant;
+use crate::bench::look::ACTIVITIES;
 use crate::bench::machine::Machine;
 use crate::bench::measure::Row;
 use crate::bench::summary::{Duel, duels, means};
@@ -76,6 +77,13 @@ impl Report<'_> {
                 "native_seconds": row.native_seconds(),
                 "seconds": by_name(&seconds),
                 "ratio": by_name(&self.ratios(row)),
+                "native_memory_mib": row.look.memory.first(),
+                "memory_mib": by_name(row.look.memory.get(1..).unwrap_or_default()),
+                "parts": row.look.parts.map(|parts| {
+                    let named = ACTIVITIES.iter().zip(parts);
+                    named.map(|((name, _), part)| ((*name).to_owned(), Value::from(part)))
+                        .collect::<Map<_, _>>()
+                }),
             })
         };
         let means: Map<_, _> = means(self.rows, self.contestants.len())

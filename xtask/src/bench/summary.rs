@@ -71,6 +71,7 @@ fn geometric_mean(values: impl Iterator<Item = f64>) -> f64 {
 pub mod tests {
     use super::*;
     use crate::bench::class::Class;
+    use crate::bench::look::Look;
 
     /// Rows with these times of an rvrun and a QEMU, for a second of the native program.
     pub fn rows() -> Vec<Row> {
@@ -79,6 +80,7 @@ pub mod tests {
             class: Class::of_name(class).unwrap(),
             native: vec![1.0],
             theirs: vec![vec![rvrun], vec![qemu]],
+            look: Look { memory: vec![1.5, 20.0, 30.0], parts: Some([0.1, 0.5, 0.25, 0.05, 0.1]) },
         };
         vec![
             row("a", "integer", 2.0, 4.0),
