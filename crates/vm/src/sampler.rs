@@ -6,6 +6,7 @@
 //! and the former is what translating spares.
 
 use rustc_hash::FxHashMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Instructions that are put down to an address.
@@ -20,10 +21,12 @@ struct Spent {
 pub struct Sampler {
     /// By address.
     spent: FxHashMap<u64, Spent>,
+    /// The same of all.
+    total: u64,
     /// Events between two samples, on average.
     period: u32,
-    /// Instructions that make an address hot.
-    enough: u64,
+    /// Instructions that make an address hot, at least and at most.
+    enough: RangeInclusive<u64>,
     /// Instructions that had been retired at the last sample.
     retired: u64,
     /// For the jitter that keeps samples from following the program's own rhythm.
@@ -45,7 +48,15 @@ const PASSAGE: u64 = 100;
 /// How many events of the interpreter an exit of translated code counts for.
 const EVENTS_PER_EXIT: u32 = 16;
 
-/// What part of what makes an address hot does so where an earlier run found it hot. Some ways
+/// What part of all instructions makes an address hot, where translating is to be worth its
+/// time. Of a program that does a little of everything each translation is left at once.
+const SHARE: u64 = 128;
+
+/// How many times the fewest instructions make it hot whatever part they are: a program that runs
+/// for long gets back what translating all of it takes.
+const LONG: u64 = 64;
+
+/// What part of the fewest instructions that make an address hot does so where an earlier run found it hot. Some ways
 /// through the code have to have been gone before it is translated.
 const SOONER: u64 = 16;
 
@@ -56,12 +67,15 @@ const COMPILING: Duration = Duration::from_micros(1300);
 const MAX_COUNTS: usize = 1 << 16;
 
 impl Sampler {
-    /// An address is hot where about so many instructions were executed.
-    pub fn new(threshold: u32) -> Self {
+    /// An address is hot where about so many instructions were executed; if what is translated has
+    /// to be worth it, they also have to be some part of all.
+    pub fn new(threshold: u32, sparing: bool) -> Self {
+        let fewest = u64::from(threshold);
         Self {
             spent: FxHashMap::default(),
+            total: 0,
             period: (threshold / SAMPLES).clamp(1, LONGEST_PERIOD),
-            enough: threshold.into(),
+            enough: fewest..=if sparing { fewest * LONG } else { fewest },
             retired: 0,
             random: 0x9e37_79b9_7f4a_7c15,
         }
@@ -98,7 +112,10 @@ impl Sampler {
         let more = executed + EVENT * u64::from(self.period);
         spent.all += more;
         spent.lately += more;
-        let hot = spent.lately >= if was_hot { self.enough / SOONER } else { self.enough };
+        self.total += more;
+        let (fewest, most) = (*self.enough.start(), *self.enough.end());
+        let enough = (self.total / SHARE).clamp(fewest, most);
+        let hot = spent.lately >= if was_hot { fewest / SOONER } else { enough };
         if hot {
             spent.lately = 0;
         }
@@ -124,6 +141,7 @@ impl Sampler {
     /// Forgets what was counted.
     pub fn forget(&mut self) {
         self.spent.clear();
+        self.total = 0;
     }
 }
 
@@ -133,7 +151,7 @@ mod tests {
 
     #[test]
     fn what_executes_much_is_hot_sooner() {
-        let mut sampler = Sampler::new(1 << 20);
+        let mut sampler = Sampler::new(1 << 20, false);
         let mut retired = 0;
         let mut samples = |pc, instructions| {
             (1..).find(|_| {
@@ -147,15 +165,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_a_small_part_is_hot_later() {
+        let samples = |sparing, others: u64| {
+            let mut sampler = Sampler::new(1 << 10, sparing);
+            let mut retired = 0;
+            (1..).find(|_| {
+                retired += others;
+                sampler.count(8, retired, 0, false);
+                retired += 1 << 10;
+                sampler.count(4, retired, 0, false)
+            })
+        };
+        assert_eq!(samples(true, 64 << 10), Some(1), "it is a sixty-fourth");
+        assert_eq!(samples(true, 1 << 20), Some(64), "it is less, but not little");
+        assert_eq!(samples(false, 1 << 20), Some(1));
+    }
+
+    #[test]
     fn what_was_hot_is_hot_sooner() {
-        let mut sampler = Sampler::new(1 << 20);
+        let mut sampler = Sampler::new(1 << 20, false);
         assert!(!sampler.count(4, 1 << 16, 0, false));
         assert!(sampler.count(8, 1 << 17, 0, true));
     }
 
     #[test]
     fn the_hottest_addresses_are_what_the_program_does() {
-        let mut sampler = Sampler::new(1 << 10);
+        let mut sampler = Sampler::new(1 << 10, false);
         let mut retired = 0;
         let mut count = |pc: u64, instructions: u64| {
             retired += instructions;
@@ -174,7 +209,7 @@ mod tests {
 
     #[test]
     fn what_others_execute_does_not_count() {
-        let mut sampler = Sampler::new(1 << 20);
+        let mut sampler = Sampler::new(1 << 20, false);
         sampler.skip(1 << 20);
         assert!(!sampler.count(4, 1 << 20, 0, false));
         assert!(sampler.count(4, 1 << 20, 1 << 14, false));
@@ -183,7 +218,7 @@ mod tests {
     #[test]
     fn samples_are_a_period_apart_on_average() {
         for threshold in [1, 1 << 16, u32::MAX] {
-            let mut sampler = Sampler::new(threshold);
+            let mut sampler = Sampler::new(threshold, false);
             let period = u64::from(sampler.period);
             let sum: u64 = (0..1000).map(|_| u64::from(sampler.next_period())).sum();
             assert!((period * 900..=period * 1100).contains(&sum), "{threshold}: {sum}");

@@ -142,7 +142,7 @@ impl Tiers {
     pub fn new(engines: Arc<Engines>, hart: Hart) -> Self {
         let interpreter = Interpreter::new(engines.space.clone(), engines.extensions);
         let attention = interpreter.attention();
-        let mut sampler = Sampler::new(engines.threshold);
+        let mut sampler = Sampler::new(engines.threshold, engines.options.sparing);
         let interpreter = Rc::new(RefCell::new(interpreter));
         let stepped = Rc::new(Cell::new(None));
         let step = {
