@@ -60,6 +60,10 @@ const LONG: u64 = 64;
 /// through the code have to have been gone before it is translated.
 const SOONER: u64 = 16;
 
+/// So much of a hundred has to be translated for a program to stay in translated code: going in
+/// and out of it takes longer than code from templates.
+const NEARLY_ALL: u64 = 97;
+
 /// What it takes to translate what is entered at an address, on average.
 const COMPILING: Duration = Duration::from_micros(1300);
 
@@ -122,12 +126,12 @@ impl Sampler {
         hot
     }
 
-    /// The hottest addresses, to which all but a tenth of what was counted is put down; none if to
+    /// The hottest addresses, to which nearly all that was counted is put down; none if to
     /// translate them would take longer than the program has run for.
     pub fn hottest(&self, time: Duration) -> Vec<u64> {
         let mut all: Vec<(u64, u64)> = self.spent.iter().map(|(pc, s)| (s.all, *pc)).collect();
         all.sort_unstable();
-        let most = all.iter().map(|(spent, _)| spent).sum::<u64>() / 10 * 9;
+        let most = all.iter().map(|(spent, _)| spent).sum::<u64>() / 100 * NEARLY_ALL;
         let mut covered = 0;
         let hottest = all.iter().rev().take_while(|(spent, _)| {
             let more = covered < most;
@@ -196,7 +200,7 @@ mod tests {
             retired += instructions;
             sampler.count(pc, retired, 0, false);
         };
-        (0..100).for_each(|pc| count(pc, 1000));
+        (0..50).for_each(|pc| count(pc, 1000));
         [200, 300, 200].into_iter().for_each(|pc| count(pc, 1 << 20));
         assert_eq!(sampler.hottest(COMPILING * 2), [200, 300]);
         assert!(
