@@ -10,6 +10,7 @@ use rvrun_isa::Extensions;
 use rvrun_jit::{Keeper, Variant};
 use rvrun_memory::AddressSpace;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The number of an object's profile: no translation has it.
@@ -29,9 +30,10 @@ fn version(extensions: Extensions) -> Vec<u8> {
 /// The translator's way to the cache.
 pub struct Kept {
     cache: Cache,
-    writes: bool,
     /// By the number of the object.
     profiles: Mutex<FxHashMap<u32, Profile>>,
+    /// Whether they can be used: not in the child of a fork whose parent was doing so just then.
+    has_profiles: AtomicBool,
 }
 
 impl Kept {
@@ -39,15 +41,21 @@ impl Kept {
     pub fn new(config: CacheConfig, extensions: Extensions, space: &AddressSpace) -> Arc<Self> {
         let CacheConfig { directory, writes } = config;
         let cache = Cache::new(directory, version(extensions), writes);
-        let kept = Arc::new(Self { cache, writes, profiles: Mutex::default() });
+        // What it cannot keep is not worth finding.
+        let has_profiles = AtomicBool::new(writes);
+        let kept = Arc::new(Self { cache, profiles: Mutex::default(), has_profiles });
         let namer = kept.clone();
         space.number_code_files(Box::new(move |file| namer.cache.number(file)));
         kept
     }
 
-    /// Does something with the profile of an object; nothing if what is found is not kept.
+    fn has_profiles(&self) -> bool {
+        self.has_profiles.load(Ordering::Relaxed)
+    }
+
+    /// Does something with the profile of an object, if there are any.
     fn with_profile<T>(&self, object: u32, look: impl FnOnce(&mut Profile) -> T) -> Option<T> {
-        self.writes.then(|| {
+        self.has_profiles().then(|| {
             let mut profiles = self.profiles.lock();
             look(profiles.entry(object).or_insert_with(|| {
                 let mut room = Vec::new();
@@ -86,7 +94,7 @@ impl Kept {
 
     /// Writes what is new; if it `waits`, even if others are just doing so.
     pub fn save(&self, waits: bool) {
-        if process_time() >= SHORT {
+        if self.has_profiles() && process_time() >= SHORT {
             self.save_profiles();
         }
         self.cache.save(waits);
@@ -94,8 +102,9 @@ impl Kept {
 
     /// In the child of a fork, which has found nothing yet.
     pub fn forked(&self) {
-        if let Some(mut profiles) = self.profiles.try_lock() {
-            profiles.clear();
+        match self.profiles.try_lock() {
+            Some(mut profiles) => profiles.clear(),
+            None => self.has_profiles.store(false, Ordering::Relaxed),
         }
         self.cache.forked();
     }
@@ -156,5 +165,19 @@ mod tests {
         assert!(!third.was_hot(number(&third), 0x40), "it could not keep what it translates");
         let third = kept(true);
         assert!(!third.was_hot(number(&third), 0xc0), "what a parent finds is not its child's");
+    }
+
+    #[test]
+    fn a_child_does_without_profiles_that_another_thread_was_using() {
+        let directory = Directory::new("/nonexistent".into(), 1 << 20);
+        let config = CacheConfig { directory, writes: true };
+        let kept = Kept::new(config, Extensions::ALL, &AddressSpace::new());
+        let held = kept.profiles.lock();
+        kept.forked();
+        // None of these waits.
+        kept.note_hot(0, 0x40);
+        assert!(!kept.was_hot(0, 0x40));
+        kept.save(true);
+        drop(held);
     }
 }
