@@ -39,6 +39,11 @@ pub fn process_time() -> Duration {
     Duration::from_nanos(nanoseconds(libc::CLOCK_PROCESS_CPUTIME_ID))
 }
 
+/// The CPU time that the calling thread has used.
+pub fn thread_time() -> Duration {
+    Duration::from_nanos(nanoseconds(libc::CLOCK_THREAD_CPUTIME_ID))
+}
+
 fn nanoseconds(clock: i32) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is a valid place for the result.

@@ -13,7 +13,7 @@ use crate::stays::Stays;
 use crate::verify::{self, Checked, End, Pair, Sampling};
 use rvrun_hart::{Hart, Trap, float};
 use rvrun_host::process;
-use rvrun_host::time::process_time;
+use rvrun_host::time::{process_time, thread_time};
 use rvrun_interp::{Elsewhere, Interpreter, Stop, Warm};
 use rvrun_jit::{All, Changes, Mode, Outcome, Profile, State, Stats, Translator};
 use std::cell::{Cell, RefCell};
@@ -58,7 +58,7 @@ pub(crate) struct Report {
     pub translated: Share,
     /// Instructions that translated code had interpreted.
     pub stepped: u64,
-    /// System calls of the guest, and what they took.
+    /// System calls of the guest, and their CPU time: many wait.
     pub calls: (u64, Duration),
     /// Stretches that both engines ran, and their instructions.
     pub verified: (u64, u64),
@@ -206,11 +206,11 @@ impl Tiers {
 
     /// Carries out a system call, which is counted if anything is.
     pub(crate) fn call<T>(&mut self, carry_out: impl FnOnce(&mut Hart) -> T) -> T {
-        let start = self.report.is_some().then(Instant::now);
+        let start = self.report.is_some().then(thread_time);
         let result = carry_out(&mut self.state.hart);
         if let (Some(start), Some(report)) = (start, &mut self.report) {
             report.calls.0 += 1;
-            report.calls.1 += start.elapsed();
+            report.calls.1 += thread_time().saturating_sub(start);
         }
         result
     }

@@ -21,7 +21,8 @@ pub const ACTIVITIES: [(&str, &[&str]); 5] = [
 pub struct Look {
     /// The largest process's peak, in MiB: the native program's, then each contestant's.
     pub memory: Vec<f64>,
-    /// Of the first contestant that has `--stats`: the part of each of [`ACTIVITIES`].
+    /// Of the first contestant that has `--stats`: the part of each of [`ACTIVITIES`]. None of a
+    /// program that closes its standard error, where they go.
     pub parts: Option<[f64; ACTIVITIES.len()]>,
 }
 
@@ -34,7 +35,7 @@ impl Look {
         let commands = contestants.iter().map(|contestant| guest_command(job, contestant));
         let memory = std::iter::once(native_command(job)).chain(commands).map(|c| peak(&c));
         let counting = contestants.iter().find(|contestant| contestant.counts());
-        let parts = counting.map(|contestant| parts(job, contestant)).transpose()?;
+        let parts = counting.map(|contestant| parts(job, contestant)).transpose()?.flatten();
         Ok(Self { memory: memory.collect::<Result<_>>()?, parts })
     }
 }
@@ -71,14 +72,14 @@ fn peak(command: &Command) -> Result<f64> {
     Ok(text.trim().parse::<f64>().context("the peak is no number")? / 1024.0)
 }
 
-fn parts(job: &Job, contestant: &Contestant) -> Result<[f64; ACTIVITIES.len()]> {
+fn parts(job: &Job, contestant: &Contestant) -> Result<Option<[f64; ACTIVITIES.len()]>> {
     let mut command = guest_command(job, contestant);
     let output = command.env("RVRUN_STATS", "1").stdin(Stdio::null()).output()?;
     ensure!(output.status.success(), "{command:?} fails when it is counted");
     let text = String::from_utf8_lossy(&output.stderr);
     let times = ACTIVITIES.map(|(_, lines)| total(lines.iter().map(|l| milliseconds(&text, l))));
     let all: f64 = times.iter().sum();
-    Ok(times.map(|time: f64| time / all.max(f64::MIN_POSITIVE)))
+    Ok((all > 0.0).then(|| times.map(|time| time / all)))
 }
 
 /// The time in the lines of `--stats` with this name: each process has one.
