@@ -65,14 +65,8 @@ const THREAD_STACK: usize = 4 << 20;
 /// When the program cannot be started; see [`Error`].
 pub fn run(program: Program) -> Result<Exit, Error> {
     let mut machine = start(program)?;
-    match machine.run() {
-        End::Process(exit) if machine.task.has_company() => end(&exit),
-        End::Process(exit) => Ok(exit),
-        End::Thread(status) => {
-            machine.task.end();
-            process::exit_first_thread(status)
-        }
-    }
+    let exit = machine.run_process();
+    if machine.task.has_company() { end(&exit) } else { Ok(exit) }
 }
 
 /// The same for a process that is the guest's alone: it [ends](end) as the guest does. What the VM
@@ -81,14 +75,7 @@ pub fn run(program: Program) -> Result<Exit, Error> {
 /// # Errors
 /// As [`run`].
 pub fn become_guest(program: Program) -> Result<Infallible, Error> {
-    let mut machine = start(program)?;
-    match machine.run() {
-        End::Process(exit) => end(&exit),
-        End::Thread(status) => {
-            machine.task.end();
-            process::exit_first_thread(status)
-        }
-    }
+    end(&start(program)?.run_process())
 }
 
 /// Loads `program`.
@@ -226,6 +213,18 @@ impl Machine {
             }
         }
         end
+    }
+
+    /// Runs the process's first thread until the process ends; does not return if the thread ends
+    /// before.
+    fn run_process(&mut self) -> Exit {
+        match self.run() {
+            End::Process(exit) => exit,
+            End::Thread(status) => {
+                self.task.end();
+                process::exit_first_thread(status)
+            }
+        }
     }
 
     /// On a thread of its own: runs a thread that another one has made.
