@@ -60,6 +60,16 @@ impl Entry {
     }
 }
 
+/// What became of a block that was to get host code.
+#[derive(Default)]
+pub struct Compiled {
+    /// Its address, behind the entrance, if the block begins with what was made just now.
+    pub code: Option<usize>,
+    /// The block to which the code that was made goes by its last instruction, which is
+    /// not needed if the code of that block is the next to be made.
+    pub goes_on: Option<u64>,
+}
+
 struct Chunk {
     slots: Vec<Slot>,
     /// The first block in it; those after it follow in ascending order of their slots.
@@ -110,12 +120,11 @@ impl Blocks {
     }
 
     /// Makes host code for the block at `pc` if there is one, unless this was done before, with
-    /// runs of at least `fewest` ops. Gives its address, behind the entrance, if the block
-    /// begins with what was made.
-    pub fn compile(&mut self, pc: u64, fewest: usize, sites: &mut Sites) -> Option<usize> {
-        let id = self.find(pc)?;
+    /// runs of at least `fewest` ops.
+    pub fn compile(&mut self, pc: u64, fewest: usize, sites: &mut Sites) -> Compiled {
+        let Some(id) = self.find(pc) else { return Compiled::default() };
         if !self.compiled.insert(id) {
-            return None;
+            return Compiled::default();
         }
         let entry = &self.entries[id as usize];
         let (first, count) = (entry.slots.cast_mut(), entry.slot_count.into());
@@ -128,7 +137,7 @@ impl Blocks {
             self.baseline.chain(link.cast(), first);
         }
         self.tell_returns(pc);
-        let slots = slots.get(last.index..)?;
+        let slots = slots.get(last.index..).unwrap_or_default();
         if let Some(pc) = last.return_pc(slots) {
             self.tell_returns(pc);
         }
@@ -139,7 +148,8 @@ impl Blocks {
                 self.baseline.chain(slot, next);
             }
         }
-        self.code(first)
+        let goes_on = last.goes_on(slots).filter(|link| self.get(link.pc) == Some(link.next));
+        Compiled { code: self.code(first), goes_on: goes_on.map(|link| link.pc) }
     }
 
     /// Tells calls that want to be returned to at `pc` of the host code there, if it may be

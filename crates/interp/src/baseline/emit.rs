@@ -52,6 +52,9 @@ macro_rules! short {
     };
 }
 
+/// The number that the encoding has for the register that counts retired instructions.
+const RDI: u8 = 7;
+
 /// Bytes of an entrance up to its jump to the code that is executed often.
 pub const FETCH_BYTES: usize = 4 * PINNED.len() + 2;
 
@@ -123,6 +126,8 @@ pub struct Access {
     /// The op that it is part of, and its handler.
     pub slot: *const Slot,
     pub handler: Handler,
+    /// Instructions that the run has counted, and the block's last handler will.
+    pub counted: i32,
 }
 
 /// Code that leaves an op to its handler.
@@ -134,6 +139,8 @@ struct Slow {
     slot: *const Slot,
     /// The op's own handler if the slot has the run's in its place.
     handler: Option<Handler>,
+    /// Instructions that the run has counted, and the block's last handler will.
+    counted: i32,
 }
 
 /// A way out of the block along a link: a jump, at first to code that does what the link
@@ -145,6 +152,9 @@ pub struct Exit {
     pub end: usize,
     /// Offset of where it leads at first.
     pub general: usize,
+    /// Whether it is the last instruction of the block's code, and not a conditional jump: it
+    /// may be one that does nothing if the code that it leads to is behind it.
+    pub last: bool,
 }
 
 /// What the general way along a link has to do.
@@ -170,8 +180,6 @@ pub(super) struct Indirect {
 /// What is done on the way out of a block.
 #[derive(Clone, Copy)]
 pub(super) struct Retires {
-    /// Instructions.
-    pub count: i32,
     /// Whether it counts as an event.
     pub event: bool,
     /// A call's register and return address.
@@ -231,6 +239,8 @@ pub struct Emitter {
     handler: Handler,
     /// Whether it is the first one of its run.
     is_first: bool,
+    /// Instructions that its run has counted.
+    counted: i32,
 }
 
 /// Host code that has no place yet.
@@ -301,6 +311,7 @@ impl Emitter {
             slot: ptr::null(),
             handler: control::illegal,
             is_first: true,
+            counted: 0,
         }
     }
 
@@ -320,11 +331,16 @@ impl Emitter {
         self.code.offset().0
     }
 
-    /// Begins a run with the slot of that index.
-    pub fn begin_run(&mut self, index: usize) {
+    /// Begins a run with the slot of that index, which counts so many instructions: those of
+    /// its block if it is the last one, else none.
+    pub fn begin_run(&mut self, index: usize, counted: i32) {
         self.registers = Registers::new();
         let code = self.len();
         self.parts.runs.push(Run { index, code, entrance: 0 });
+        self.counted = counted;
+        if counted != 0 {
+            short!(self, add Rq(RDI), counted);
+        }
     }
 
     /// Goes on with the op at `slot`, which has that handler.
@@ -375,7 +391,8 @@ impl Emitter {
         if self.slow.last().is_none_or(|slow| slow.slot != slot) {
             let label = self.code.new_dynamic_label();
             let handler = self.is_first.then_some(self.handler);
-            self.slow.push(Slow { label, after_event: None, slot, handler });
+            let counted = self.counted;
+            self.slow.push(Slow { label, after_event: None, slot, handler, counted });
         }
         let last = self.slow.len() - 1;
         &mut self.slow[last]
@@ -410,12 +427,16 @@ impl Emitter {
         self.general_ways();
         self.unexpected_returns();
         let mut slow = std::mem::take(&mut self.slow);
-        for Slow { label, after_event, slot, handler } in slow.drain(..) {
+        for Slow { label, after_event, slot, handler, counted } in slow.drain(..) {
             if let Some(label) = after_event {
                 asm!(self; =>label);
                 at!(self.code, { inc DWORD } [rdx] super::ends::FUEL, {});
             }
-            asm!(self; =>label; mov rax, QWORD slot as i64);
+            asm!(self; =>label);
+            if counted != 0 {
+                short!(self, sub Rq(RDI), counted);
+            }
+            asm!(self; mov rax, QWORD slot as i64);
             match handler {
                 Some(handler) => {
                     asm!(self; mov rcx, QWORD handler as usize as i64);
@@ -432,7 +453,8 @@ impl Emitter {
     /// Says that the next instruction accesses guest memory.
     pub(super) fn access(&mut self) {
         let at = self.len();
-        self.parts.accesses.push(Access { at, slot: self.slot, handler: self.handler });
+        let (slot, handler, counted) = (self.slot, self.handler, self.counted);
+        self.parts.accesses.push(Access { at, slot, handler, counted });
     }
 
     pub fn constant(&mut self, rd: u8, value: u64) {

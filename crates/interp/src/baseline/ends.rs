@@ -37,7 +37,7 @@ impl Emitter {
     pub fn end(&mut self, op: Op, end: End, data: &[Slot]) {
         // SAFETY: pre-decoding puts values there where these ends say so.
         let value = |n: usize| data.get(n - 1).map_or(0, |slot| unsafe { slot.value });
-        let retires = |event, returns| Retires { count: op.imm, event, returns };
+        let retires = |event, returns| Retires { event, returns };
         match end {
             End::Jump { event } => {
                 self.flush();
@@ -51,11 +51,10 @@ impl Emitter {
                     None => asm!(self; test Rq(a), Rq(a)),
                     Some(b) => asm!(self; cmp Rq(a), Rq(b)),
                 }
-                let taken = self.code.new_dynamic_label();
-                self.jump_if(condition, taken);
-                self.follow(2, retires(false, None));
-                asm!(self; =>taken);
-                self.follow(1, retires(event, None));
+                let (last, other) = if end.last_way(data) == Some(1) { (1, 2) } else { (2, 1) };
+                let condition = if other == 1 { condition } else { condition.opposite() };
+                self.leave_if(condition, other);
+                self.follow(last, retires(event, None));
             }
             End::Call => {
                 self.flush();
@@ -79,7 +78,10 @@ impl Emitter {
         }
     }
 
-    fn jump_if(&mut self, condition: Condition, to: DynamicLabel) {
+    /// Follows the link in the slot that is `n` behind the op's if `condition` holds. That is
+    /// no event.
+    fn leave_if(&mut self, condition: Condition, n: usize) {
+        let to = self.code.new_dynamic_label();
         match condition {
             Condition::Equal => asm!(self; je =>to),
             Condition::NotEqual => asm!(self; jne =>to),
@@ -88,21 +90,24 @@ impl Emitter {
             Condition::Below => asm!(self; jb =>to),
             Condition::NotBelow => asm!(self; jae =>to),
         }
+        self.exit(to, n, Retires { event: false, returns: None }, false);
     }
 
-    /// Follows the link in the slot that is `n` behind the op's.
+    /// Follows the link in the slot that is `n` behind the op's, and ends the code.
     fn follow(&mut self, n: usize, retires: Retires) {
         self.retire(retires);
         let label = self.code.new_dynamic_label();
         asm!(self; jmp =>label);
+        self.exit(label, n, retires, true);
+    }
+
+    /// Says that the last instruction jumps to `label`, which is to follow a link.
+    fn exit(&mut self, label: DynamicLabel, n: usize, retires: Retires, last: bool) {
         self.goes_apart();
         let slow = self.slow();
         self.general.push(General { label, exit: self.parts.exits.len(), retires, slow });
-        self.parts.exits.push(Exit {
-            link: self.slot.wrapping_add(n),
-            end: self.len(),
-            general: 0,
-        });
+        let (link, end) = (self.slot.wrapping_add(n), self.len());
+        self.parts.exits.push(Exit { link, end, general: 0, last });
     }
 
     /// The ways along links to whatever is there.
@@ -113,7 +118,7 @@ impl Emitter {
             let next = self.parts.exits[exit].link as usize + offset_of!(Link, next);
             asm!(self; =>label; mov rax, QWORD next as i64; mov rax, [rax]; test rax, rax; jz >none);
             self.leave(self.thunks.follow);
-            asm!(self; none:; sub rdi, retires.count);
+            asm!(self; none:);
             if retires.returns.is_some() {
                 // The handler remembers it once more.
                 asm!(self; sub BYTE [rdx + LAST_RETURN], RETURN);
@@ -134,17 +139,12 @@ impl Emitter {
 
     /// The same, with where to go to pause.
     fn retire_or(&mut self, retires: Retires, pause: Option<DynamicLabel>) {
-        let Retires { count, returns, .. } = retires;
         if let Some(pause) = pause {
             at!(self.code, { dec DWORD } [rdx] FUEL, {});
             asm!(self; jz =>pause);
             self.goes_apart();
         }
-        match i8::try_from(count) {
-            Ok(count) => asm!(self; add rdi, BYTE count),
-            Err(_) => asm!(self; add rdi, count),
-        }
-        if let Some((register, address)) = returns {
+        if let Some((register, address)) = retires.returns {
             self.call_returns(register, address);
         }
     }

@@ -20,7 +20,7 @@ mod registers;
 mod templates;
 
 use crate::context::{Context, Exit};
-use crate::slot::{Handler, Next, Slot};
+use crate::slot::{Handler, Link, Next, Slot};
 use emit::{Emitter, Thunks};
 use registers::PINNED;
 use rustc_hash::FxHashMap;
@@ -43,6 +43,8 @@ const MOST_BYTES: usize = 1 << 16;
 const ARENA: i32 = (offset_of!(Context, sites) + offset_of!(Sites, arena)) as i32;
 /// The first byte of a jump of five bytes, before the distance.
 const JMP: u8 = 0xe9;
+/// An instruction as long that does nothing.
+const NOP: [u8; 5] = [0x0f, 0x1f, 0x44, 0, 0];
 
 /// An access to guest memory in host code.
 struct Site {
@@ -50,6 +52,8 @@ struct Site {
     ip: usize,
     slot: *const Slot,
     handler: Handler,
+    /// Instructions that were counted and have not been executed.
+    counted: i32,
 }
 
 /// The accesses of all code of a hart, in ascending order of their addresses.
@@ -61,10 +65,10 @@ pub struct Sites {
 }
 
 impl Sites {
-    /// The op whose access is the instruction at `ip`, and its handler.
-    fn find(&self, ip: usize) -> Option<(*const Slot, Handler)> {
+    /// The access that the instruction at `ip` is.
+    fn find(&self, ip: usize) -> Option<&Site> {
         let index = self.sites.binary_search_by_key(&ip, |site| site.ip).ok()?;
-        self.sites.get(index).map(|site| (site.slot, site.handler))
+        self.sites.get(index)
     }
 }
 
@@ -127,24 +131,15 @@ impl Baseline {
         // SAFETY: links lead to ops of live blocks.
         let entrance = unsafe { (*target).op.handler } as usize;
         if let (Some(exit), Some(code)) = (self.exits.get(&link), self.entries.get(&entrance)) {
-            let (end, to) = (exit.end, *code);
-            self.redirect(end, to);
+            let to = *code;
+            redirect(self.arena.as_mut(), exit, to);
         }
     }
 
     /// Makes code that follows `link` look where it leads.
     pub fn unchain(&mut self, link: *const Slot) {
         if let Some(exit) = self.exits.get(&link) {
-            let (end, to) = (exit.end, exit.general);
-            self.redirect(end, to);
-        }
-    }
-
-    /// Makes the jump that ends at the first offset lead to the second one.
-    fn redirect(&mut self, end: usize, to: usize) {
-        if let Some(arena) = &mut self.arena {
-            let distance = to.wrapping_sub(end) as i32;
-            arena.write(end - size_of::<i32>(), &distance.to_le_bytes());
+            redirect(self.arena.as_mut(), exit, exit.general);
         }
     }
 
@@ -191,6 +186,7 @@ impl Baseline {
             ip: arena.address(start + access.at),
             slot: access.slot,
             handler: access.handler,
+            counted: access.counted,
         }));
         for (pc, at) in parts.returns.drain(..) {
             self.returns.entry(pc).or_default().push(start + at);
@@ -228,6 +224,22 @@ impl Baseline {
     }
 }
 
+/// Makes a way out of a block lead to the offset `to`.
+fn redirect(arena: Option<&mut CodeArena>, exit: &emit::Exit, to: usize) {
+    let Some(arena) = arena else { return };
+    let distance = to.wrapping_sub(exit.end) as i32;
+    if exit.last {
+        let mut code = NOP;
+        if distance != 0 {
+            code[0] = JMP;
+            code[1..].copy_from_slice(&distance.to_le_bytes());
+        }
+        arena.write(exit.end - code.len(), &code);
+    } else {
+        arena.write(exit.end - size_of::<i32>(), &distance.to_le_bytes());
+    }
+}
+
 /// Where and how a block ends.
 #[derive(Clone, Copy, Debug)]
 pub struct Last {
@@ -253,6 +265,14 @@ impl Last {
             End::Indirect { .. } | End::Return | End::Stop => 0..0,
         };
         slots.get(links).unwrap_or_default()
+    }
+
+    /// The link that the block's code follows by its last instruction; `slots` are its slots
+    /// from the last op on.
+    pub fn goes_on(self, slots: &[Slot]) -> Option<Link> {
+        let n = self.end.last_way(slots.get(1..)?)?;
+        // SAFETY: that slot is a link.
+        slots.get(n).map(|slot| unsafe { slot.link })
     }
 
     /// Where the block's callee returns to, if it ends in a call; `slots` are its slots from the
@@ -301,7 +321,8 @@ fn emit(emitter: &mut Emitter, slots: &[Slot], ops: &Ops, fewest: usize) {
         if end == Template::End(End::Stop) || run.len() < fewest && !ends {
             continue;
         }
-        emitter.begin_run(first);
+        let counted = if ends { op(last).imm } else { 0 };
+        emitter.begin_run(first, counted);
         for &(index, template) in run {
             let Some(template) = template else { continue };
             let op = op(index);
@@ -379,7 +400,10 @@ unsafe extern "sysv64" fn refault(
 ) -> Next {
     match context.sites.find(code::fault_ip()) {
         // SAFETY: it is that slot's handler, and its block is live: its code was executed.
-        Some((slot, handler)) => unsafe { handler(slot, hart, context) },
+        Some(&Site { slot, handler, counted, .. }) => unsafe {
+            hart.instret = hart.instret.wrapping_sub(counted as u64);
+            handler(slot, hart, context)
+        },
         // No other instruction of a run faults.
         None => context.stop(Exit::Illegal(slot)),
     }

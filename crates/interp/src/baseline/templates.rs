@@ -4,7 +4,7 @@
 //! fusion included. An op whose handler is not here keeps it.
 
 use crate::ops::{alu, control, float, fused, load_store};
-use crate::slot::Handler;
+use crate::slot::{Handler, Slot};
 use rustc_hash::FxHashMap;
 use rvrun_isa::Opcode;
 use std::sync::LazyLock;
@@ -200,6 +200,20 @@ pub enum Condition {
     NotBelow,
 }
 
+impl Condition {
+    /// Holds where this one does not.
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Equal => Self::NotEqual,
+            Self::NotEqual => Self::Equal,
+            Self::Less => Self::NotLess,
+            Self::NotLess => Self::Less,
+            Self::Below => Self::NotBelow,
+            Self::NotBelow => Self::Below,
+        }
+    }
+}
+
 /// How a block ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -215,6 +229,24 @@ pub enum End {
     Return,
     /// What stops the interpreter: only its handler does.
     Stop,
+}
+
+impl End {
+    /// The place behind the op of the link that host code follows by its last instruction;
+    /// `data` are the slots behind the op.
+    pub fn last_way(self, data: &[Slot]) -> Option<usize> {
+        // SAFETY: a branch has two links.
+        let taken =
+            |n: usize| data.get(n - 1).is_some_and(|slot| !unsafe { slot.link.next.is_null() });
+        match self {
+            Self::Jump { .. } => Some(1),
+            // What counts as an event is followed by counting it.
+            Self::Branch { event: true, .. } => Some(1),
+            Self::Branch { event: false, .. } if taken(1) && !taken(2) => Some(1),
+            Self::Branch { event: false, .. } | Self::Call => Some(2),
+            Self::Indirect { .. } | Self::Return | Self::Stop => None,
+        }
+    }
 }
 
 /// What an op does.

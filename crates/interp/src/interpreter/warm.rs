@@ -2,6 +2,7 @@
 
 use super::Interpreter;
 use crate::baseline;
+use crate::blocks::Compiled;
 
 /// When host code is made in place of handlers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +19,9 @@ pub enum Warm {
 /// Pauses before anything is compiled: a program that ends before executes most of its
 /// code too few times.
 const FIRST_PAUSE: u32 = 16;
+
+/// Blocks that get host code at once.
+const MOST_BLOCKS: usize = 16;
 
 impl Interpreter {
     /// Says when host code is made in place of handlers.
@@ -39,14 +43,23 @@ impl Interpreter {
         }
     }
 
-    /// Makes host code for the block at `pc` if there is one and this did not happen before.
-    /// Gives whether the block begins with what was made.
+    /// Makes host code for the block at `pc` if there is one and this did not happen before, and
+    /// for those to which it leads straight on. Gives whether the block begins with what was
+    /// made.
     pub(super) fn compile(&mut self, pc: u64) -> bool {
         let fewest = if self.warm == Warm::AtOnce { 1 } else { baseline::WORTH_IT };
-        let Some(code) = self.blocks.compile(pc, fewest, &mut self.context.sites) else {
-            return false;
-        };
-        self.context.cache_code(pc, code);
-        true
+        let mut next = Some(pc);
+        let mut made = false;
+        for n in 0..MOST_BLOCKS {
+            let Some(at) = next else { break };
+            let Compiled { code, goes_on } =
+                self.blocks.compile(at, fewest, &mut self.context.sites);
+            next = goes_on;
+            if let Some(code) = code {
+                self.context.cache_code(at, code);
+                made |= n == 0;
+            }
+        }
+        made
     }
 }
