@@ -22,4 +22,4 @@ pub mod symbols;
 mod walk;
 
 pub use block::{Block, Terminator};
-pub use lift::{MAX_BLOCK_BYTES, lift, terminator};
+pub use lift::{MAX_BLOCK_BYTES, is_link_register, lift, terminator};

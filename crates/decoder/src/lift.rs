@@ -63,8 +63,9 @@ pub fn terminator(instruction: &Instruction, pc: u64) -> Option<Terminator> {
     })
 }
 
-/// Unprivileged manual, table "Return-address stack prediction hints".
-fn is_link_register(register: u8) -> bool {
+/// Whether calls use the register for where to return to (unprivileged manual, table
+/// "Return-address stack prediction hints").
+pub fn is_link_register(register: u8) -> bool {
     matches!(register, 1 | 5)
 }
 

@@ -2,6 +2,7 @@
 //! as a copy each ([`Instance`]), indirect jumps go to where they have been seen to go.
 
 use crate::block::{Block, Terminator};
+use crate::lift::is_link_register;
 use crate::loops::Loops;
 use crate::region::{Code, Edge, End, Limits, Node, NodeId, Region, near};
 use crate::skips::with_skips;
@@ -269,7 +270,7 @@ impl<C: Code> Walk<'_, C> {
                 End::Branch { instruction, taken: self.edge(instance, taken), fall }
             }
             Terminator::Call { link, target } => self.call(instance, pc, link, target, end),
-            Terminator::IndirectCall { link, base, offset } if is_return_register(link) => {
+            Terminator::IndirectCall { link, base, offset } if is_link_register(link) => {
                 match known {
                     Some(target) => self.call(instance, pc, link, target, end),
                     None => {
@@ -321,7 +322,7 @@ impl<C: Code> Walk<'_, C> {
     fn instance_of(&mut self, caller: Caller, link: u8, target: u64) -> Option<usize> {
         let instance = caller.instance;
         let depth = self.instances[instance].depth + 1;
-        if depth > self.limits.depth || !is_return_register(link) || !self.code.reached(target) {
+        if depth > self.limits.depth || !is_link_register(link) || !self.code.reached(target) {
             return None;
         }
         let budget = match depth {
@@ -445,9 +446,4 @@ fn constant_target(block: &Block) -> Option<u64> {
 /// Whether what ends the node may have been decided by the `auipc` before it.
 fn ends_in_auipc(node: &Node) -> bool {
     node.body.last().is_some_and(|last| last.opcode == Opcode::Auipc)
-}
-
-/// Unprivileged manual, table "Return-address stack prediction hints".
-fn is_return_register(register: u8) -> bool {
-    matches!(register, 1 | 5)
 }

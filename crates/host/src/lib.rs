@@ -12,6 +12,7 @@ pub mod guarded;
 pub mod lock;
 pub mod process;
 pub mod processor;
+pub mod return_stack;
 pub mod signals;
 pub mod time;
 pub mod vfork;

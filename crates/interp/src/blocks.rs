@@ -7,7 +7,8 @@
 //! [`MAX_CHUNKS`]. Nothing here may be called while handlers run, except through
 //! the interpreter's own loop after they have stopped.
 
-use crate::baseline::{Baseline, Sites};
+use crate::baseline::Baseline;
+use crate::context::Context;
 use crate::gates::Gates;
 use crate::slot::{Link, Slot};
 use hashbrown::HashTable;
@@ -121,7 +122,7 @@ impl Blocks {
 
     /// Makes host code for the block at `pc` if there is one, unless this was done before, with
     /// runs of at least `fewest` ops.
-    pub fn compile(&mut self, pc: u64, fewest: usize, sites: &mut Sites) -> Compiled {
+    pub fn compile(&mut self, pc: u64, fewest: usize, context: &mut Context) -> Compiled {
         let Some(id) = self.find(pc) else { return Compiled::default() };
         if !self.compiled.insert(id) {
             return Compiled::default();
@@ -131,7 +132,7 @@ impl Blocks {
         // SAFETY: these are the block's slots in their chunk, which nobody else refers to while
         // no handlers run.
         let slots = unsafe { std::slice::from_raw_parts_mut(first, count) };
-        let last = self.baseline.compile(slots, fewest, sites);
+        let last = self.baseline.compile(slots, fewest, context);
         let more = self.more_incoming.get(&id).into_iter().flatten();
         for link in entry.incoming.iter().chain(more).filter(|link| !link.is_null()) {
             self.baseline.chain(link.cast(), first);
@@ -148,8 +149,14 @@ impl Blocks {
                 self.baseline.chain(slot, next);
             }
         }
-        let goes_on = last.goes_on(slots).filter(|link| self.get(link.pc) == Some(link.next));
-        Compiled { code: self.code(first), goes_on: goes_on.map(|link| link.pc) }
+        let goes_on = match last.return_pc(slots) {
+            Some(pc) => self.get(pc).and(Some(pc)).filter(|pc| self.gates.get(*pc).is_none()),
+            None => last
+                .goes_on(slots)
+                .filter(|link| self.get(link.pc) == Some(link.next))
+                .map(|link| link.pc),
+        };
+        Compiled { code: self.code(first), goes_on }
     }
 
     /// Tells calls that want to be returned to at `pc` of the host code there, if it may be
@@ -370,11 +377,11 @@ impl Blocks {
     }
 
     /// Drops everything but the gates.
-    pub fn clear(&mut self, sites: &mut Sites) {
+    pub fn clear(&mut self, context: &mut Context) {
         let mut gates = std::mem::take(&mut self.gates);
         gates.forget_links();
         let mut baseline = std::mem::take(&mut self.baseline);
-        baseline.clear(sites);
+        baseline.clear(context);
         *self = Self { gates, baseline, ..Self::new() };
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::baseline::{COLD_PERIOD, Sites};
 use crate::fuel::Fuel;
+use crate::returns::Returns;
 use crate::slot::{Link, Slot};
 use rvrun_hart::{Enter, Hart, Trap};
 use rvrun_isa::Extensions;
@@ -65,25 +66,6 @@ pub struct JumpCacheEntry {
 
 const EMPTY: JumpCacheEntry = JumpCacheEntry { key: 0, block: ptr::null(), code: 0, _spare: 0 };
 
-/// Returns that are remembered: as many as a byte counts the bytes of.
-const RETURNS: usize = 256 / size_of::<Return>();
-
-/// Where a call wants to be returned to.
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Return {
-    /// The guest's address; odd if nothing is remembered.
-    pc: u64,
-    /// The address of the host code there, behind its entrance; 0 if there is none.
-    code: usize,
-}
-
-/// The last calls, in a circle: calls put where they return to after the last place, returns
-/// that go there take it off. Aligned so that a place follows from the one before
-/// by its last byte.
-#[repr(C, align(256))]
-struct Returns([Return; RETURNS]);
-
 /// See the module's documentation.
 pub struct Context {
     /// Set by the handler that stops.
@@ -111,9 +93,8 @@ pub struct Context {
     pub jump_cache_start: *const JumpCacheEntry,
     /// One less than their number.
     pub jump_cache_mask: usize,
-    returns: Box<Returns>,
-    /// The last of them.
-    pub last_return: usize,
+    /// Where calls want to be returned to.
+    pub returns: Returns,
     /// Entries that replaced another since the cache was made.
     replaced: usize,
     jump_cache_used: bool,
@@ -122,10 +103,8 @@ pub struct Context {
 impl Context {
     /// An empty context.
     pub fn new(extensions: Extensions) -> Self {
-        let returns = Box::new(Returns([Return { pc: 1, code: 0 }; RETURNS]));
         let mut context = Self {
-            last_return: returns.0.as_ptr() as usize,
-            returns,
+            returns: Returns::default(),
             exit: Exit::Indirect,
             extensions,
             soft_float: false,
@@ -212,34 +191,8 @@ impl Context {
         }
     }
 
-    /// A call that returns to `pc`.
-    #[inline(always)]
-    pub fn called(&mut self, pc: u64) {
-        let place = (self.place_of_return() + 1) % RETURNS;
-        self.returns.0[place] = Return { pc, code: 0 };
-        self.last_return = &raw const self.returns.0[place] as usize;
-    }
-
-    /// Control has gone to `pc`: if the last call wants to be returned to there, it was.
-    #[inline(always)]
-    pub fn returned(&mut self, pc: u64) {
-        let place = self.place_of_return();
-        if self.returns.0[place].pc == pc {
-            let before = place.wrapping_sub(1) % RETURNS;
-            self.last_return = &raw const self.returns.0[before] as usize;
-        }
-    }
-
-    #[inline(always)]
-    fn place_of_return(&self) -> usize {
-        self.last_return / size_of::<Return>() % RETURNS
-    }
-
     /// Forgets the block at `pc`.
     pub fn evict(&mut self, pc: u64) {
-        for place in self.returns.0.iter_mut().filter(|place| place.pc == pc) {
-            place.code = 0;
-        }
         if self.cached(pc).is_some() {
             let index = self.index(pc);
             self.jump_cache[index] = EMPTY;
@@ -248,9 +201,6 @@ impl Context {
 
     /// Forgets all blocks.
     pub fn clear_cache(&mut self) {
-        for place in &mut self.returns.0 {
-            place.code = 0;
-        }
         if std::mem::take(&mut self.jump_cache_used) {
             self.jump_cache.fill(EMPTY);
         }
@@ -301,21 +251,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn returns_take_calls_off_the_circle() {
-        let mut context = Context::new(Extensions::ALL);
-        let depth = RETURNS as u64 + 3;
-        let first = context.last_return;
-        (1..=depth).for_each(|n| context.called(2 * n));
-        context.returned(4);
-        assert_eq!(context.place_of_return(), 3, "somebody returned elsewhere");
-        (1..=depth).rev().for_each(|n| context.returned(2 * n));
-        // The oldest three are forgotten.
-        assert_eq!(context.place_of_return(), 3);
-        (0..RETURNS as u64 - 3).for_each(|n| context.called(2 * n));
-        assert_eq!(context.last_return, first);
-    }
-
-    #[test]
     fn blocks_that_another_engine_leads_to_are_wanted_every_so_often() {
         let mut context = Context::new(Extensions::ALL);
         assert!(context.cached_or_wanted(8).is_null());
@@ -330,18 +265,5 @@ mod tests {
         assert!(matches!(context.exit, Exit::Warm(wanted) if wanted == block));
         context.cache_code(8, 1);
         assert!((0..100).all(|_| context.cached_or_wanted(8) == block), "it has host code");
-    }
-
-    #[test]
-    fn what_is_dropped_is_not_returned_to() {
-        let mut context = Context::new(Extensions::ALL);
-        context.called(8);
-        context.called(16);
-        context.returns.0.iter_mut().for_each(|place| place.code = 1);
-        context.evict(8);
-        let known = |context: &Context| context.returns.0.map(|place| place.code);
-        assert_eq!((known(&context)[1], known(&context)[2]), (0, 1));
-        context.clear_cache();
-        assert_eq!(known(&context), [0; RETURNS]);
     }
 }

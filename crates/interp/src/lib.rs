@@ -27,6 +27,7 @@ mod gates;
 mod interpreter;
 mod ops;
 mod predecode;
+mod returns;
 mod slot;
 mod targets;
 

@@ -10,9 +10,9 @@
 //! compiler knows all that the row says. Blocks end where [`rvrun_decoder::lift`]
 //! ends them.
 
-use crate::ops::{self, HANDLERS, control, float, fused};
+use crate::ops::{self, HANDLERS, alu, control, float, fused};
 use crate::slot::{Handler, Link, Op, Slot};
-use rvrun_decoder::{Terminator, terminator};
+use rvrun_decoder::{Terminator, is_link_register, terminator};
 use rvrun_hart::SINK;
 use rvrun_isa::{
     Extensions, Instruction, Kind, Opcode, ROWS, candidates, for_each_instruction, length, operands,
@@ -249,6 +249,10 @@ impl Emitter<'_> {
                 let op = Op { imm: count, ..op_of(&instruction, handler, at) };
                 slots.extend([Slot { op }, link(taken), link(end)]);
             }
+            Terminator::Call { link: rd, target } if !is_link_register(rd) => {
+                slots.extend([op(alu::auipc, rd, 0), value(end)]);
+                slots.extend([op(control::jump_backward, 0, 0), link(target)]);
+            }
             Terminator::Call { link: rd, target } => {
                 slots.extend([op(control::jal, rd, 0), value(end), link(target)]);
             }
@@ -259,7 +263,9 @@ impl Emitter<'_> {
                 slots.extend([op(control::return_jump, 0, base), offset(o)]);
             }
             Terminator::IndirectCall { link: rd, base, offset: o } => {
-                slots.extend([op(control::jalr, rd, base), offset(o), value(end)]);
+                let calls = is_link_register(rd);
+                let handler = if calls { control::jalr } else { control::linking_jump };
+                slots.extend([op(handler, rd, base), offset(o), value(end)]);
             }
             Terminator::Syscall => slots.extend([op(control::ecall, 0, 0), value(end)]),
             Terminator::FenceI => slots.extend([op(control::fence_i, 0, 0), value(end)]),

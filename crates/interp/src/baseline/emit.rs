@@ -13,6 +13,7 @@
 
 use super::registers::{PINNED, Registers, Transfer};
 use super::templates::{Binary, Load, Store, Unary};
+use super::{OUTSIDE, POINTER};
 use crate::context::Context;
 use crate::ops::control;
 use crate::slot::{Handler, Op, Slot};
@@ -56,7 +57,13 @@ macro_rules! short {
 const RDI: u8 = 7;
 
 /// Bytes of an entrance up to its jump to the code that is executed often.
-pub const FETCH_BYTES: usize = 4 * PINNED.len() + 2;
+pub const FETCH_BYTES: usize =
+    4 * PINNED.len() + 2 + stack_move_bytes(POINTER) + stack_move_bytes(OUTSIDE);
+
+/// Bytes of a move between the stack pointer and a place in the context.
+const fn stack_move_bytes(offset: i32) -> usize {
+    if offset <= i8::MAX as i32 { 4 } else { 7 }
+}
 
 /// Ways out of host code, by their addresses. `rax` has a slot.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,6 +76,12 @@ pub struct Thunks {
     pub cold: usize,
     /// To the block at the slot, which may have host code.
     pub follow: usize,
+    /// To the hart's pc, whatever `rax` has.
+    pub arrive: usize,
+    /// To the address on the stack, which a handler put there; whatever `rax` has.
+    pub returned: usize,
+    /// The same, where there was no call: the address is the stack's last word.
+    pub bottom: usize,
 }
 
 impl Thunks {
@@ -107,16 +120,37 @@ impl Thunks {
             ; add rcx, BYTE FETCH_BYTES as i8
             ; jmp rcx
         );
-        Some((code.finalize().ok()?, Self { go, call, cold, follow }))
+        let bottom = offset(&code);
+        dynasm!(code; .arch x64; pop rcx; sub rsp, BYTE 16; and rcx, BYTE -2; jmp >arrive);
+        let returned = offset(&code);
+        dynasm!(code; .arch x64; pop rcx; arrive:);
+        at!(code, { mov } [rsi] offset_of!(Hart, pc) as i32, { , rcx });
+        let arrive = offset(&code);
+        settle(&mut code);
+        dynasm!(code; .arch x64; mov rax, QWORD control::arrived as *const () as i64; jmp rax);
+        let thunks = Self { go, call, cold, follow, arrive, returned, bottom };
+        Some((code.finalize().ok()?, thunks))
     }
 }
 
-/// Brings the hart up to date, and moves the slot to where handlers want it.
+impl Thunks {
+    /// Makes addresses of offsets: the code is at `start`.
+    pub fn place(&mut self, start: usize) {
+        let Self { go, call, cold, follow, arrive, returned, bottom } = self;
+        for thunk in [go, call, cold, follow, arrive, returned, bottom] {
+            *thunk += start;
+        }
+    }
+}
+
+/// Brings the hart up to date, leaves the stack, and moves the slot to where handlers want it.
 fn settle(code: &mut VecAssembler<X64Relocation>) {
     for (guest, host) in PINNED {
         transfer(code, Transfer::Store { host, guest });
     }
     dynasm!(code; .arch x64; add [rsi + super::ends::INSTRET], rdi; mov rdi, rax);
+    at!(code, { mov } [rdx] POINTER, { , rsp });
+    at!(code, { mov rsp, } [rdx] OUTSIDE, {});
 }
 
 /// A host instruction that accesses guest memory.
@@ -136,6 +170,8 @@ struct Slow {
     label: DynamicLabel,
     /// Where to go if an event was counted that the handler will count again.
     after_event: Option<DynamicLabel>,
+    /// The same, if where to return to was pushed as well.
+    after_push: Option<DynamicLabel>,
     slot: *const Slot,
     /// The op's own handler if the slot has the run's in its place.
     handler: Option<Handler>,
@@ -160,30 +196,47 @@ pub struct Exit {
 /// What the general way along a link has to do.
 pub(super) struct General {
     pub label: DynamicLabel,
-    /// Index of the way in [`Emitter::exits`].
+    /// Index of the way in [`Parts::exits`].
     pub exit: usize,
     /// What was done before, and the handler will do again.
-    pub retires: Retires,
+    pub done: Done,
     /// Leaves the op to the handler.
     pub slow: DynamicLabel,
 }
 
+/// What was done before a link is followed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Done {
+    Nothing,
+    /// An event was counted.
+    Event,
+    /// One was, and a call was made.
+    Call,
+}
+
 /// A return that does not go where the last call wants it to.
-pub(super) struct Indirect {
+pub(super) struct Unexpected {
     pub label: DynamicLabel,
-    pub retires: Retires,
+    /// The host register with the guest's address, and what is to be added to it.
+    pub target: u8,
+    pub offset: i32,
     /// Leaves the op to the handler, before and after the event was counted.
     pub slow: DynamicLabel,
     pub pause: DynamicLabel,
 }
 
-/// What is done on the way out of a block.
-#[derive(Clone, Copy)]
-pub(super) struct Retires {
-    /// Whether it counts as an event.
-    pub event: bool,
-    /// A call's register and return address.
-    pub returns: Option<(u8, u64)>,
+/// The way on from a call to a block that is not known to have host code.
+pub(super) struct Back {
+    pub label: DynamicLabel,
+    /// Index in [`Parts::returns`].
+    pub index: usize,
+}
+
+/// An indirect call of a block without host code.
+pub(super) struct ToHandler {
+    pub label: DynamicLabel,
+    /// Offset of where to come back to.
+    pub back: usize,
 }
 
 /// A jump of which only the end is known before the code has its place.
@@ -208,8 +261,8 @@ pub struct Parts {
     pub accesses: Vec<Access>,
     pub exits: Vec<Exit>,
     pub runs: Vec<Run>,
-    /// Where calls want to be returned to, and the offset of the address of host code there.
-    pub returns: Vec<(u64, usize)>,
+    /// Where calls want to be returned to, and the ways there.
+    pub returns: Vec<(u64, Exit)>,
 }
 
 /// Where a run begins.
@@ -230,7 +283,9 @@ pub struct Emitter {
     pub(super) registers: Registers,
     pub parts: Parts,
     pub(super) general: Vec<General>,
-    pub(super) indirect: Vec<Indirect>,
+    pub(super) unexpected: Vec<Unexpected>,
+    pub(super) back: Vec<Back>,
+    pub(super) to_handlers: Vec<ToHandler>,
     slow: Vec<Slow>,
     /// The code, once all of it is there.
     pub done: Code,
@@ -305,7 +360,9 @@ impl Emitter {
             registers: Registers::new(),
             parts: Parts::default(),
             general: Vec::new(),
-            indirect: Vec::new(),
+            unexpected: Vec::new(),
+            back: Vec::new(),
+            to_handlers: Vec::new(),
             slow: Vec::new(),
             done: Code::default(),
             slot: ptr::null(),
@@ -360,6 +417,13 @@ impl Emitter {
         self.distance(To::Elsewhere(to));
     }
 
+    /// Loads the address that the code at an offset will have.
+    pub(super) fn address_of(&mut self, offset: usize) {
+        // lea r8, [rip + distance]
+        self.code.extend([0x4c, 0x8d, 0x05]);
+        self.distance(To::Often(offset));
+    }
+
     fn distance(&mut self, to: To) {
         let at = self.len();
         self.done.jumps.push(Jump { at, to });
@@ -392,7 +456,8 @@ impl Emitter {
             let label = self.code.new_dynamic_label();
             let handler = self.is_first.then_some(self.handler);
             let counted = self.counted;
-            self.slow.push(Slow { label, after_event: None, slot, handler, counted });
+            let (after_event, after_push) = (None, None);
+            self.slow.push(Slow { label, after_event, after_push, slot, handler, counted });
         }
         let last = self.slow.len() - 1;
         &mut self.slow[last]
@@ -409,6 +474,13 @@ impl Emitter {
         *self.slow_of_op().after_event.get_or_insert(label)
     }
 
+    /// The same where also the address to return to was pushed. No other event of the op is
+    /// left to its handler then.
+    pub(super) fn slow_after_push(&mut self) -> DynamicLabel {
+        let label = self.code.new_dynamic_label();
+        *self.slow_of_op().after_push.get_or_insert(label)
+    }
+
     /// Ends the block: what is executed rarely. None if the assembler was asked for
     /// what there is not. [`done`](Self::done) and [`parts`](Self::parts) have the code then.
     pub fn finish(&mut self) -> Option<()> {
@@ -420,16 +492,25 @@ impl Emitter {
                 transfer(&mut self.code, Transfer::Load { host, guest });
             }
             asm!(self; xor edi, edi);
+            at!(self.code, { mov } [rdx] OUTSIDE, { , rsp });
+            at!(self.code, { mov rsp, } [rdx] POINTER, {});
             debug_assert_eq!(self.len() - entrance, FETCH_BYTES);
             self.code.push(super::JMP);
             self.distance(To::Often(self.parts.runs[index].code));
         }
         self.general_ways();
         self.unexpected_returns();
+        self.ways_back();
+        self.calls_of_handlers();
         let mut slow = std::mem::take(&mut self.slow);
-        for Slow { label, after_event, slot, handler, counted } in slow.drain(..) {
+        for Slow { label, after_event, after_push, slot, handler, counted } in slow.drain(..) {
+            if let Some(label) = after_push {
+                asm!(self; =>label; add rsp, BYTE 8);
+            }
             if let Some(label) = after_event {
                 asm!(self; =>label);
+            }
+            if after_event.or(after_push).is_some() {
                 at!(self.code, { inc DWORD } [rdx] super::ends::FUEL, {});
             }
             asm!(self; =>label);

@@ -5,24 +5,22 @@
 //! code, with a direct one. What these handlers do rarely is left
 //! to them: a link that leads nowhere yet, a pause, an address that the jump cache lacks.
 
-use super::emit::{Emitter, Exit, General, Indirect, Retires, asm, at, x};
+use super::emit::{Back, Done, Emitter, Exit, General, ToHandler, Unexpected, asm, at, x};
 use super::registers::pinned;
-use super::templates::{Condition, End};
+use super::templates::{Condition, End, Sets};
 use crate::context::{Context, JumpCacheEntry};
 use crate::fuel::Fuel;
 use crate::slot::{Link, Op, Slot};
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 use rvrun_hart::Hart;
 use std::mem::offset_of;
+use std::ptr;
 
 /// Offset in the context of the events that are left.
 pub(super) const FUEL: i32 = (offset_of!(Context, fuel) + Fuel::LEFT) as i32;
 /// Offset in the hart of the instructions retired.
 pub(super) const INSTRET: i32 = offset_of!(Hart, instret) as i32;
-/// Offset in the context of the address of the last return that is remembered, and how far
-/// it is to the next one.
-const LAST_RETURN: i32 = offset_of!(Context, last_return) as i32;
-const RETURN: i8 = 16;
+/// How far a place of the jump cache is to be shifted.
 const ENTRY: i8 = size_of::<JumpCacheEntry>().trailing_zeros() as i8;
 
 impl Emitter {
@@ -37,11 +35,10 @@ impl Emitter {
     pub fn end(&mut self, op: Op, end: End, data: &[Slot]) {
         // SAFETY: pre-decoding puts values there where these ends say so.
         let value = |n: usize| data.get(n - 1).map_or(0, |slot| unsafe { slot.value });
-        let retires = |event, returns| Retires { event, returns };
         match end {
             End::Jump { event } => {
                 self.flush();
-                self.follow(1, retires(event, None));
+                self.follow(1, event);
             }
             End::Branch { condition, event } => {
                 let a = self.read(op.rs1);
@@ -54,25 +51,39 @@ impl Emitter {
                 let (last, other) = if end.last_way(data) == Some(1) { (1, 2) } else { (2, 1) };
                 let condition = if other == 1 { condition } else { condition.opposite() };
                 self.leave_if(condition, other);
-                self.follow(last, retires(event, None));
+                self.follow(last, event);
             }
             End::Call => {
                 self.flush();
-                self.follow(2, retires(true, Some((op.rd, value(1)))));
+                self.call_returns(op.rd, value(1));
+                let label = self.code.new_dynamic_label();
+                asm!(self; call =>label);
+                self.exit(label, 2, Done::Call);
+                self.come_back(value(1));
             }
-            End::Indirect { call } => {
+            End::Indirect { sets } => {
                 let target = self.read(op.rs1);
                 self.flush();
-                let returns = call.then(|| (op.rd, value(2)));
                 asm!(self; lea rcx, [Rq(target) + value(1) as i32]);
-                let (slow, pause) = (self.slow(), self.slow_after_event());
-                self.jump_to(retires(true, returns), slow, pause);
+                let slow = self.slow();
+                self.look_up(slow);
+                if sets == Sets::Call {
+                    self.call_returns(op.rd, value(2));
+                    self.call_found(value(2));
+                } else {
+                    let pause = self.slow_after_event();
+                    self.count_event(pause);
+                    if sets == Sets::Register {
+                        self.load_address(value(2));
+                        self.set_link(op.rd);
+                    }
+                    self.jump_to_found();
+                }
             }
             End::Return => {
                 let target = self.read(op.rs1);
                 self.flush();
-                asm!(self; lea rcx, [Rq(target) + value(1) as i32]);
-                self.return_to(retires(true, None));
+                self.return_to(target, value(1) as i32);
             }
             End::Stop => {}
         }
@@ -90,40 +101,45 @@ impl Emitter {
             Condition::Below => asm!(self; jb =>to),
             Condition::NotBelow => asm!(self; jae =>to),
         }
-        self.exit(to, n, Retires { event: false, returns: None }, false);
+        self.exit(to, n, Done::Nothing);
     }
 
     /// Follows the link in the slot that is `n` behind the op's, and ends the code.
-    fn follow(&mut self, n: usize, retires: Retires) {
-        self.retire(retires);
+    fn follow(&mut self, n: usize, event: bool) {
+        if event {
+            let pause = self.slow_after_event();
+            self.count_event(pause);
+        }
         let label = self.code.new_dynamic_label();
         asm!(self; jmp =>label);
-        self.exit(label, n, retires, true);
+        self.exit(label, n, if event { Done::Event } else { Done::Nothing });
+        if let Some(exit) = self.parts.exits.last_mut() {
+            exit.last = true;
+        }
     }
 
-    /// Says that the last instruction jumps to `label`, which is to follow a link.
-    fn exit(&mut self, label: DynamicLabel, n: usize, retires: Retires, last: bool) {
+    /// Says that the last instruction goes to `label`, which is to follow a link.
+    fn exit(&mut self, label: DynamicLabel, n: usize, done: Done) {
         self.goes_apart();
         let slow = self.slow();
-        self.general.push(General { label, exit: self.parts.exits.len(), retires, slow });
+        self.general.push(General { label, exit: self.parts.exits.len(), done, slow });
         let (link, end) = (self.slot.wrapping_add(n), self.len());
-        self.parts.exits.push(Exit { link, end, general: 0, last });
+        self.parts.exits.push(Exit { link, end, general: 0, last: false });
     }
 
     /// The ways along links to whatever is there.
     pub(super) fn general_ways(&mut self) {
         let mut ways = std::mem::take(&mut self.general);
-        for General { label, exit, retires, slow } in ways.drain(..) {
+        for General { label, exit, done, slow } in ways.drain(..) {
             self.parts.exits[exit].general = self.len();
             let next = self.parts.exits[exit].link as usize + offset_of!(Link, next);
             asm!(self; =>label; mov rax, QWORD next as i64; mov rax, [rax]; test rax, rax; jz >none);
             self.leave(self.thunks.follow);
             asm!(self; none:);
-            if retires.returns.is_some() {
-                // The handler remembers it once more.
-                asm!(self; sub BYTE [rdx + LAST_RETURN], RETURN);
+            if done == Done::Call {
+                asm!(self; add rsp, BYTE 16);
             }
-            if retires.event {
+            if done != Done::Nothing {
                 at!(self.code, { inc DWORD } [rdx] FUEL, {});
             }
             asm!(self; jmp =>slow);
@@ -131,73 +147,95 @@ impl Emitter {
         self.general = ways;
     }
 
-    /// Does what may still be left to the handler until then.
-    fn retire(&mut self, retires: Retires) {
-        let pause = retires.event.then(|| self.slow_after_event());
-        self.retire_or(retires, pause);
+    /// Counts an event, the last one of which before a pause goes to `pause`.
+    fn count_event(&mut self, pause: DynamicLabel) {
+        at!(self.code, { dec DWORD } [rdx] FUEL, {});
+        asm!(self; jz =>pause);
+        self.goes_apart();
     }
 
-    /// The same, with where to go to pause.
-    fn retire_or(&mut self, retires: Retires, pause: Option<DynamicLabel>) {
-        if let Some(pause) = pause {
-            at!(self.code, { dec DWORD } [rdx] FUEL, {});
-            asm!(self; jz =>pause);
-            self.goes_apart();
-        }
-        if let Some((register, address)) = retires.returns {
-            self.call_returns(register, address);
-        }
-    }
-
-    /// Sets the register of a call, and remembers where it returns to. No host register that
-    /// is not pinned holds one of the guest's any more.
+    /// Pushes where a call is to be returned to, counts it, and sets its register. No host
+    /// register that is not pinned holds one of the guest's any more.
     fn call_returns(&mut self, register: u8, address: u64) {
+        self.load_address(address);
+        // The stack may be full.
+        self.access();
+        asm!(self; push r8);
+        let pause = self.slow_after_push();
+        self.count_event(pause);
+        self.set_link(register);
+    }
+
+    /// Loads a guest's address into `r8`.
+    fn load_address(&mut self, address: u64) {
         match i32::try_from(address as i64) {
             Ok(address) => asm!(self; mov r8, DWORD address),
             Err(_) => asm!(self; mov r8, QWORD address as i64),
         }
+    }
+
+    /// Sets a guest register to what `r8` has.
+    fn set_link(&mut self, register: u8) {
         match pinned(register) {
             Some(host) => asm!(self; mov Rq(host), r8),
             None => at!(self.code, { mov } [rsi] x(register), { , r8 }),
         }
-        at!(self.code, { mov r9, } [rdx] LAST_RETURN, {});
-        asm!(self; add r9b, RETURN);
-        at!(self.code, { mov } [rdx] LAST_RETURN, { , r9 });
-        asm!(self; mov [r9], r8; mov r8, QWORD 0);
-        self.parts.returns.push((address, self.len() - size_of::<u64>()));
-        asm!(self; mov [r9 + 8], r8);
     }
 
-    /// Returns to the guest's address in `rcx`.
-    fn return_to(&mut self, retires: Retires) {
+    /// What is behind a call that is to be returned to at `pc`.
+    fn come_back(&mut self, pc: u64) {
+        let label = self.code.new_dynamic_label();
+        asm!(self; add rsp, BYTE 8; jmp =>label);
+        self.goes_apart();
+        self.back.push(Back { label, index: self.parts.returns.len() });
+        let exit = Exit { link: ptr::null(), end: self.len(), general: 0, last: true };
+        self.parts.returns.push((pc, exit));
+    }
+
+    /// The ways on from calls to whatever is there.
+    pub(super) fn ways_back(&mut self) {
+        let mut back = std::mem::take(&mut self.back);
+        for Back { label, index } in back.drain(..) {
+            let general = self.len();
+            let (pc, exit) = &mut self.parts.returns[index];
+            exit.general = general;
+            asm!(self; =>label; mov rax, QWORD *pc as i64);
+            at!(self.code, { mov } [rsi] offset_of!(Hart, pc) as i32, { , rax });
+            self.leave(self.thunks.arrive);
+        }
+        self.back = back;
+    }
+
+    /// Returns to the guest's address in the host register `target`, and `offset`.
+    fn return_to(&mut self, target: u8, offset: i32) {
         let label = self.code.new_dynamic_label();
         let (slow, pause) = (self.slow(), self.slow_after_event());
-        at!(self.code, { mov r9, } [rdx] LAST_RETURN, {});
-        asm!(self; cmp rcx, [r9]; jne =>label);
-        self.goes_apart();
-        asm!(self; mov rax, [r9 + 8]; sub r9b, RETURN);
-        at!(self.code, { mov } [rdx] LAST_RETURN, { , r9 });
-        asm!(self; test rax, rax; jz =>label);
-        self.goes_apart();
-        self.retire_or(retires, Some(pause));
-        asm!(self; jmp rax);
-        self.indirect.push(Indirect { label, retires, slow, pause });
-    }
-
-    /// Returns that do not go where the last call wants them to, or to where there is no
-    /// host code.
-    pub(super) fn unexpected_returns(&mut self) {
-        let mut indirect = std::mem::take(&mut self.indirect);
-        for Indirect { label, retires, slow, pause } in indirect.drain(..) {
-            asm!(self; =>label);
-            self.jump_to(retires, slow, pause);
+        if offset == 0 {
+            asm!(self; cmp Rq(target), [rsp + 8]);
+        } else {
+            asm!(self; lea rcx, [Rq(target) + offset]; cmp rcx, [rsp + 8]);
         }
-        self.indirect = indirect;
+        asm!(self; jne =>label);
+        self.goes_apart();
+        self.count_event(pause);
+        asm!(self; ret);
+        self.unexpected.push(Unexpected { label, target, offset, slow, pause });
     }
 
-    /// Jumps to the guest's address in `rcx`. No host register that is not pinned holds one of
-    /// the guest's any more.
-    fn jump_to(&mut self, retires: Retires, slow: DynamicLabel, pause: DynamicLabel) {
+    /// Returns that do not go where the last call wants them to.
+    pub(super) fn unexpected_returns(&mut self) {
+        let mut unexpected = std::mem::take(&mut self.unexpected);
+        for Unexpected { label, target, offset, slow, pause } in unexpected.drain(..) {
+            asm!(self; =>label; lea rcx, [Rq(target) + offset]);
+            self.look_up(slow);
+            self.count_event(pause);
+            self.jump_to_found();
+        }
+        self.unexpected = unexpected;
+    }
+
+    /// Looks the guest's address in `rcx` up: `rax` gets the block there, `rcx` its code.
+    fn look_up(&mut self, slow: DynamicLabel) {
         asm!(self
             ; mov rax, rcx
             ; or rcx, 1
@@ -213,7 +251,10 @@ impl Emitter {
             ; mov rcx, [rax + offset_of!(JumpCacheEntry, code) as i32]
             ; mov rax, [rax + offset_of!(JumpCacheEntry, block) as i32]
         );
-        self.retire_or(retires, Some(pause));
+    }
+
+    /// Jumps to what was looked up.
+    fn jump_to_found(&mut self) {
         if cfg!(threaded) {
             asm!(self; test rcx, rcx);
             self.leave_if_zero(self.thunks.follow);
@@ -221,5 +262,32 @@ impl Emitter {
         } else {
             self.leave(self.thunks.go);
         }
+    }
+
+    /// Calls what was looked up.
+    fn call_found(&mut self, pc: u64) {
+        let label = self.code.new_dynamic_label();
+        if cfg!(threaded) {
+            asm!(self; test rcx, rcx; jz =>label);
+            self.goes_apart();
+            asm!(self; call rcx);
+        } else {
+            asm!(self; jmp =>label);
+            self.goes_apart();
+        }
+        self.to_handlers.push(ToHandler { label, back: self.len() });
+        self.come_back(pc);
+    }
+
+    /// Calls of blocks without host code.
+    pub(super) fn calls_of_handlers(&mut self) {
+        let mut calls = std::mem::take(&mut self.to_handlers);
+        for ToHandler { label, back } in calls.drain(..) {
+            asm!(self; =>label);
+            self.address_of(back);
+            asm!(self; push r8);
+            self.leave(if cfg!(threaded) { self.thunks.follow } else { self.thunks.go });
+        }
+        self.to_handlers = calls;
     }
 }

@@ -20,6 +20,7 @@ mod registers;
 mod templates;
 
 use crate::context::{Context, Exit};
+use crate::returns::Returns;
 use crate::slot::{Handler, Link, Next, Slot};
 use emit::{Emitter, Thunks};
 use registers::PINNED;
@@ -27,7 +28,7 @@ use rustc_hash::FxHashMap;
 use rvrun_hart::Hart;
 use rvrun_host::code::{self, CodeArena};
 use std::mem::offset_of;
-use templates::{End, Template, template};
+use templates::{End, Sets, Template, template};
 
 /// Bytes of the code of a hart, taken when they are used: that of some millions of instructions.
 const ARENA_BYTES: usize = 64 << 20;
@@ -41,6 +42,10 @@ const MOST_BYTES: usize = 1 << 16;
 
 /// Offset in the context of the arena's address.
 const ARENA: i32 = (offset_of!(Context, sites) + offset_of!(Sites, arena)) as i32;
+/// Offsets in the context of the stack pointer of host code while it does not run, and of that
+/// of others while it does.
+const POINTER: i32 = (offset_of!(Context, returns) + Returns::POINTER) as i32;
+const OUTSIDE: i32 = (offset_of!(Context, returns) + Returns::OUTSIDE) as i32;
 /// The first byte of a jump of five bytes, before the distance.
 const JMP: u8 = 0xe9;
 /// An instruction as long that does nothing.
@@ -90,9 +95,8 @@ pub struct Baseline {
     exits: FxHashMap<*const Slot, emit::Exit>,
     /// The offsets of what is executed often, by the addresses of entrances.
     entries: FxHashMap<usize, usize>,
-    /// By where calls want to be returned to: the offsets of the addresses that they remember of
-    /// host code there.
-    returns: FxHashMap<u64, Vec<usize>>,
+    /// The ways on from calls, by where these want to be returned to.
+    returns: FxHashMap<u64, Vec<emit::Exit>>,
 }
 
 impl Baseline {
@@ -102,20 +106,22 @@ impl Baseline {
     }
 
     /// Forgets all code. None of it may be reachable any more.
-    pub fn clear(&mut self, sites: &mut Sites) {
+    pub fn clear(&mut self, context: &mut Context) {
         (self.used, self.apart) = (self.thunk_bytes, ARENA_BYTES);
         self.exits.clear();
         self.entries.clear();
         self.returns.clear();
-        sites.sites.clear();
+        context.sites.sites.clear();
+        context.returns.clear();
     }
 
     /// Says that the host code at `pc` is at the address `code`, behind its entrance, or that
     /// returns are not to know of any.
     pub fn set_return(&mut self, pc: u64, code: Option<usize>) {
         let Some(arena) = &mut self.arena else { return };
-        for place in self.returns.get(&pc).into_iter().flatten() {
-            arena.write(*place, &code.unwrap_or(0).to_le_bytes());
+        let to = code.map(|code| code - arena.address(0));
+        for exit in self.returns.get(&pc).into_iter().flatten() {
+            redirect(arena, exit, to.unwrap_or(exit.general));
         }
     }
 
@@ -130,33 +136,33 @@ impl Baseline {
     pub fn chain(&mut self, link: *const Slot, target: *const Slot) {
         // SAFETY: links lead to ops of live blocks.
         let entrance = unsafe { (*target).op.handler } as usize;
-        if let (Some(exit), Some(code)) = (self.exits.get(&link), self.entries.get(&entrance)) {
-            let to = *code;
-            redirect(self.arena.as_mut(), exit, to);
+        let exit = self.exits.get(&link).zip(self.entries.get(&entrance));
+        if let (Some(arena), Some((exit, code))) = (&mut self.arena, exit) {
+            redirect(arena, exit, *code);
         }
     }
 
     /// Makes code that follows `link` look where it leads.
     pub fn unchain(&mut self, link: *const Slot) {
-        if let Some(exit) = self.exits.get(&link) {
-            redirect(self.arena.as_mut(), exit, exit.general);
+        if let (Some(arena), Some(exit)) = (&mut self.arena, self.exits.get(&link)) {
+            redirect(arena, exit, exit.general);
         }
     }
 
     /// Makes code for the block that consists of `slots`, whose handlers are those that
     /// pre-decoding chose, unless there is no room, or no memory for code. Stretches of fewer
     /// than `fewest` ops keep their handlers, except at the end. Gives where the block ends.
-    pub fn compile(&mut self, slots: &mut [Slot], fewest: usize, sites: &mut Sites) -> Last {
+    pub fn compile(&mut self, slots: &mut [Slot], fewest: usize, context: &mut Context) -> Last {
         let ops: Vec<_> = ops(slots).collect();
         let last = Last::of(&ops);
-        if self.is_full() || !self.has_arena(sites) {
+        if self.is_full() || !self.has_arena(context) {
             return last;
         }
         let mut emitter = self.emitter.take().unwrap_or_else(|| Emitter::new(self.thunks).into());
         emitter.clear();
         emit(&mut emitter, slots, &ops, fewest);
         if emitter.finish().is_some() {
-            self.place(&mut emitter, slots, sites);
+            self.place(&mut emitter, slots, &mut context.sites);
             self.emitter = Some(emitter);
         }
         last
@@ -188,8 +194,9 @@ impl Baseline {
             handler: access.handler,
             counted: access.counted,
         }));
-        for (pc, at) in parts.returns.drain(..) {
-            self.returns.entry(pc).or_default().push(start + at);
+        for (pc, exit) in parts.returns.drain(..) {
+            let (end, general) = (exit.end + start, rare(exit.general));
+            self.returns.entry(pc).or_default().push(emit::Exit { end, general, ..exit });
         }
         for run in parts.runs.drain(..) {
             let entrance = arena.address(rare(run.entrance));
@@ -201,22 +208,23 @@ impl Baseline {
     }
 
     /// Whether there is memory for code, which is asked for once.
-    fn has_arena(&mut self, sites: &mut Sites) -> bool {
+    fn has_arena(&mut self, context: &mut Context) -> bool {
         if self.arena.is_none() && !self.refused {
-            self.refused = self.begin(sites).is_none();
+            self.refused = self.begin(context).is_none();
         }
         self.arena.is_some()
     }
 
-    /// Takes memory for code.
-    fn begin(&mut self, sites: &mut Sites) -> Option<()> {
+    /// Takes memory for code, and for where it calls.
+    fn begin(&mut self, context: &mut Context) -> Option<()> {
         let landing = faulted as *const () as usize;
         let mut arena = CodeArena::with_landing(ARENA_BYTES, landing).ok()?;
-        let (code, Thunks { go, call, cold, follow }) = Thunks::code()?;
+        let (code, mut thunks) = Thunks::code()?;
         arena.write(0, &code);
-        sites.arena = arena.address(0);
-        let [go, call, cold, follow] = [go, call, cold, follow].map(|at| arena.address(at));
-        self.thunks = Thunks { go, call, cold, follow };
+        thunks.place(arena.address(0));
+        context.returns.begin(thunks.returned, thunks.bottom).ok()?;
+        context.sites.arena = arena.address(0);
+        self.thunks = thunks;
         self.thunk_bytes = code.len();
         (self.used, self.apart) = (code.len(), ARENA_BYTES);
         self.arena = Some(arena);
@@ -225,8 +233,7 @@ impl Baseline {
 }
 
 /// Makes a way out of a block lead to the offset `to`.
-fn redirect(arena: Option<&mut CodeArena>, exit: &emit::Exit, to: usize) {
-    let Some(arena) = arena else { return };
+fn redirect(arena: &mut CodeArena, exit: &emit::Exit, to: usize) {
     let distance = to.wrapping_sub(exit.end) as i32;
     if exit.last {
         let mut code = NOP;
@@ -280,7 +287,7 @@ impl Last {
     pub fn return_pc(self, slots: &[Slot]) -> Option<u64> {
         let value = match self.end {
             End::Call => slots.get(1),
-            End::Indirect { call: true } => slots.get(2),
+            End::Indirect { sets: Sets::Call } => slots.get(2),
             _ => None,
         };
         // SAFETY: pre-decoding puts return addresses there.
@@ -368,10 +375,14 @@ macro_rules! faulted {
             "rvrun_baseline_faulted:",
             $(concat!("mov [rsi + {x} + 8 * ", $guest, "], ", $name),)*
             "add [rsi + {instret}], rdi",
+            "mov [rdx + {pointer}], rsp",
+            "mov rsp, [rdx + {outside}]",
             "jmp {refault}",
             ".popsection",
             x = const offset_of!(Hart, x),
             instret = const offset_of!(Hart, instret),
+            pointer = const POINTER,
+            outside = const OUTSIDE,
             refault = sym refault,
         );
     };
@@ -398,6 +409,8 @@ unsafe extern "sysv64" fn refault(
     hart: &mut Hart,
     context: &mut Context,
 ) -> Next {
+    // It may be a call's, whose stack is full.
+    context.returns.make_room();
     match context.sites.find(code::fault_ip()) {
         // SAFETY: it is that slot's handler, and its block is live: its code was executed.
         Some(&Site { slot, handler, counted, .. }) => unsafe {

@@ -223,8 +223,8 @@ pub enum End {
     Branch { condition: Condition, event: bool },
     /// `jal`. Data: the return address, the link.
     Call,
-    /// An indirect jump. Data: the offset, and the return address if it is a call.
-    Indirect { call: bool },
+    /// An indirect jump. Data: the offset, and what follows if it sets a register to it.
+    Indirect { sets: Sets },
     /// An indirect jump that returns. Data: the offset.
     Return,
     /// What stops the interpreter: only its handler does.
@@ -243,10 +243,20 @@ impl End {
             // What counts as an event is followed by counting it.
             Self::Branch { event: true, .. } => Some(1),
             Self::Branch { event: false, .. } if taken(1) && !taken(2) => Some(1),
-            Self::Branch { event: false, .. } | Self::Call => Some(2),
-            Self::Indirect { .. } | Self::Return | Self::Stop => None,
+            Self::Branch { event: false, .. } => Some(2),
+            Self::Call | Self::Indirect { .. } | Self::Return | Self::Stop => None,
         }
     }
+}
+
+/// What an indirect jump does beside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sets {
+    Nothing,
+    /// Sets a register to what follows.
+    Register,
+    /// The same, and wants to be returned to there.
+    Call,
 }
 
 /// What an op does.
@@ -419,8 +429,9 @@ plain! {
         bgeu_backward End::Branch { condition: NotBelow, event: true };
         beqz_backward End::Branch { condition: Equal, event: true };
         bnez_backward End::Branch { condition: NotEqual, event: true };
-        jal End::Call; jalr End::Indirect { call: true };
-        indirect_jump End::Indirect { call: false }; return_jump End::Return;
+        jal End::Call; jalr End::Indirect { sets: Sets::Call };
+        linking_jump End::Indirect { sets: Sets::Register };
+        indirect_jump End::Indirect { sets: Sets::Nothing }; return_jump End::Return;
         ecall End::Stop; fence_i End::Stop; ebreak End::Stop; illegal End::Stop;
         fetch_fault End::Stop;
     }

@@ -130,7 +130,7 @@ impl Interpreter {
 
     fn dispatch(&mut self, hart: &mut Hart) -> Stop {
         // Somebody else may have returned from a function that was called here.
-        self.context.returned(hart.pc);
+        self.context.returns.returned(hart.pc);
         let mut slot = self.cached_entrance(hart.pc);
         loop {
             self.execute(slot, hart);
@@ -285,7 +285,7 @@ impl Interpreter {
     }
 
     fn clear(&mut self) {
-        self.blocks.clear(&mut self.context.sites);
+        self.blocks.clear(&mut self.context);
         self.singles.clear();
         self.context.clear_cache();
     }
@@ -303,7 +303,7 @@ impl Interpreter {
         self.singles.clear();
         match changes {
             None => {
-                self.blocks.clear(&mut self.context.sites);
+                self.blocks.clear(&mut self.context);
                 self.targets.clear();
             }
             Some(ranges) => {

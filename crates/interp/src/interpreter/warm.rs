@@ -52,8 +52,7 @@ impl Interpreter {
         let mut made = false;
         for n in 0..MOST_BLOCKS {
             let Some(at) = next else { break };
-            let Compiled { code, goes_on } =
-                self.blocks.compile(at, fewest, &mut self.context.sites);
+            let Compiled { code, goes_on } = self.blocks.compile(at, fewest, &mut self.context);
             next = goes_on;
             if let Some(code) = code {
                 self.context.cache_code(at, code);

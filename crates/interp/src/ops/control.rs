@@ -135,7 +135,7 @@ pub unsafe extern "sysv64" fn jal(
     let op = op!(slot);
     hart.instret += op.imm as u64;
     *x_mut!(hart, op.rd) = value!(slot, 1);
-    context.called(value!(slot, 1));
+    context.returns.called(value!(slot, 1));
     follow_backward!(data!(slot, 2), hart, context)
 }
 
@@ -189,7 +189,7 @@ pub unsafe extern "sysv64" fn return_jump(
     let op = op!(slot);
     hart.instret += op.imm as u64;
     let target = target!(slot, op, hart);
-    context.returned(target);
+    context.returns.returned(target);
     jump_to!(target, Indirect, hart, context)
 }
 
@@ -206,7 +206,24 @@ pub unsafe extern "sysv64" fn jalr(
     hart.instret += op.imm as u64;
     let target = target!(slot, op, hart);
     *x_mut!(hart, op.rd) = value!(slot, 2);
-    context.called(value!(slot, 2));
+    context.returns.called(value!(slot, 2));
+    jump_to!(target, Indirect, hart, context)
+}
+
+/// `jalr` that sets a register which calls do not use for where to return to, as in
+/// procedure linkage tables.
+///
+/// # Safety
+/// See [`Handler`](crate::slot::Handler).
+pub unsafe extern "sysv64" fn linking_jump(
+    slot: *const Slot,
+    hart: &mut Hart,
+    context: &mut Context,
+) -> Next {
+    let op = op!(slot);
+    hart.instret += op.imm as u64;
+    let target = target!(slot, op, hart);
+    *x_mut!(hart, op.rd) = value!(slot, 2);
     jump_to!(target, Indirect, hart, context)
 }
 
@@ -306,9 +323,25 @@ fn pass(pc: u64, hart: &mut Hart, context: &mut Context) -> Next {
     if next == pc {
         return context.stop(Exit::Gate);
     }
-    context.returned(next);
+    context.returns.returned(next);
     if context.fuel.burn() {
         return context.pause_at(hart, next);
     }
     context.cached_or_wanted(next)
+}
+
+/// Not an instruction: goes on at the hart's pc, to which host code has returned.
+///
+/// # Safety
+/// See [`Handler`](crate::slot::Handler).
+pub unsafe extern "sysv64" fn arrived(
+    _: *const Slot,
+    hart: &mut Hart,
+    context: &mut Context,
+) -> Next {
+    let next = context.cached_or_wanted(hart.pc);
+    if next.is_null() {
+        return next;
+    }
+    go!(next, hart, context)
 }
