@@ -59,7 +59,7 @@ impl Returns {
     }
 
     /// Makes sure that there is room for a call.
-    pub fn make_room(&mut self) {
+    fn make_room(&mut self) {
         if self.stack.as_ref().is_some_and(|stack| self.pointer < stack.lowest() + CALL) {
             self.clear();
         }

@@ -207,3 +207,63 @@ fn pairs_of_instructions_that_become_one_op_keep_their_meaning() {
     assert_eq!(x[16], 0x7fff_ffff);
     assert_eq!((x[0], guest.hart.instret), (0, 17));
 }
+
+#[test]
+fn calls_deeper_than_any_stack_come_back() {
+    // Each call but the first returns to the same place, so no register has to be saved.
+    let lines = [
+        "lui a0, 5",
+        "lui a2, 5",
+        "addi a2, a2, -1",
+        "jal ra, .+8",
+        "ecall",
+        "addi a0, a0, -1",
+        "beq a0, x0, .+16",
+        "jal ra, .-8",
+        "addi a1, a1, 1",
+        "beq a1, a2, .-20",
+        "jalr x0, 0(ra)",
+    ];
+    let mut guest = Guest::new(&lines);
+    assert_eq!(guest.run(), Stop::Syscall);
+    assert_eq!(guest.offset(), 20);
+    let depth = 0x5000;
+    assert_eq!(guest.hart.x[11], depth - 1);
+    let (down, up) = (3 * depth - 1, 3 * depth - 4);
+    assert_eq!(guest.hart.instret, 4 + down + 1 + up + 1);
+}
+
+#[test]
+fn a_return_without_a_call_goes_where_it_wants() {
+    let mut guest = Guest::new(&["addi ra, x0, 1", "jalr x0, 0(ra)"]);
+    for _ in 0..3 {
+        guest.hart.pc = guest.code;
+        let Stop::Trap(Trap::Memory(fault)) = guest.run() else { panic!("there is no code at 0") };
+        assert_eq!((fault.addr, guest.hart.pc), (0, 0));
+    }
+}
+
+#[test]
+fn jumps_that_set_a_register_of_no_call_are_none() {
+    // As by a linkage table: t1 is set on the way to a function that returns by ra.
+    let lines = [
+        "auipc t3, 0",
+        "jal ra, .+12",
+        "addi a0, a0, 1",
+        "ecall",
+        "jalr t1, 24(t3)",
+        "ecall",
+        "addi a0, a0, 2",
+        "jal t1, .+8",
+        "ecall",
+        "jalr x0, 0(ra)",
+    ];
+    let mut guest = Guest::new(&lines);
+    for round in 1..=3 {
+        guest.hart.pc = guest.code;
+        assert_eq!(guest.run(), Stop::Syscall);
+        assert_eq!((guest.offset(), guest.hart.x[10]), (16, 3 * round));
+        assert_eq!(guest.hart.x[6] - guest.code, 32);
+        assert_eq!(guest.hart.instret, 8 * round);
+    }
+}

@@ -400,7 +400,8 @@ unsafe extern "sysv64" fn wanted(slot: *const Slot, _: &mut Hart, context: &mut 
     context.wanted(slot)
 }
 
-/// Leaves an op whose access has faulted to its handler.
+/// Leaves an op whose access has faulted to its handler: that of a call if the stack is full,
+/// which makes room.
 ///
 /// # Safety
 /// As for [`Handler`], of a run whose instruction at [`code::fault_ip`] has just faulted.
@@ -409,8 +410,6 @@ unsafe extern "sysv64" fn refault(
     hart: &mut Hart,
     context: &mut Context,
 ) -> Next {
-    // It may be a call's, whose stack is full.
-    context.returns.make_room();
     match context.sites.find(code::fault_ip()) {
         // SAFETY: it is that slot's handler, and its block is live: its code was executed.
         Some(&Site { slot, handler, counted, .. }) => unsafe {
