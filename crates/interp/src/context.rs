@@ -66,8 +66,23 @@ pub struct JumpCacheEntry {
 
 const EMPTY: JumpCacheEntry = JumpCacheEntry { key: 0, block: ptr::null(), code: 0, _spare: 0 };
 
-/// See the module's documentation.
+/// See the module's documentation. What host code uses is first, where its instructions reach
+/// it by short displacements.
+#[repr(C)]
 pub struct Context {
+    /// Events that are left.
+    pub fuel: Fuel,
+    /// How often host code of this or another engine may still lead to blocks without any until
+    /// one gets some.
+    pub cold: u32,
+    /// Where calls want to be returned to.
+    pub returns: Returns,
+    /// The first entry of the jump cache.
+    pub jump_cache_start: *const JumpCacheEntry,
+    /// One less than their number, which is a power of two.
+    pub jump_cache_mask: usize,
+    /// What host code knows of accesses that may fault.
+    pub sites: Sites,
     /// Set by the handler that stops.
     pub exit: Exit,
     /// What the hart implements.
@@ -75,26 +90,12 @@ pub struct Context {
     /// Whether blocks were pre-decoded for a dynamic rounding mode that the
     /// host's floating-point unit lacks.
     pub soft_float: bool,
-    /// Events that are left.
-    pub fuel: Fuel,
     /// What gates call instead of stopping, and with what in front of the hart.
     pub passage: Option<(Enter, *mut ())>,
     /// How often gates did that.
     pub passages: u64,
-    /// How often host code of this or another engine may still lead to blocks without any until
-    /// one gets some.
-    pub cold: u32,
-    /// What host code knows of accesses that may fault.
-    pub sites: Sites,
     attention: Arc<AtomicU32>,
-    /// As many entries as a power of two.
     jump_cache: Box<[JumpCacheEntry]>,
-    /// The first of them, for host code.
-    pub jump_cache_start: *const JumpCacheEntry,
-    /// One less than their number.
-    pub jump_cache_mask: usize,
-    /// Where calls want to be returned to.
-    pub returns: Returns,
     /// Entries that replaced another since the cache was made.
     replaced: usize,
     jump_cache_used: bool,

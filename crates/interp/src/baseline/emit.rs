@@ -1,6 +1,6 @@
 //! Host code for the ops of a body.
 //!
-//! While host code runs, `rsi` holds the hart and `rdx` the context, as handlers get them,
+//! While host code runs, `rsi` holds the hart's address and [`BIAS`], `rdx` the context's,
 //! and `rdi` how many instructions were retired that the hart does not count yet. `rax` and
 //! `rcx` are scratch; others hold guest registers: see [`registers`](super::registers).
 //!
@@ -11,7 +11,7 @@
 //! fault or an op may be left to its handler, the rest of the hart in memory is
 //! exact: what was computed is written back before.
 
-use super::registers::{PINNED, Registers, Transfer};
+use super::registers::{PINNED, Registers, Transfer, pinned};
 use super::templates::{Binary, Load, Store, Unary};
 use super::{OUTSIDE, POINTER};
 use crate::context::Context;
@@ -19,7 +19,7 @@ use crate::ops::control;
 use crate::slot::{Handler, Op, Slot};
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
-use rvrun_hart::Hart;
+use rvrun_hart::{Hart, SINK};
 use std::mem::offset_of;
 use std::ptr;
 
@@ -56,9 +56,13 @@ macro_rules! short {
 /// The number that the encoding has for the register that counts retired instructions.
 const RDI: u8 = 7;
 
+/// What is added to the hart's address, so that short displacements reach all of its integer
+/// registers.
+pub const BIAS: i32 = 128;
+
 /// Bytes of an entrance up to its jump to the code that is executed often.
 pub const FETCH_BYTES: usize =
-    4 * PINNED.len() + 2 + stack_move_bytes(POINTER) + stack_move_bytes(OUTSIDE);
+    4 + 4 * PINNED.len() + 2 + stack_move_bytes(POINTER) + stack_move_bytes(OUTSIDE);
 
 /// Bytes of a move between the stack pointer and a place in the context.
 const fn stack_move_bytes(offset: i32) -> usize {
@@ -124,7 +128,7 @@ impl Thunks {
         dynasm!(code; .arch x64; pop rcx; sub rsp, BYTE 16; and rcx, BYTE -2; jmp >arrive);
         let returned = offset(&code);
         dynasm!(code; .arch x64; pop rcx; arrive:);
-        at!(code, { mov } [rsi] offset_of!(Hart, pc) as i32, { , rcx });
+        dynasm!(code; .arch x64; mov [rsi + PC], rcx);
         let arrive = offset(&code);
         settle(&mut code);
         dynasm!(code; .arch x64; mov rax, QWORD control::arrived as *const () as i64; jmp rax);
@@ -148,7 +152,11 @@ fn settle(code: &mut VecAssembler<X64Relocation>) {
     for (guest, host) in PINNED {
         transfer(code, Transfer::Store { host, guest });
     }
-    dynasm!(code; .arch x64; add [rsi + super::ends::INSTRET], rdi; mov rdi, rax);
+    dynasm!(code; .arch x64
+        ; add rsi, BYTE -BIAS as i8
+        ; add [rsi + super::ends::INSTRET], rdi
+        ; mov rdi, rax
+    );
     at!(code, { mov } [rdx] POINTER, { , rsp });
     at!(code, { mov rsp, } [rdx] OUTSIDE, {});
 }
@@ -296,6 +304,9 @@ pub struct Emitter {
     is_first: bool,
     /// Instructions that its run has counted.
     counted: i32,
+    /// The guest register that the host's zero flag is about, and the length of the code when
+    /// that was set.
+    zero_flag: Option<(u8, usize)>,
 }
 
 /// Host code that has no place yet.
@@ -333,15 +344,32 @@ impl Code {
     }
 }
 
-/// Offset in the hart of an integer register.
+/// Where an integer register is, from `rsi`.
 pub(super) fn x(register: u8) -> i32 {
-    (offset_of!(Hart, x) + 8 * usize::from(register)) as i32
+    (offset_of!(Hart, x) + 8 * usize::from(register)) as i32 - BIAS
 }
 
-/// Offset in the hart of a floating-point register.
+/// Where a floating-point register is, from `rsi`.
 pub(super) fn f(register: u8) -> i32 {
-    (offset_of!(Hart, f) + 8 * usize::from(register)) as i32
+    (offset_of!(Hart, f) + 8 * usize::from(register)) as i32 - BIAS
 }
+
+/// Where the pc is, from `rsi`.
+pub(super) const PC: i32 = offset_of!(Hart, pc) as i32 - BIAS;
+
+/// An instruction with a memory operand.
+#[derive(Clone, Copy)]
+pub(super) struct Encoding {
+    /// Of 64 bits.
+    wide: bool,
+    opcode: &'static [u8],
+}
+
+const LEA: Encoding = Encoding { wide: true, opcode: &[0x8d] };
+const LEA_WORD: Encoding = Encoding { wide: false, opcode: &[0x8d] };
+
+/// The prefix of instructions of 16 bits.
+const HALFWORD: u8 = 0x66;
 
 fn transfer(code: &mut VecAssembler<X64Relocation>, transfer: Transfer) {
     match transfer {
@@ -369,6 +397,7 @@ impl Emitter {
             handler: control::illegal,
             is_first: true,
             counted: 0,
+            zero_flag: None,
         }
     }
 
@@ -392,6 +421,7 @@ impl Emitter {
     /// its block if it is the last one, else none.
     pub fn begin_run(&mut self, index: usize, counted: i32) {
         self.registers = Registers::new();
+        self.zero_flag = None;
         let code = self.len();
         self.parts.runs.push(Run { index, code, entrance: 0 });
         self.counted = counted;
@@ -488,6 +518,7 @@ impl Emitter {
         for index in 0..self.parts.runs.len() {
             let entrance = self.len();
             self.parts.runs[index].entrance = entrance;
+            asm!(self; sub rsi, BYTE -BIAS as i8);
             for (guest, host) in PINNED {
                 transfer(&mut self.code, Transfer::Load { host, guest });
             }
@@ -551,40 +582,85 @@ impl Emitter {
         }
     }
 
+    /// Emits an instruction of a register, or the digit that is part of an opcode, and memory:
+    /// shorter than the assembler's, which spends a byte more on each base that it learns of so
+    /// late.
+    fn memory(&mut self, encoding: Encoding, register: u8, base: u8, displacement: i32) {
+        let Encoding { wide, opcode } = encoding;
+        let rex = 0x40 | u8::from(wide) << 3 | register >> 3 << 2 | base >> 3;
+        // Without this prefix, bytes of these registers are others'.
+        if rex != 0x40 || opcode == [0x88] && register >= 4 {
+            self.code.push(rex);
+        }
+        self.code.extend(opcode);
+        // Without displacement, this base means the instruction's own address.
+        let (size, needs_index) = match i8::try_from(displacement) {
+            Ok(0) if base & 7 != 5 => (0, base & 7 == 4),
+            Ok(_) => (1, base & 7 == 4),
+            Err(_) => (2, base & 7 == 4),
+        };
+        self.code.push(size << 6 | (register & 7) << 3 | base & 7);
+        if needs_index {
+            self.code.push(0x24);
+        }
+        match size {
+            0 => {}
+            1 => self.code.push_i8(displacement as i8),
+            _ => self.code.push_i32(displacement),
+        }
+    }
+
     pub fn load(&mut self, op: Op, load: Load) {
         let a = self.read(op.rs1);
         self.flush();
         let d = self.define(op.rd);
         self.access();
-        let imm = op.imm;
-        match load {
-            Load::Byte => at!(self.code, { movsx Rq(d), BYTE } [Rq(a)] imm, {}),
-            Load::Half => at!(self.code, { movsx Rq(d), WORD } [Rq(a)] imm, {}),
-            Load::Word => at!(self.code, { movsxd Rq(d), DWORD } [Rq(a)] imm, {}),
-            Load::Double => at!(self.code, { mov Rq(d), } [Rq(a)] imm, {}),
-            Load::UnsignedByte => at!(self.code, { movzx Rd(d), BYTE } [Rq(a)] imm, {}),
-            Load::UnsignedHalf => at!(self.code, { movzx Rd(d), WORD } [Rq(a)] imm, {}),
-            Load::UnsignedWord => at!(self.code, { mov Rd(d), } [Rq(a)] imm, {}),
-        }
+        let (wide, opcode): (_, &[u8]) = match load {
+            Load::Byte => (true, &[0x0f, 0xbe]),
+            Load::Half => (true, &[0x0f, 0xbf]),
+            Load::Word => (true, &[0x63]),
+            Load::Double => (true, &[0x8b]),
+            Load::UnsignedByte => (false, &[0x0f, 0xb6]),
+            Load::UnsignedHalf => (false, &[0x0f, 0xb7]),
+            Load::UnsignedWord => (false, &[0x8b]),
+        };
+        self.memory(Encoding { wide, opcode }, d, a, op.imm);
     }
 
     pub fn store(&mut self, op: Op, store: Store) {
         let a = self.read(op.rs1);
-        let b = self.read(op.rs2);
+        let b = (op.rs2 != 0).then(|| self.read(op.rs2));
         self.flush();
         self.access();
-        let imm = op.imm;
-        match store {
-            Store::Byte => at!(self.code, { mov } [Rq(a)] imm, { , Rb(b) }),
-            Store::Half => at!(self.code, { mov } [Rq(a)] imm, { , Rw(b) }),
-            Store::Word => at!(self.code, { mov } [Rq(a)] imm, { , Rd(b) }),
-            Store::Double => at!(self.code, { mov } [Rq(a)] imm, { , Rq(b) }),
+        if store == Store::Half {
+            self.code.push(HALFWORD);
         }
+        let wide = store == Store::Double;
+        let Some(b) = b else {
+            let opcode: &[u8] = if store == Store::Byte { &[0xc6] } else { &[0xc7] };
+            self.memory(Encoding { wide, opcode }, 0, a, op.imm);
+            match store {
+                Store::Byte => self.code.push(0),
+                Store::Half => self.code.push_i16(0),
+                Store::Word | Store::Double => self.code.push_i32(0),
+            }
+            return;
+        };
+        let opcode: &[u8] = if store == Store::Byte { &[0x88] } else { &[0x89] };
+        self.memory(Encoding { wide, opcode }, b, a, op.imm);
+    }
+
+    /// Whether the host's zero flag says whether `guest` is 0.
+    pub(super) fn has_zero_flag(&self, guest: u8) -> bool {
+        self.zero_flag == Some((guest, self.len()))
     }
 
     pub fn unary(&mut self, op: Op, unary: Unary) {
         use Unary::*;
         let a = self.read(op.rs1);
+        if unary == Copy && self.copy_to_memory(op.rd, a) {
+            return;
+        }
         let d = self.define(op.rd);
         let imm = op.imm;
         let bit = imm as i8;
@@ -595,9 +671,9 @@ impl Emitter {
         };
         match unary {
             Addi if d == a => short!(self, add Rq(d), imm),
-            Addi => at!(self.code, { lea Rq(d), } [Rq(a)] imm, {}),
+            Addi => self.memory(LEA, d, a, imm),
             Addiw => {
-                at!(self.code, { lea eax, } [Rq(a)] imm, {});
+                self.memory(LEA_WORD, 0, a, imm);
                 asm!(self; movsxd Rq(d), eax);
             }
             Andi => {
@@ -661,6 +737,25 @@ impl Emitter {
                 asm!(self; bswap Rq(d));
             }
         }
+        let sets_flag = match unary {
+            Addi => d == a,
+            Andi | Ori | Xori => true,
+            Slli | Srli | Srai => bit != 0,
+            _ => false,
+        };
+        if sets_flag {
+            self.zero_flag = Some((op.rd, self.len()));
+        }
+    }
+
+    /// Copies a host register to a guest register that has none of its own.
+    fn copy_to_memory(&mut self, guest: u8, host: u8) -> bool {
+        if pinned(guest).is_some() || guest == SINK {
+            return false;
+        }
+        self.registers.forget(guest);
+        transfer(&mut self.code, Transfer::Store { host, guest });
+        true
     }
 
     pub fn binary(&mut self, op: Op, binary: Binary) {
@@ -752,6 +847,9 @@ impl Emitter {
                 asm!(self; xor eax, eax; test Rq(b), Rq(b); cmovz rax, Rq(a); mov Rq(d), rax)
             }
             Div | Divu | Rem | Remu | Divw | Divuw | Remw | Remuw => {}
+        }
+        if matches!(binary, Sub | And | Or | Xor) || binary == Add && (d == a || d == b) {
+            self.zero_flag = Some((op.rd, self.len()));
         }
     }
 

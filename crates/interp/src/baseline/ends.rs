@@ -5,7 +5,7 @@
 //! code, with a direct one. What these handlers do rarely is left
 //! to them: a link that leads nowhere yet, a pause, an address that the jump cache lacks.
 
-use super::emit::{Back, Done, Emitter, Exit, General, ToHandler, Unexpected, asm, at, x};
+use super::emit::{PC, Back, Done, Emitter, Exit, General, ToHandler, Unexpected, asm, at, x};
 use super::registers::pinned;
 use super::templates::{Condition, End, Sets};
 use crate::context::{Context, JumpCacheEntry};
@@ -41,13 +41,7 @@ impl Emitter {
                 self.follow(1, event);
             }
             End::Branch { condition, event } => {
-                let a = self.read(op.rs1);
-                let b = (op.rs2 != 0).then(|| self.read(op.rs2));
-                self.flush();
-                match b {
-                    None => asm!(self; test Rq(a), Rq(a)),
-                    Some(b) => asm!(self; cmp Rq(a), Rq(b)),
-                }
+                self.compare_for_branch(op, condition);
                 let (last, other) = if end.last_way(data) == Some(1) { (1, 2) } else { (2, 1) };
                 let condition = if other == 1 { condition } else { condition.opposite() };
                 self.leave_if(condition, other);
@@ -86,6 +80,29 @@ impl Emitter {
                 self.return_to(target, value(1) as i32);
             }
             End::Stop => {}
+        }
+    }
+
+    /// Sets the host's flags for a branch, and brings the hart in memory up to date.
+    fn compare_for_branch(&mut self, op: Op, condition: Condition) {
+        let equality = matches!(condition, Condition::Equal | Condition::NotEqual);
+        if equality && op.rs2 == 0 && self.has_zero_flag(op.rs1) {
+            return self.flush();
+        }
+        let [a, b] = [op.rs1, op.rs2].map(|register| self.registers.held(register));
+        self.flush();
+        match (a, b) {
+            (Some(a), _) if op.rs2 == 0 => asm!(self; test Rq(a), Rq(a)),
+            (None, _) if op.rs2 == 0 => {
+                at!(self.code, { cmp QWORD } [rsi] x(op.rs1), { , BYTE 0 });
+            }
+            (Some(a), Some(b)) => asm!(self; cmp Rq(a), Rq(b)),
+            (Some(a), None) => at!(self.code, { cmp Rq(a), } [rsi] x(op.rs2), {}),
+            (None, Some(b)) => at!(self.code, { cmp } [rsi] x(op.rs1), { , Rq(b) }),
+            (None, None) => {
+                let a = self.read(op.rs1);
+                at!(self.code, { cmp Rq(a), } [rsi] x(op.rs2), {});
+            }
         }
     }
 
@@ -157,13 +174,26 @@ impl Emitter {
     /// Pushes where a call is to be returned to, counts it, and sets its register. No host
     /// register that is not pinned holds one of the guest's any more.
     fn call_returns(&mut self, register: u8, address: u64) {
-        self.load_address(address);
+        let short = i32::try_from(address as i64);
+        if short.is_err() {
+            self.load_address(address);
+        }
         // The stack may be full.
         self.access();
-        asm!(self; push r8);
+        match short {
+            Ok(address) => asm!(self; push address),
+            Err(_) => asm!(self; push r8),
+        }
         let pause = self.slow_after_push();
         self.count_event(pause);
-        self.set_link(register);
+        match (pinned(register), short) {
+            (None, Ok(address)) => at!(self.code, { mov QWORD } [rsi] x(register), { , address }),
+            (Some(_), Ok(_)) => {
+                self.load_address(address as u64);
+                self.set_link(register);
+            }
+            (_, Err(_)) => self.set_link(register),
+        }
     }
 
     /// Loads a guest's address into `r8`.
@@ -200,7 +230,7 @@ impl Emitter {
             let (pc, exit) = &mut self.parts.returns[index];
             exit.general = general;
             asm!(self; =>label; mov rax, QWORD *pc as i64);
-            at!(self.code, { mov } [rsi] offset_of!(Hart, pc) as i32, { , rax });
+            asm!(self; mov [rsi + PC], rax);
             self.leave(self.thunks.arrive);
         }
         self.back = back;
@@ -236,21 +266,15 @@ impl Emitter {
 
     /// Looks the guest's address in `rcx` up: `rax` gets the block there, `rcx` its code.
     fn look_up(&mut self, slow: DynamicLabel) {
-        asm!(self
-            ; mov rax, rcx
-            ; or rcx, 1
-            ; shr rax, 1
-            ; and rax, [rdx + offset_of!(Context, jump_cache_mask) as i32]
-            ; shl rax, ENTRY
-            ; add rax, [rdx + offset_of!(Context, jump_cache_start) as i32]
-            ; cmp rcx, [rax + offset_of!(JumpCacheEntry, key) as i32]
-            ; jne =>slow
-        );
+        asm!(self; mov rax, rcx; or rcx, BYTE 1; shr rax, 1);
+        at!(self.code, { and rax, } [rdx] offset_of!(Context, jump_cache_mask) as i32, {});
+        asm!(self; shl rax, ENTRY);
+        at!(self.code, { add rax, } [rdx] offset_of!(Context, jump_cache_start) as i32, {});
+        at!(self.code, { cmp rcx, } [rax] offset_of!(JumpCacheEntry, key) as i32, {});
+        asm!(self; jne =>slow);
         self.goes_apart();
-        asm!(self
-            ; mov rcx, [rax + offset_of!(JumpCacheEntry, code) as i32]
-            ; mov rax, [rax + offset_of!(JumpCacheEntry, block) as i32]
-        );
+        at!(self.code, { mov rcx, } [rax] offset_of!(JumpCacheEntry, code) as i32, {});
+        at!(self.code, { mov rax, } [rax] offset_of!(JumpCacheEntry, block) as i32, {});
     }
 
     /// Jumps to what was looked up.

@@ -11,7 +11,7 @@ use crate::slot::Op;
 use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
 
 /// The upper half of a boxed word (F, "NaN Boxing of Narrower Values").
-const BOXED: i64 = -1 << 32;
+const BOX: i32 = -1;
 /// The rounding mode field of rounding towards zero.
 const TOWARDS_ZERO: i32 = 1;
 
@@ -91,7 +91,7 @@ impl Emitter {
         if width == Width::Single {
             let slow = self.slow();
             for register in registers {
-                asm!(self; cmp DWORD [rsi + f(*register) + 4], -1; jne =>slow);
+                asm!(self; cmp DWORD [rsi + f(*register) + 4], BYTE -1; jne =>slow);
                 self.goes_apart();
             }
         }
@@ -99,7 +99,7 @@ impl Emitter {
 
     /// Makes the word in `eax` the value of a register.
     fn set_word(&mut self, rd: u8) {
-        asm!(self; mov rcx, QWORD BOXED; or rax, rcx; mov [rsi + f(rd)], rax);
+        asm!(self; mov [rsi + f(rd)], eax; mov DWORD [rsi + f(rd) + 4], BOX);
     }
 
     /// Makes `xmm0` the value of a register, unless it is a NaN.
@@ -109,8 +109,7 @@ impl Emitter {
             Width::Single => {
                 asm!(self; ucomiss xmm0, xmm0; jp =>slow);
                 self.goes_apart();
-                asm!(self; movd eax, xmm0);
-                self.set_word(rd);
+                asm!(self; movss [rsi + f(rd)], xmm0; mov DWORD [rsi + f(rd) + 4], BOX);
             }
             Width::Double => {
                 asm!(self; ucomisd xmm0, xmm0; jp =>slow);
@@ -201,6 +200,16 @@ impl Emitter {
 
     fn sign(&mut self, op: Op, sign: Sign, width: Width) {
         self.flush();
+        if op.rs1 == op.rs2 && width == Width::Double {
+            asm!(self; mov rax, [rsi + f(op.rs1)]);
+            match sign {
+                Sign::Copied => {}
+                Sign::Negated => asm!(self; btc rax, 63),
+                Sign::Multiplied => asm!(self; btr rax, 63),
+            }
+            asm!(self; mov [rsi + f(op.rd)], rax);
+            return;
+        }
         self.check(width, &[op.rs1, op.rs2]);
         asm!(self; mov rax, [rsi + f(op.rs1)]; mov rcx, [rsi + f(op.rs2)]);
         if width == Width::Single {

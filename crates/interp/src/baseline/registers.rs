@@ -77,6 +77,20 @@ impl Registers {
         }
     }
 
+    /// The host register that has `guest`, if one has.
+    pub fn held(&self, guest: u8) -> Option<u8> {
+        let place = || self.guest.iter().position(|held| *held == guest);
+        pinned(guest).or_else(|| place().map(|i| HOST[i]))
+    }
+
+    /// Says that memory has a newer value of `guest`, which is not pinned.
+    pub fn forget(&mut self, guest: u8) {
+        if let Some(i) = self.guest.iter().position(|held| *held == guest) {
+            self.guest[i] = NONE;
+            self.dirty[i] = false;
+        }
+    }
+
     fn find(&mut self, guest: u8, load: bool, mut transfer: impl FnMut(Transfer)) -> u8 {
         self.now += 1;
         let held = self.guest.iter().position(|held| *held == guest);
