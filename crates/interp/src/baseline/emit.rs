@@ -11,7 +11,7 @@
 //! fault or an op may be left to its handler, the rest of the hart in memory is
 //! exact: what was computed is written back before.
 
-use super::registers::{PINNED, Registers, Transfer, pinned};
+use super::registers::{FloatRegisters, PINNED, Registers, Transfer, pinned};
 use super::templates::{Binary, Load, Store, Unary};
 use super::{OUTSIDE, POINTER};
 use crate::context::Context;
@@ -289,6 +289,7 @@ pub struct Emitter {
     pub(super) code: VecAssembler<X64Relocation>,
     pub(super) thunks: Thunks,
     pub(super) registers: Registers,
+    pub(super) floats: FloatRegisters,
     pub parts: Parts,
     pub(super) general: Vec<General>,
     pub(super) unexpected: Vec<Unexpected>,
@@ -386,6 +387,7 @@ impl Emitter {
             code: VecAssembler::new(0),
             thunks,
             registers: Registers::new(),
+            floats: FloatRegisters::new(),
             parts: Parts::default(),
             general: Vec::new(),
             unexpected: Vec::new(),
@@ -421,6 +423,7 @@ impl Emitter {
     /// its block if it is the last one, else none.
     pub fn begin_run(&mut self, index: usize, counted: i32) {
         self.registers = Registers::new();
+        self.floats = FloatRegisters::new();
         self.zero_flag = None;
         let code = self.len();
         self.parts.runs.push(Run { index, code, entrance: 0 });

@@ -5,7 +5,7 @@
 //! code, with a direct one. What these handlers do rarely is left
 //! to them: a link that leads nowhere yet, a pause, an address that the jump cache lacks.
 
-use super::emit::{PC, Back, Done, Emitter, Exit, General, ToHandler, Unexpected, asm, at, x};
+use super::emit::{Back, Done, Emitter, Exit, General, PC, ToHandler, Unexpected, asm, at, x};
 use super::registers::pinned;
 use super::templates::{Condition, End, Sets};
 use crate::context::{Context, JumpCacheEntry};
@@ -188,11 +188,12 @@ impl Emitter {
         self.count_event(pause);
         match (pinned(register), short) {
             (None, Ok(address)) => at!(self.code, { mov QWORD } [rsi] x(register), { , address }),
-            (Some(_), Ok(_)) => {
-                self.load_address(address as u64);
+            (_, short) => {
+                if short.is_ok() {
+                    self.load_address(address);
+                }
                 self.set_link(register);
             }
-            (_, Err(_)) => self.set_link(register),
         }
     }
 

@@ -12,180 +12,234 @@ use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
 
 /// The upper half of a boxed word (F, "NaN Boxing of Narrower Values").
 const BOX: i32 = -1;
+/// No vector registers that guest registers may have.
+const NONE: [u8; 3] = [0; 3];
 /// The rounding mode field of rounding towards zero.
 const TOWARDS_ZERO: i32 = 1;
 
 impl Emitter {
     pub fn float(&mut self, op: Op, float: Float) {
         match float {
-            Float::LoadWord | Float::LoadDouble => {
-                let a = self.read(op.rs1);
-                self.flush();
-                self.access();
-                if float == Float::LoadWord {
-                    asm!(self; mov eax, [Rq(a) + op.imm]);
-                    self.set_word(op.rd);
-                } else {
-                    asm!(self; mov rax, [Rq(a) + op.imm]; mov [rsi + f(op.rd)], rax);
-                }
-            }
+            Float::LoadWord | Float::LoadDouble => self.load_float(op, float == Float::LoadWord),
             Float::StoreWord | Float::StoreDouble => {
-                let a = self.read(op.rs1);
-                self.flush();
-                asm!(self; mov rax, [rsi + f(op.rs2)]);
-                self.access();
-                if float == Float::StoreWord {
-                    asm!(self; mov [Rq(a) + op.imm], eax);
-                } else {
-                    asm!(self; mov [Rq(a) + op.imm], rax);
-                }
+                self.store_float(op, float == Float::StoreWord);
             }
             Float::ToInteger => {
+                let held = self.floats.held(op.rs1, Width::Double);
                 let d = self.define(op.rd);
-                asm!(self; mov Rq(d), [rsi + f(op.rs1)]);
+                match held {
+                    Some(a) => asm!(self; movq Rq(d), Rx(a)),
+                    None => asm!(self; mov Rq(d), [rsi + f(op.rs1)]),
+                }
             }
             Float::FromInteger => {
                 let a = self.read(op.rs1);
-                asm!(self; mov [rsi + f(op.rd)], Rq(a));
+                let d = self.floats.take(NONE);
+                asm!(self; mov [rsi + f(op.rd)], Rq(a); movq Rx(d), Rq(a));
+                self.floats.hold(d, op.rd, Width::Double);
             }
             Float::Arithmetic(what, width) => self.arithmetic(op, what, width),
             Float::Root(width) => {
                 self.flush();
-                self.check(width, &[op.rs1]);
+                let a = self.operand(op.rs1, width, NONE);
+                let d = self.floats.take([a, 0, 0]);
                 match width {
-                    Width::Single => asm!(self; sqrtss xmm0, [rsi + f(op.rs1)]),
-                    Width::Double => asm!(self; sqrtsd xmm0, [rsi + f(op.rs1)]),
+                    Width::Single => asm!(self; movaps Rx(d), Rx(a); sqrtss Rx(d), Rx(d)),
+                    Width::Double => asm!(self; movaps Rx(d), Rx(a); sqrtsd Rx(d), Rx(d)),
                 }
-                self.set(op.rd, width);
+                self.set(op.rd, width, d);
             }
             Float::Fused { product, addend, width } => self.fused(op, product, addend, width),
             Float::Compare(what, width) => self.compare(op, what, width),
+            Float::Sign(sign, width) if op.rs1 == op.rs2 => self.sign_of_itself(op, sign, width),
             Float::Sign(sign, width) => self.sign(op, sign, width),
             Float::Resize { to } => {
                 self.flush();
+                let from = if to == Width::Single { Width::Double } else { Width::Single };
+                let a = self.operand(op.rs1, from, NONE);
+                let d = self.floats.take([a, 0, 0]);
+                asm!(self; xorps Rx(d), Rx(d));
                 match to {
-                    Width::Single => asm!(self; cvtsd2ss xmm0, [rsi + f(op.rs1)]),
-                    Width::Double => {
-                        self.check(Width::Single, &[op.rs1]);
-                        asm!(self; cvtss2sd xmm0, [rsi + f(op.rs1)]);
-                    }
+                    Width::Single => asm!(self; cvtsd2ss Rx(d), Rx(a)),
+                    Width::Double => asm!(self; cvtss2sd Rx(d), Rx(a)),
                 }
-                self.set(op.rd, to);
+                self.set(op.rd, to, d);
             }
             Float::FromWord { long } => {
                 let a = self.read(op.rs1);
-                asm!(self; xorps xmm0, xmm0);
+                let d = self.floats.take(NONE);
+                asm!(self; xorps Rx(d), Rx(d));
                 if long {
-                    asm!(self; cvtsi2sd xmm0, Rq(a));
+                    asm!(self; cvtsi2sd Rx(d), Rq(a));
                 } else {
-                    asm!(self; cvtsi2sd xmm0, Rd(a));
+                    asm!(self; cvtsi2sd Rx(d), Rd(a));
                 }
-                asm!(self; movsd [rsi + f(op.rd)], xmm0);
+                self.put(op.rd, Width::Double, d);
             }
             Float::Truncate { long } => self.truncate(op, long),
         }
     }
 
-    /// Leaves the op to its handler if it is one of words and any of these is not boxed.
-    fn check(&mut self, width: Width, registers: &[u8]) {
-        if width == Width::Single {
-            let slow = self.slow();
-            for register in registers {
-                asm!(self; cmp DWORD [rsi + f(*register) + 4], BYTE -1; jne =>slow);
-                self.goes_apart();
+    fn load_float(&mut self, op: Op, word: bool) {
+        let a = self.read(op.rs1);
+        self.flush();
+        let d = self.floats.take(NONE);
+        self.access();
+        if word {
+            asm!(self; movss Rx(d), [Rq(a) + op.imm]);
+            self.put(op.rd, Width::Single, d);
+        } else {
+            asm!(self; movsd Rx(d), [Rq(a) + op.imm]);
+            self.put(op.rd, Width::Double, d);
+        }
+    }
+
+    fn store_float(&mut self, op: Op, word: bool) {
+        let a = self.read(op.rs1);
+        self.flush();
+        let whole = self.floats.held(op.rs2, Width::Double);
+        match (word, whole.or_else(|| self.floats.held(op.rs2, Width::Single))) {
+            (true, Some(b)) => {
+                self.access();
+                asm!(self; movss [Rq(a) + op.imm], Rx(b));
+            }
+            (true, None) => {
+                asm!(self; mov eax, [rsi + f(op.rs2)]);
+                self.access();
+                asm!(self; mov [Rq(a) + op.imm], eax);
+            }
+            (false, Some(b)) if whole.is_some() => {
+                self.access();
+                asm!(self; movsd [Rq(a) + op.imm], Rx(b));
+            }
+            (false, _) => {
+                asm!(self; mov rax, [rsi + f(op.rs2)]);
+                self.access();
+                asm!(self; mov [Rq(a) + op.imm], rax);
             }
         }
+    }
+
+    /// A vector register with a guest register; those that are used stay as they are. Leaves the
+    /// op to its handler if it is one of words and this one is not boxed.
+    fn operand(&mut self, guest: u8, width: Width, used: [u8; 3]) -> u8 {
+        if let Some(vector) = self.floats.held(guest, width) {
+            return vector;
+        }
+        let vector = self.floats.take(used);
+        self.fetch(vector, guest, width);
+        vector
+    }
+
+    /// Loads a register from memory.
+    fn fetch(&mut self, vector: u8, guest: u8, width: Width) {
+        match width {
+            Width::Single => {
+                let slow = self.slow();
+                asm!(self; cmp DWORD [rsi + f(guest) + 4], BYTE -1; jne =>slow);
+                self.goes_apart();
+                asm!(self; movss Rx(vector), [rsi + f(guest)]);
+            }
+            Width::Double => asm!(self; movsd Rx(vector), [rsi + f(guest)]),
+        }
+        self.floats.hold(vector, guest, width);
     }
 
     /// Makes the word in `eax` the value of a register.
     fn set_word(&mut self, rd: u8) {
         asm!(self; mov [rsi + f(rd)], eax; mov DWORD [rsi + f(rd) + 4], BOX);
+        let d = self.floats.take(NONE);
+        asm!(self; movd Rx(d), eax);
+        self.floats.hold(d, rd, Width::Single);
     }
 
-    /// Makes `xmm0` the value of a register, unless it is a NaN.
-    fn set(&mut self, rd: u8, width: Width) {
+    /// Makes the doubleword in `rax` the value of a register.
+    fn set_doubleword(&mut self, rd: u8) {
+        asm!(self; mov [rsi + f(rd)], rax);
+        let d = self.floats.take(NONE);
+        asm!(self; movq Rx(d), rax);
+        self.floats.hold(d, rd, Width::Double);
+    }
+
+    /// Makes what a vector register has the value of a register, unless it is a NaN.
+    fn set(&mut self, rd: u8, width: Width, d: u8) {
         let slow = self.slow();
         match width {
-            Width::Single => {
-                asm!(self; ucomiss xmm0, xmm0; jp =>slow);
-                self.goes_apart();
-                asm!(self; movss [rsi + f(rd)], xmm0; mov DWORD [rsi + f(rd) + 4], BOX);
-            }
-            Width::Double => {
-                asm!(self; ucomisd xmm0, xmm0; jp =>slow);
-                self.goes_apart();
-                asm!(self; movsd [rsi + f(rd)], xmm0);
-            }
+            Width::Single => asm!(self; ucomiss Rx(d), Rx(d); jp =>slow),
+            Width::Double => asm!(self; ucomisd Rx(d), Rx(d); jp =>slow),
         }
+        self.goes_apart();
+        self.put(rd, width, d);
     }
 
-    /// Loads a register into `xmm0`.
-    fn load_first(&mut self, register: u8, width: Width) {
+    /// Makes what a vector register has the value of a register.
+    fn put(&mut self, rd: u8, width: Width, d: u8) {
         match width {
-            Width::Single => asm!(self; movss xmm0, [rsi + f(register)]),
-            Width::Double => asm!(self; movsd xmm0, [rsi + f(register)]),
+            Width::Single => {
+                asm!(self; movss [rsi + f(rd)], Rx(d); mov DWORD [rsi + f(rd) + 4], BOX);
+            }
+            Width::Double => asm!(self; movsd [rsi + f(rd)], Rx(d)),
         }
+        self.floats.hold(d, rd, width);
     }
 
     fn arithmetic(&mut self, op: Op, what: Arithmetic, width: Width) {
         use Arithmetic::*;
         use Width::*;
         self.flush();
-        self.check(width, &[op.rs1, op.rs2]);
-        self.load_first(op.rs1, width);
-        let other = f(op.rs2);
+        let a = self.operand(op.rs1, width, NONE);
+        let b = self.operand(op.rs2, width, [a, 0, 0]);
+        let d = self.floats.take([a, b, 0]);
+        asm!(self; movaps Rx(d), Rx(a));
         match (what, width) {
-            (Add, Single) => asm!(self; addss xmm0, [rsi + other]),
-            (Add, Double) => asm!(self; addsd xmm0, [rsi + other]),
-            (Subtract, Single) => asm!(self; subss xmm0, [rsi + other]),
-            (Subtract, Double) => asm!(self; subsd xmm0, [rsi + other]),
-            (Multiply, Single) => asm!(self; mulss xmm0, [rsi + other]),
-            (Multiply, Double) => asm!(self; mulsd xmm0, [rsi + other]),
-            (Divide, Single) => asm!(self; divss xmm0, [rsi + other]),
-            (Divide, Double) => asm!(self; divsd xmm0, [rsi + other]),
+            (Add, Single) => asm!(self; addss Rx(d), Rx(b)),
+            (Add, Double) => asm!(self; addsd Rx(d), Rx(b)),
+            (Subtract, Single) => asm!(self; subss Rx(d), Rx(b)),
+            (Subtract, Double) => asm!(self; subsd Rx(d), Rx(b)),
+            (Multiply, Single) => asm!(self; mulss Rx(d), Rx(b)),
+            (Multiply, Double) => asm!(self; mulsd Rx(d), Rx(b)),
+            (Divide, Single) => asm!(self; divss Rx(d), Rx(b)),
+            (Divide, Double) => asm!(self; divsd Rx(d), Rx(b)),
         }
-        self.set(op.rd, width);
+        self.set(op.rd, width, d);
     }
 
     fn fused(&mut self, op: Op, product: bool, addend: bool, width: Width) {
         use Width::*;
-        let third = third_source(op.imm);
         self.flush();
-        self.check(width, &[op.rs1, op.rs2, third]);
-        self.load_first(op.rs1, width);
-        let (b, c) = (f(op.rs2), f(third));
-        match width {
-            Single => asm!(self; movss xmm1, [rsi + b]),
-            Double => asm!(self; movsd xmm1, [rsi + b]),
-        }
+        let a = self.operand(op.rs1, width, NONE);
+        let b = self.operand(op.rs2, width, [a, 0, 0]);
+        let c = self.operand(third_source(op.imm), width, [a, b, 0]);
+        let d = self.floats.take([a, b, c]);
+        asm!(self; movaps Rx(d), Rx(a));
         match (product, addend, width) {
-            (false, false, Single) => asm!(self; vfmadd213ss xmm0, xmm1, [rsi + c]),
-            (false, false, Double) => asm!(self; vfmadd213sd xmm0, xmm1, [rsi + c]),
-            (false, true, Single) => asm!(self; vfmsub213ss xmm0, xmm1, [rsi + c]),
-            (false, true, Double) => asm!(self; vfmsub213sd xmm0, xmm1, [rsi + c]),
-            (true, false, Single) => asm!(self; vfnmadd213ss xmm0, xmm1, [rsi + c]),
-            (true, false, Double) => asm!(self; vfnmadd213sd xmm0, xmm1, [rsi + c]),
-            (true, true, Single) => asm!(self; vfnmsub213ss xmm0, xmm1, [rsi + c]),
-            (true, true, Double) => asm!(self; vfnmsub213sd xmm0, xmm1, [rsi + c]),
+            (false, false, Single) => asm!(self; vfmadd213ss Rx(d), Rx(b), Rx(c)),
+            (false, false, Double) => asm!(self; vfmadd213sd Rx(d), Rx(b), Rx(c)),
+            (false, true, Single) => asm!(self; vfmsub213ss Rx(d), Rx(b), Rx(c)),
+            (false, true, Double) => asm!(self; vfmsub213sd Rx(d), Rx(b), Rx(c)),
+            (true, false, Single) => asm!(self; vfnmadd213ss Rx(d), Rx(b), Rx(c)),
+            (true, false, Double) => asm!(self; vfnmadd213sd Rx(d), Rx(b), Rx(c)),
+            (true, true, Single) => asm!(self; vfnmsub213ss Rx(d), Rx(b), Rx(c)),
+            (true, true, Double) => asm!(self; vfnmsub213sd Rx(d), Rx(b), Rx(c)),
         }
-        self.set(op.rd, width);
+        self.set(op.rd, width, d);
     }
 
     fn compare(&mut self, op: Op, what: Comparison, width: Width) {
         use Comparison::*;
         use Width::*;
         self.flush();
-        self.check(width, &[op.rs1, op.rs2]);
+        let a = self.operand(op.rs1, width, NONE);
+        let b = self.operand(op.rs2, width, [a, 0, 0]);
         // "Above" is what an unordered pair is not.
-        let (a, b) = if what == Equal { (op.rs1, op.rs2) } else { (op.rs2, op.rs1) };
-        self.load_first(a, width);
+        let (a, b) = if what == Equal { (a, b) } else { (b, a) };
         let slow = self.slow();
         // Only equality is quiet (F, "Single-Precision Floating-Point Compare Instructions").
         match (what, width) {
-            (Equal, Single) => asm!(self; ucomiss xmm0, [rsi + f(b)]),
-            (Equal, Double) => asm!(self; ucomisd xmm0, [rsi + f(b)]),
-            (_, Single) => asm!(self; comiss xmm0, [rsi + f(b)]),
-            (_, Double) => asm!(self; comisd xmm0, [rsi + f(b)]),
+            (Equal, Single) => asm!(self; ucomiss Rx(a), Rx(b)),
+            (Equal, Double) => asm!(self; ucomisd Rx(a), Rx(b)),
+            (_, Single) => asm!(self; comiss Rx(a), Rx(b)),
+            (_, Double) => asm!(self; comisd Rx(a), Rx(b)),
         }
         asm!(self; jp =>slow);
         self.goes_apart();
@@ -198,19 +252,41 @@ impl Emitter {
         asm!(self; movzx Rd(d), al);
     }
 
+    /// A move, the other sign, or none.
+    fn sign_of_itself(&mut self, op: Op, sign: Sign, width: Width) {
+        self.flush();
+        let a = self.operand(op.rs1, width, NONE);
+        match (sign, width) {
+            (Sign::Copied, _) => {
+                let d = self.floats.take([a, 0, 0]);
+                asm!(self; movaps Rx(d), Rx(a));
+                self.put(op.rd, width, d);
+            }
+            (_, Width::Single) => {
+                asm!(self; movd eax, Rx(a));
+                match sign {
+                    Sign::Negated => asm!(self; btc eax, BYTE 31),
+                    _ => asm!(self; btr eax, BYTE 31),
+                }
+                self.set_word(op.rd);
+            }
+            (_, Width::Double) => {
+                asm!(self; movq rax, Rx(a));
+                match sign {
+                    Sign::Negated => asm!(self; btc rax, BYTE 63),
+                    _ => asm!(self; btr rax, BYTE 63),
+                }
+                self.set_doubleword(op.rd);
+            }
+        }
+    }
+
     fn sign(&mut self, op: Op, sign: Sign, width: Width) {
         self.flush();
-        if op.rs1 == op.rs2 && width == Width::Double {
-            asm!(self; mov rax, [rsi + f(op.rs1)]);
-            match sign {
-                Sign::Copied => {}
-                Sign::Negated => asm!(self; btc rax, 63),
-                Sign::Multiplied => asm!(self; btr rax, 63),
-            }
-            asm!(self; mov [rsi + f(op.rd)], rax);
-            return;
+        if width == Width::Single {
+            self.operand(op.rs1, width, NONE);
+            self.operand(op.rs2, width, NONE);
         }
-        self.check(width, &[op.rs1, op.rs2]);
         asm!(self; mov rax, [rsi + f(op.rs1)]; mov rcx, [rsi + f(op.rs2)]);
         if width == Width::Single {
             asm!(self; shl rax, 32; shl rcx, 32);
@@ -228,7 +304,7 @@ impl Emitter {
                 asm!(self; shr rax, 32);
                 self.set_word(op.rd);
             }
-            Width::Double => asm!(self; mov [rsi + f(op.rd)], rax),
+            Width::Double => self.set_doubleword(op.rd),
         }
     }
 
@@ -240,11 +316,12 @@ impl Emitter {
             self.goes_apart();
             return;
         }
+        let a = self.operand(op.rs1, Width::Double, NONE);
         // What does not fit becomes the least number.
         if long {
-            asm!(self; cvttsd2si rax, [rsi + f(op.rs1)]; mov rcx, rax; dec rcx; jo =>slow);
+            asm!(self; cvttsd2si rax, Rx(a); mov rcx, rax; dec rcx; jo =>slow);
         } else {
-            asm!(self; cvttsd2si eax, [rsi + f(op.rs1)]; mov ecx, eax; dec ecx; jo =>slow);
+            asm!(self; cvttsd2si eax, Rx(a); mov ecx, eax; dec ecx; jo =>slow);
         }
         self.goes_apart();
         let d = self.define(op.rd);

@@ -4,6 +4,7 @@
 //! register of its own, and its place in memory has an older value. Others are fetched
 //! for the length of a run.
 
+use super::templates::Width;
 use rvrun_hart::SINK;
 
 /// Pinned guest registers, and the number that the encoding has for the host register of
@@ -114,4 +115,60 @@ impl Registers {
 /// The place of a host register in [`HOST`].
 fn index(host: u8) -> usize {
     usize::from(host - HOST[0])
+}
+
+/// The host's vector registers that hold floating-point registers: from this one on, and so many.
+const FIRST_VECTOR: u8 = 2;
+const VECTORS: usize = 14;
+
+/// Which floating-point register each vector register holds, and whether as a word that is known
+/// to be boxed or as a doubleword. Memory always has the value as well.
+pub struct FloatRegisters {
+    held: [Option<(u8, Width)>; VECTORS],
+    /// Which one is given away next.
+    next: usize,
+}
+
+impl FloatRegisters {
+    pub fn new() -> Self {
+        Self { held: [None; VECTORS], next: 0 }
+    }
+
+    /// The vector register that holds `guest` so.
+    #[inline(never)]
+    pub fn held(&self, guest: u8, width: Width) -> Option<u8> {
+        let place = self.held.iter().position(|held| *held == Some((guest, width)))?;
+        Some(FIRST_VECTOR + place as u8)
+    }
+
+    /// Says that memory has a newer value of `guest`.
+    pub fn forget(&mut self, guest: u8) {
+        for held in &mut self.held {
+            if held.is_some_and(|(other, _)| other == guest) {
+                *held = None;
+            }
+        }
+    }
+
+    /// A vector register that holds none any more, and is none of these three.
+    #[inline(never)]
+    pub fn take(&mut self, used: [u8; 3]) -> u8 {
+        let mut vector = 0;
+        for _ in 0..=used.len() {
+            vector = FIRST_VECTOR + self.next as u8;
+            self.next = if self.next + 1 == VECTORS { 0 } else { self.next + 1 };
+            if !used.contains(&vector) {
+                break;
+            }
+        }
+        self.held[usize::from(vector - FIRST_VECTOR)] = None;
+        vector
+    }
+
+    /// Says that `vector` has the value of `guest` that memory has, too.
+    #[inline(never)]
+    pub fn hold(&mut self, vector: u8, guest: u8, width: Width) {
+        self.forget(guest);
+        self.held[usize::from(vector - FIRST_VECTOR)] = Some((guest, width));
+    }
 }
