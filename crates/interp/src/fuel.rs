@@ -7,7 +7,7 @@
 use std::mem::offset_of;
 
 /// Events between two looks at the attention flag: some ten microseconds at most.
-const SLICE: u32 = 1024;
+const SLICE: u32 = 4096;
 
 /// Asks for no sample.
 pub const NEVER: u32 = u32::MAX;

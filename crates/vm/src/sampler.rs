@@ -33,8 +33,10 @@ pub struct Sampler {
     random: u64,
 }
 
-/// Samples of an address that make it hot, where an event is an instruction or so.
+/// Samples of an address that make it hot, where an event is an instruction or so: fewer where
+/// finding out is to be worth its time, too. A sample takes about 0.2 microseconds.
 const SAMPLES: u32 = 1024;
+const FEWER_SAMPLES: u32 = 256;
 
 /// A sample takes a fiftieth of the time of so many events.
 const LONGEST_PERIOD: u32 = 4096;
@@ -50,7 +52,7 @@ const EVENTS_PER_EXIT: u32 = 16;
 
 /// What part of all instructions makes an address hot, where translating is to be worth its
 /// time. Of a program that does a little of everything each translation is left at once.
-const SHARE: u64 = 128;
+const SHARE: u64 = 96;
 
 /// How many times the fewest instructions make it hot whatever part they are: a program that runs
 /// for long gets back what translating all of it takes.
@@ -75,10 +77,11 @@ impl Sampler {
     /// to be worth it, they also have to be some part of all.
     pub fn new(threshold: u32, sparing: bool) -> Self {
         let fewest = u64::from(threshold);
+        let samples = if sparing { FEWER_SAMPLES } else { SAMPLES };
         Self {
             spent: FxHashMap::default(),
             total: 0,
-            period: (threshold / SAMPLES).clamp(1, LONGEST_PERIOD),
+            period: (threshold / samples).clamp(1, LONGEST_PERIOD),
             enough: fewest..=if sparing { fewest * LONG } else { fewest },
             retired: 0,
             random: 0x9e37_79b9_7f4a_7c15,

@@ -18,7 +18,7 @@ pub enum Warm {
 
 /// Pauses before anything is compiled: a program that ends before executes most of its
 /// code too few times.
-const FIRST_PAUSE: u32 = 16;
+const FIRST_PAUSE: u32 = 4;
 
 /// Blocks that get host code at once.
 const MOST_BLOCKS: usize = 16;
