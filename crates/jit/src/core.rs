@@ -109,6 +109,8 @@ pub(crate) struct Core {
     waiting: FxHashMap<u64, u32>,
     /// Entries of code without a loop, which is worth translating only for translated code.
     straight: FxHashSet<u64>,
+    /// See [`grow_up`](Self::grow_up).
+    grown_up: bool,
     /// How long all that was asked for takes to compile, about.
     asked: Duration,
     /// The same of what is not compiled yet.
@@ -155,6 +157,7 @@ impl Core {
             generation: 0,
             waiting: FxHashMap::default(),
             straight: FxHashSet::default(),
+            grown_up: false,
             asked: Duration::ZERO,
             awaited: Duration::ZERO,
             compiled: Duration::ZERO,
@@ -337,6 +340,9 @@ impl Core {
             self.waiting.insert(pc, wait);
             return;
         }
+        if self.fetch_kept(pc) {
+            return;
+        }
         let time = time_to_compile(&job);
         if !self.affords(time, was_hot) {
             self.waiting.insert(pc, if was_hot { UNAFFORDABLE } else { wait.max(1) });
@@ -437,6 +443,7 @@ impl Core {
             jumps: jump_sites(region),
             instructions: region.instructions,
             precise: done.job.mode.precise,
+            kept: false,
         };
         if let Some(base) = done.job.base {
             self.keep(base, region, code, &made);
@@ -506,9 +513,11 @@ impl Core {
     /// Takes in the translation that is entered at `pc`, if it is kept; says whether it is
     /// there now.
     pub fn fetch(&mut self, pc: u64) -> bool {
-        if self.store.contains(pc) {
-            return true;
-        }
+        self.store.contains(pc) || !self.grown_up && self.fetch_kept(pc)
+    }
+
+    /// The same, whether it is hot or not.
+    fn fetch_kept(&mut self, pc: u64) -> bool {
         let Some(keeper) = &self.keeper else { return false };
         if self.unfit.contains(&pc) || !self.wants(pc) {
             return false;
@@ -535,6 +544,16 @@ impl Core {
         let (relocs, origins) = (Relocs::Kept(relocs), Origins::Kept(origins));
         let host = Host { bytes: code, relocs, base: object.base, origins };
         self.insert(pc, host, made)
+    }
+
+    /// Does without kept translations from now on but for what is hot, where what is translated
+    /// is to be worth it: the program has run for so long that it will execute the rest from
+    /// templates for longer than it takes to make them.
+    pub fn grow_up(&mut self) {
+        if !self.grown_up && self.options.sparing {
+            self.grown_up = true;
+            self.store.kept().into_iter().for_each(|entry| self.evict(entry));
+        }
     }
 
     /// Drops translations of code that the guest has unmapped, mapped over, made

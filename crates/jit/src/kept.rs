@@ -164,6 +164,7 @@ pub fn read<'a>(object: &CodeObject, entry: u64, mode: Mode, bytes: &'a [u8]) ->
             jumps: records(kept.jumps).map(|(pc, known)| (near(pc), known as usize)).collect(),
             instructions: kept.instructions,
             precise: kept.precise,
+            kept: true,
         },
     })
 }

@@ -331,6 +331,12 @@ impl Translator {
         self.with(Core::revalidate);
     }
 
+    /// Says that the program has run for long: kept translations are not worth it any more but
+    /// for what is hot.
+    pub fn grow_up(&mut self) {
+        self.with(Core::grow_up);
+    }
+
     /// Drops everything.
     pub fn clear(&mut self) {
         self.with(Core::clear);

@@ -181,6 +181,35 @@ fn other_code_is_not_taken_for_it() {
 }
 
 #[test]
+fn when_the_program_has_run_for_long_only_what_is_hot_is_taken() {
+    let lines = ["addi a0, a0, -1", "bne a0, zero, .-4", "ecall"];
+    let (file, keeper) = (file(&lines), Arc::new(Shelf::default()));
+    let first = run(&file, None, &keeper, Mode::default(), 5);
+    assert_eq!(first.compiled, 1);
+
+    let space = Arc::new(AddressSpace::new());
+    space.number_code_files(Box::new(|_| Some(0)));
+    let fd = file.as_raw_fd();
+    let code = space.mmap(0, PAGE, READ_EXECUTE, PRIVATE, fd, PAGE, None).unwrap();
+    let options =
+        Options { synchronous: true, sparing: true, code_bytes: 1 << 20, ..Options::default() };
+    let keeper = keeper as Arc<dyn Keeper>;
+    let translations =
+        Translations::new(space.clone(), Extensions::ALL, options, Some(keeper)).unwrap();
+    let mut translator = translations.translator();
+    assert!(translator.is_translated(code), "it is kept");
+    translator.grow_up();
+    assert_eq!(translator.entries(), [], "who gets there goes on without");
+    // A large region has to be asked for more often.
+    for _ in 0..10 {
+        translator.request(code, &All);
+    }
+    assert_eq!(translator.entries(), [code], "it is hot");
+    assert_eq!(translator.stats().requested, 0, "it was not compiled again");
+    space.munmap(code, PAGE).unwrap();
+}
+
+#[test]
 fn what_makes_no_sense_is_not_taken() {
     let (file, keeper) = (file(&ADDRESSES), Arc::<Shelf>::default());
     run(&file, None, &keeper, Mode::default(), 10);

@@ -62,10 +62,6 @@ const LONG: u64 = 64;
 /// through the code have to have been gone before it is translated.
 const SOONER: u64 = 16;
 
-/// So much of a hundred has to be translated for a program to stay in translated code: going in
-/// and out of it takes longer than code from templates.
-const NEARLY_ALL: u64 = 97;
-
 /// What it takes to translate what is entered at an address, on average.
 const COMPILING: Duration = Duration::from_micros(1300);
 
@@ -129,19 +125,13 @@ impl Sampler {
         hot
     }
 
-    /// The hottest addresses, to which nearly all that was counted is put down; none if to
-    /// translate them would take longer than the program has run for.
+    /// The addresses that have the [part](SHARE) of all instructions that makes them hot, the
+    /// hottest first; none if to translate them would take longer than the program has run for.
     pub fn hottest(&self, time: Duration) -> Vec<u64> {
-        let mut all: Vec<(u64, u64)> = self.spent.iter().map(|(pc, s)| (s.all, *pc)).collect();
-        all.sort_unstable();
-        let most = all.iter().map(|(spent, _)| spent).sum::<u64>() / 100 * NEARLY_ALL;
-        let mut covered = 0;
-        let hottest = all.iter().rev().take_while(|(spent, _)| {
-            let more = covered < most;
-            covered += spent;
-            more
-        });
-        let hottest: Vec<u64> = hottest.map(|(_, pc)| *pc).collect();
+        let spent = self.spent.iter().map(|(pc, spent)| (spent.all, *pc));
+        let mut hottest: Vec<_> = spent.filter(|(all, _)| all * SHARE >= self.total).collect();
+        hottest.sort_unstable();
+        let hottest: Vec<u64> = hottest.into_iter().rev().map(|(_, pc)| pc).collect();
         if COMPILING * hottest.len() as u32 <= time { hottest } else { Vec::new() }
     }
 

@@ -37,6 +37,12 @@ pub enum Event {
 /// The exit status when the engines do not agree: the VM's own failure.
 const DIFFERENT: i32 = 125;
 
+/// A program that has run for so long will execute what is hot from templates for longer than
+/// it takes to make them.
+const YOUTH: Duration = Duration::from_millis(60);
+/// Turns between two looks at how long that is.
+const TURNS: u32 = 16;
+
 /// Instructions that translated code executes before it is left, in a program that is checked.
 const LONGEST_STAY: u64 = 1 << 20;
 
@@ -103,6 +109,10 @@ pub struct Tiers {
     cold_fuel: u32,
     /// Of the last sample.
     sampled: LastObject<()>,
+    /// Whether the translator does not know yet that the program has run for long.
+    young: bool,
+    /// While it is young, how often an engine was let run.
+    turns: u32,
     /// How many fence.i the translator knows of.
     fences: u64,
     chaos: Option<Chaos>,
@@ -164,6 +174,8 @@ impl Tiers {
             stays: Stays::default(),
             cold_fuel,
             sampled: LastObject::default(),
+            young: false,
+            turns: 0,
             fences: 0,
             chaos: engines.chaos.map(Chaos::new),
             sampling: engines.verify.as_ref().map(|(one_in, _)| Sampling::new(*one_in)),
@@ -182,6 +194,7 @@ impl Tiers {
             interpreter.set_fuel(self.sampler.next_period());
         }
         let fetches = self.engine == Engine::Auto && engines.keeps();
+        self.young = fetches;
         interpreter.ask_elsewhere(fetches.then(|| {
             let engines = engines.clone();
             let mut object = LastObject::default();
@@ -282,8 +295,24 @@ impl Tiers {
         event
     }
 
+    /// Sees to it that the translator knows when the program has run for long.
+    fn grow_up(&mut self) {
+        self.turns = self.turns.wrapping_add(1);
+        if self.turns.is_multiple_of(TURNS)
+            && process_time() >= YOUTH
+            && let Some(translator) = &mut self.translator
+        {
+            translator.grow_up();
+            self.young = false;
+            self.set_gates();
+        }
+    }
+
     /// Lets one of the engines run.
     fn turn(&mut self) -> Option<Event> {
+        if self.young {
+            self.grow_up();
+        }
         // Translations round as the host does.
         let soft_float = float::needs_soft_float(self.state.hart.frm);
         if soft_float {
