@@ -123,6 +123,9 @@ const VECTORS: usize = 14;
 
 /// Which floating-point register each vector register holds, and whether as a word that is known
 /// to be boxed or as a doubleword. Memory always has the value as well.
+///
+/// Its functions are not inlined: with their loops in every template, optimising the whole
+/// program took more than ten minutes.
 pub struct FloatRegisters {
     held: [Option<(u8, Width)>; VECTORS],
     /// Which one is given away next.
@@ -142,6 +145,7 @@ impl FloatRegisters {
     }
 
     /// Says that memory has a newer value of `guest`.
+    #[inline(never)]
     pub fn forget(&mut self, guest: u8) {
         for held in &mut self.held {
             if held.is_some_and(|(other, _)| other == guest) {
