@@ -139,7 +139,8 @@ impl Blocks {
         }
         self.tell_returns(pc);
         let slots = slots.get(last.index..).unwrap_or_default();
-        if let Some(pc) = last.return_pc(slots) {
+        let return_pc = last.return_pc(slots);
+        if let Some(pc) = return_pc {
             self.tell_returns(pc);
         }
         for slot in last.links(slots) {
@@ -149,7 +150,7 @@ impl Blocks {
                 self.baseline.chain(slot, next);
             }
         }
-        let goes_on = match last.return_pc(slots) {
+        let goes_on = match return_pc {
             Some(pc) => self.get(pc).and(Some(pc)).filter(|pc| self.gates.get(*pc).is_none()),
             None => last
                 .goes_on(slots)

@@ -4,7 +4,9 @@
 use rvrun_hart::{Hart, float};
 use rvrun_host::fault;
 use rvrun_isa::{Extensions, assemble, encode};
-use rvrun_jit::{All, Keeper, Mode, Options, Outcome, State, Stepped, Translations, Variant};
+use rvrun_jit::{
+    All, Keeper, Mode, Options, Outcome, State, Stepped, Translations, Translator, Variant,
+};
 use rvrun_memory::{AddressSpace, Fault};
 use std::collections::HashMap;
 use std::fs::File;
@@ -68,19 +70,31 @@ struct End {
     compiled: u64,
 }
 
-/// Runs the code of `file`, mapped at `place` or anywhere, to what is not translated code's to do.
-fn run(file: &File, place: Option<u64>, keeper: &Arc<Shelf>, mode: Mode, a0: u64) -> End {
+/// The code of `file`, mapped at `place` or anywhere, and a translator for it.
+fn start(
+    file: &File,
+    place: Option<u64>,
+    keeper: &Arc<Shelf>,
+    options: Options,
+) -> (Arc<AddressSpace>, u64, Translator) {
     fault::install().unwrap();
     let space = Arc::new(AddressSpace::new());
     space.number_code_files(Box::new(|_| Some(0)));
     let flags = PRIVATE | place.map_or(0, |_| FIXED_NOREPLACE);
     let fd = file.as_raw_fd();
     let code = space.mmap(place.unwrap_or(0), PAGE, READ_EXECUTE, flags, fd, PAGE, None).unwrap();
-    let options = Options { synchronous: true, code_bytes: 1 << 20, mode, ..Options::default() };
+    let options = Options { synchronous: true, code_bytes: 1 << 20, ..options };
     let keeper = keeper.clone() as Arc<dyn Keeper>;
     let translations =
         Translations::new(space.clone(), Extensions::ALL, options, Some(keeper)).unwrap();
-    let mut translator = translations.translator();
+    let translator = translations.translator();
+    (space, code, translator)
+}
+
+/// Runs the code of `file`, mapped at `place` or anywhere, to what is not translated code's to do.
+fn run(file: &File, place: Option<u64>, keeper: &Arc<Shelf>, mode: Mode, a0: u64) -> End {
+    let (space, code, mut translator) =
+        start(file, place, keeper, Options { mode, ..Options::default() });
     let mut hart = Hart::new();
     (hart.pc, hart.x[10]) = (code, a0);
     let attention = Arc::new(AtomicU32::new(0));
@@ -187,16 +201,8 @@ fn when_the_program_has_run_for_long_only_what_is_hot_is_taken() {
     let first = run(&file, None, &keeper, Mode::default(), 5);
     assert_eq!(first.compiled, 1);
 
-    let space = Arc::new(AddressSpace::new());
-    space.number_code_files(Box::new(|_| Some(0)));
-    let fd = file.as_raw_fd();
-    let code = space.mmap(0, PAGE, READ_EXECUTE, PRIVATE, fd, PAGE, None).unwrap();
-    let options =
-        Options { synchronous: true, sparing: true, code_bytes: 1 << 20, ..Options::default() };
-    let keeper = keeper as Arc<dyn Keeper>;
-    let translations =
-        Translations::new(space.clone(), Extensions::ALL, options, Some(keeper)).unwrap();
-    let mut translator = translations.translator();
+    let (space, code, mut translator) =
+        start(&file, None, &keeper, Options { sparing: true, ..Options::default() });
     assert!(translator.is_translated(code), "it is kept");
     translator.grow_up();
     assert_eq!(translator.entries(), [], "who gets there goes on without");

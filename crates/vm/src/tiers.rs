@@ -299,8 +299,8 @@ impl Tiers {
     fn grow_up(&mut self) {
         self.turns = self.turns.wrapping_add(1);
         if self.turns.is_multiple_of(TURNS)
-            && process_time() >= YOUTH
             && let Some(translator) = &mut self.translator
+            && process_time() >= YOUTH
         {
             translator.grow_up();
             self.young = false;

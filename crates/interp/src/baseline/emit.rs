@@ -1,4 +1,4 @@
-//! Host code for the ops of a body.
+//! Host code in the making: how it is entered and left, and what it is about.
 //!
 //! While host code runs, `rsi` holds the hart's address and [`BIAS`], `rdx` the context's,
 //! and `rdi` how many instructions were retired that the hart does not count yet. `rax` and
@@ -11,15 +11,14 @@
 //! fault or an op may be left to its handler, the rest of the hart in memory is
 //! exact: what was computed is written back before.
 
-use super::registers::{FloatRegisters, PINNED, Registers, Transfer, pinned};
-use super::templates::{Binary, Load, Store, Unary};
+use super::registers::{FloatRegisters, PINNED, Registers, Transfer};
 use super::{OUTSIDE, POINTER};
 use crate::context::Context;
 use crate::ops::control;
-use crate::slot::{Handler, Op, Slot};
+use crate::slot::{Handler, Slot};
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
-use rvrun_hart::{Hart, SINK};
+use rvrun_hart::Hart;
 use std::mem::offset_of;
 use std::ptr;
 
@@ -52,6 +51,7 @@ macro_rules! short {
         }
     };
 }
+pub(super) use short;
 
 /// The number that the encoding has for the register that counts retired instructions.
 const RDI: u8 = 7;
@@ -127,17 +127,14 @@ impl Thunks {
         let bottom = offset(&code);
         dynasm!(code; .arch x64; pop rcx; sub rsp, BYTE 16; and rcx, BYTE -2; jmp >arrive);
         let returned = offset(&code);
-        dynasm!(code; .arch x64; pop rcx; arrive:);
-        dynasm!(code; .arch x64; mov [rsi + PC], rcx);
+        dynasm!(code; .arch x64; pop rcx; arrive:; mov [rsi + PC], rcx);
         let arrive = offset(&code);
         settle(&mut code);
         dynasm!(code; .arch x64; mov rax, QWORD control::arrived as *const () as i64; jmp rax);
         let thunks = Self { go, call, cold, follow, arrive, returned, bottom };
         Some((code.finalize().ok()?, thunks))
     }
-}
 
-impl Thunks {
     /// Makes addresses of offsets: the code is at `start`.
     pub fn place(&mut self, start: usize) {
         let Self { go, call, cold, follow, arrive, returned, bottom } = self;
@@ -307,7 +304,7 @@ pub struct Emitter {
     counted: i32,
     /// The guest register that the host's zero flag is about, and the length of the code when
     /// that was set.
-    zero_flag: Option<(u8, usize)>,
+    pub(super) zero_flag: Option<(u8, usize)>,
 }
 
 /// Host code that has no place yet.
@@ -358,21 +355,7 @@ pub(super) fn f(register: u8) -> i32 {
 /// Where the pc is, from `rsi`.
 pub(super) const PC: i32 = offset_of!(Hart, pc) as i32 - BIAS;
 
-/// An instruction with a memory operand.
-#[derive(Clone, Copy)]
-pub(super) struct Encoding {
-    /// Of 64 bits.
-    wide: bool,
-    opcode: &'static [u8],
-}
-
-const LEA: Encoding = Encoding { wide: true, opcode: &[0x8d] };
-const LEA_WORD: Encoding = Encoding { wide: false, opcode: &[0x8d] };
-
-/// The prefix of instructions of 16 bits.
-const HALFWORD: u8 = 0x66;
-
-fn transfer(code: &mut VecAssembler<X64Relocation>, transfer: Transfer) {
+pub(super) fn transfer(code: &mut VecAssembler<X64Relocation>, transfer: Transfer) {
     match transfer {
         Transfer::Load { host, guest: 0 } => dynasm!(code; .arch x64; xor Rd(host), Rd(host)),
         Transfer::Load { host, guest } => at!(code, { mov Rq(host), } [rsi] x(guest), {}),
@@ -570,322 +553,5 @@ impl Emitter {
         let at = self.len();
         let (slot, handler, counted) = (self.slot, self.handler, self.counted);
         self.parts.accesses.push(Access { at, slot, handler, counted });
-    }
-
-    pub fn constant(&mut self, rd: u8, value: u64) {
-        let d = self.define(rd);
-        if value == 0 {
-            asm!(self; xor Rd(d), Rd(d));
-        } else if let Ok(value) = u32::try_from(value) {
-            asm!(self; mov Rd(d), DWORD value as i32);
-        } else if let Ok(value) = i32::try_from(value as i64) {
-            asm!(self; mov Rq(d), DWORD value);
-        } else {
-            asm!(self; mov Rq(d), QWORD value as i64);
-        }
-    }
-
-    /// Emits an instruction of a register, or the digit that is part of an opcode, and memory:
-    /// shorter than the assembler's, which spends a byte more on each base that it learns of so
-    /// late.
-    fn memory(&mut self, encoding: Encoding, register: u8, base: u8, displacement: i32) {
-        let Encoding { wide, opcode } = encoding;
-        let rex = 0x40 | u8::from(wide) << 3 | register >> 3 << 2 | base >> 3;
-        // Without this prefix, bytes of these registers are others'.
-        if rex != 0x40 || opcode == [0x88] && register >= 4 {
-            self.code.push(rex);
-        }
-        self.code.extend(opcode);
-        // Without displacement, this base means the instruction's own address.
-        let (size, needs_index) = match i8::try_from(displacement) {
-            Ok(0) if base & 7 != 5 => (0, base & 7 == 4),
-            Ok(_) => (1, base & 7 == 4),
-            Err(_) => (2, base & 7 == 4),
-        };
-        self.code.push(size << 6 | (register & 7) << 3 | base & 7);
-        if needs_index {
-            self.code.push(0x24);
-        }
-        match size {
-            0 => {}
-            1 => self.code.push_i8(displacement as i8),
-            _ => self.code.push_i32(displacement),
-        }
-    }
-
-    pub fn load(&mut self, op: Op, load: Load) {
-        let a = self.read(op.rs1);
-        self.flush();
-        let d = self.define(op.rd);
-        self.access();
-        let (wide, opcode): (_, &[u8]) = match load {
-            Load::Byte => (true, &[0x0f, 0xbe]),
-            Load::Half => (true, &[0x0f, 0xbf]),
-            Load::Word => (true, &[0x63]),
-            Load::Double => (true, &[0x8b]),
-            Load::UnsignedByte => (false, &[0x0f, 0xb6]),
-            Load::UnsignedHalf => (false, &[0x0f, 0xb7]),
-            Load::UnsignedWord => (false, &[0x8b]),
-        };
-        self.memory(Encoding { wide, opcode }, d, a, op.imm);
-    }
-
-    pub fn store(&mut self, op: Op, store: Store) {
-        let a = self.read(op.rs1);
-        let b = (op.rs2 != 0).then(|| self.read(op.rs2));
-        self.flush();
-        self.access();
-        if store == Store::Half {
-            self.code.push(HALFWORD);
-        }
-        let wide = store == Store::Double;
-        let Some(b) = b else {
-            let opcode: &[u8] = if store == Store::Byte { &[0xc6] } else { &[0xc7] };
-            self.memory(Encoding { wide, opcode }, 0, a, op.imm);
-            match store {
-                Store::Byte => self.code.push(0),
-                Store::Half => self.code.push_i16(0),
-                Store::Word | Store::Double => self.code.push_i32(0),
-            }
-            return;
-        };
-        let opcode: &[u8] = if store == Store::Byte { &[0x88] } else { &[0x89] };
-        self.memory(Encoding { wide, opcode }, b, a, op.imm);
-    }
-
-    /// Whether the host's zero flag says whether `guest` is 0.
-    pub(super) fn has_zero_flag(&self, guest: u8) -> bool {
-        self.zero_flag == Some((guest, self.len()))
-    }
-
-    pub fn unary(&mut self, op: Op, unary: Unary) {
-        use Unary::*;
-        let a = self.read(op.rs1);
-        if unary == Copy && self.copy_to_memory(op.rd, a) {
-            return;
-        }
-        let d = self.define(op.rd);
-        let imm = op.imm;
-        let bit = imm as i8;
-        let copy = |emitter: &mut Self| {
-            if d != a {
-                asm!(emitter; mov Rq(d), Rq(a));
-            }
-        };
-        match unary {
-            Addi if d == a => short!(self, add Rq(d), imm),
-            Addi => self.memory(LEA, d, a, imm),
-            Addiw => {
-                self.memory(LEA_WORD, 0, a, imm);
-                asm!(self; movsxd Rq(d), eax);
-            }
-            Andi => {
-                copy(self);
-                short!(self, and Rq(d), imm);
-            }
-            Ori => {
-                copy(self);
-                short!(self, or Rq(d), imm);
-            }
-            Xori => {
-                copy(self);
-                short!(self, xor Rq(d), imm);
-            }
-            Slli => {
-                copy(self);
-                asm!(self; shl Rq(d), bit);
-            }
-            Srli => {
-                copy(self);
-                asm!(self; shr Rq(d), bit);
-            }
-            Srai => {
-                copy(self);
-                asm!(self; sar Rq(d), bit);
-            }
-            Rori => {
-                copy(self);
-                asm!(self; ror Rq(d), bit);
-            }
-            Bseti => {
-                copy(self);
-                asm!(self; bts Rq(d), BYTE bit);
-            }
-            Bclri => {
-                copy(self);
-                asm!(self; btr Rq(d), BYTE bit);
-            }
-            Binvi => {
-                copy(self);
-                asm!(self; btc Rq(d), BYTE bit);
-            }
-            Bexti => asm!(self; bt Rq(a), BYTE bit; setc al; movzx Rd(d), al),
-            Slliw => asm!(self; mov eax, Rd(a); shl eax, bit; movsxd Rq(d), eax),
-            Srliw => asm!(self; mov eax, Rd(a); shr eax, bit; movsxd Rq(d), eax),
-            Sraiw => asm!(self; mov eax, Rd(a); sar eax, bit; movsxd Rq(d), eax),
-            Slti => asm!(self; cmp Rq(a), imm; setl al; movzx Rd(d), al),
-            Sltiu => asm!(self; cmp Rq(a), imm; setb al; movzx Rd(d), al),
-            SlliUw => {
-                asm!(self; mov Rd(d), Rd(a); shl Rq(d), bit);
-            }
-            ZeroExtendShift => asm!(self; mov Rd(d), Rd(a); shl Rq(d), bit & 31),
-            Copy => copy(self),
-            ZeroExtendWord => asm!(self; mov Rd(d), Rd(a)),
-            ZeroExtendHalfword => asm!(self; movzx Rd(d), Rw(a)),
-            SignExtendWord => asm!(self; movsxd Rq(d), Rd(a)),
-            SignExtendHalfword => asm!(self; movsx Rq(d), Rw(a)),
-            SignExtendByte => asm!(self; movsx Rq(d), Rb(a)),
-            Rev8 => {
-                copy(self);
-                asm!(self; bswap Rq(d));
-            }
-        }
-        let sets_flag = match unary {
-            Addi => d == a,
-            Andi | Ori | Xori => true,
-            Slli | Srli | Srai => bit != 0,
-            _ => false,
-        };
-        if sets_flag {
-            self.zero_flag = Some((op.rd, self.len()));
-        }
-    }
-
-    /// Copies a host register to a guest register that has none of its own.
-    fn copy_to_memory(&mut self, guest: u8, host: u8) -> bool {
-        if pinned(guest).is_some() || guest == SINK {
-            return false;
-        }
-        self.registers.forget(guest);
-        transfer(&mut self.code, Transfer::Store { host, guest });
-        true
-    }
-
-    pub fn binary(&mut self, op: Op, binary: Binary) {
-        use Binary::*;
-        if matches!(binary, Div | Divu | Rem | Remu | Divw | Divuw | Remw | Remuw) {
-            return self.divide(op, binary);
-        }
-        let a = self.read(op.rs1);
-        let b = self.read(op.rs2);
-        let d = self.define(op.rd);
-        match binary {
-            Add if d == a => asm!(self; add Rq(d), Rq(b)),
-            Add if d == b => asm!(self; add Rq(d), Rq(a)),
-            Add => asm!(self; lea Rq(d), [Rq(a) + Rq(b)]),
-            Sub if d == a => asm!(self; sub Rq(d), Rq(b)),
-            Sub if d == b => asm!(self; neg Rq(d); add Rq(d), Rq(a)),
-            Sub => asm!(self; mov Rq(d), Rq(a); sub Rq(d), Rq(b)),
-            And | Or | Xor | Mul => {
-                let other = if d == b { a } else { b };
-                if d != a && d != b {
-                    asm!(self; mov Rq(d), Rq(a));
-                }
-                match binary {
-                    And => asm!(self; and Rq(d), Rq(other)),
-                    Or => asm!(self; or Rq(d), Rq(other)),
-                    Xor => asm!(self; xor Rq(d), Rq(other)),
-                    _ => asm!(self; imul Rq(d), Rq(other)),
-                }
-            }
-            Addw => asm!(self; lea eax, [Rq(a) + Rq(b)]; movsxd Rq(d), eax),
-            Subw => asm!(self; mov eax, Rd(a); sub eax, Rd(b); movsxd Rq(d), eax),
-            Mulw => asm!(self; mov eax, Rd(a); imul eax, Rd(b); movsxd Rq(d), eax),
-            Sll => asm!(self; shlx Rq(d), Rq(a), Rq(b)),
-            Srl => asm!(self; shrx Rq(d), Rq(a), Rq(b)),
-            Sra => asm!(self; sarx Rq(d), Rq(a), Rq(b)),
-            Sllw => asm!(self; shlx eax, Rd(a), Rd(b); movsxd Rq(d), eax),
-            Srlw => asm!(self; shrx eax, Rd(a), Rd(b); movsxd Rq(d), eax),
-            Sraw => asm!(self; sarx eax, Rd(a), Rd(b); movsxd Rq(d), eax),
-            Slt => asm!(self; cmp Rq(a), Rq(b); setl al; movzx Rd(d), al),
-            Sltu => asm!(self; cmp Rq(a), Rq(b); setb al; movzx Rd(d), al),
-            // The context waits in rcx.
-            Mulh => {
-                asm!(self; mov rcx, rdx; mov rax, Rq(a); imul Rq(b); mov Rq(d), rdx; mov rdx, rcx)
-            }
-            Mulhu => {
-                asm!(self; mov rcx, rdx; mov rax, Rq(a); mul Rq(b); mov Rq(d), rdx; mov rdx, rcx)
-            }
-            AddUw => asm!(self; mov eax, Rd(a); add rax, Rq(b); mov Rq(d), rax),
-            Sh1add => asm!(self; lea Rq(d), [Rq(b) + Rq(a) * 2]),
-            Sh2add => asm!(self; lea Rq(d), [Rq(b) + Rq(a) * 4]),
-            Sh3add => asm!(self; lea Rq(d), [Rq(b) + Rq(a) * 8]),
-            Sh1addUw => asm!(self; mov eax, Rd(a); lea Rq(d), [Rq(b) + rax * 2]),
-            Sh2addUw => asm!(self; mov eax, Rd(a); lea Rq(d), [Rq(b) + rax * 4]),
-            Sh3addUw => asm!(self; mov eax, Rd(a); lea Rq(d), [Rq(b) + rax * 8]),
-            ShiftAdd => {
-                asm!(self; mov rax, Rq(a); shl rax, op.imm as i8; add rax, Rq(b); mov Rq(d), rax);
-            }
-            Andn => asm!(self; andn Rq(d), Rq(b), Rq(a)),
-            Orn => asm!(self; mov rax, Rq(b); not rax; or rax, Rq(a); mov Rq(d), rax),
-            Xnor => asm!(self; mov rax, Rq(a); xor rax, Rq(b); not rax; mov Rq(d), rax),
-            Min | Minu | Max | Maxu => {
-                asm!(self; mov rax, Rq(a); cmp rax, Rq(b));
-                match binary {
-                    Min => asm!(self; cmovg rax, Rq(b)),
-                    Minu => asm!(self; cmova rax, Rq(b)),
-                    Max => asm!(self; cmovl rax, Rq(b)),
-                    _ => asm!(self; cmovb rax, Rq(b)),
-                }
-                asm!(self; mov Rq(d), rax);
-            }
-            Rol => asm!(self; mov ecx, Rd(b); mov rax, Rq(a); rol rax, cl; mov Rq(d), rax),
-            Ror => asm!(self; mov ecx, Rd(b); mov rax, Rq(a); ror rax, cl; mov Rq(d), rax),
-            Rolw => asm!(self; mov ecx, Rd(b); mov eax, Rd(a); rol eax, cl; movsxd Rq(d), eax),
-            Rorw => asm!(self; mov ecx, Rd(b); mov eax, Rd(a); ror eax, cl; movsxd Rq(d), eax),
-            Bset | Bclr | Binv => {
-                asm!(self; mov ecx, Rd(b); mov eax, 1; shl rax, cl);
-                match binary {
-                    Bset => asm!(self; or rax, Rq(a)),
-                    Bclr => asm!(self; not rax; and rax, Rq(a)),
-                    _ => asm!(self; xor rax, Rq(a)),
-                }
-                asm!(self; mov Rq(d), rax);
-            }
-            Bext => asm!(self; bt Rq(a), Rq(b); setc al; movzx Rd(d), al),
-            CzeroEqz => {
-                asm!(self; xor eax, eax; test Rq(b), Rq(b); cmovnz rax, Rq(a); mov Rq(d), rax)
-            }
-            CzeroNez => {
-                asm!(self; xor eax, eax; test Rq(b), Rq(b); cmovz rax, Rq(a); mov Rq(d), rax)
-            }
-            Div | Divu | Rem | Remu | Divw | Divuw | Remw | Remuw => {}
-        }
-        if matches!(binary, Sub | And | Or | Xor) || binary == Add && (d == a || d == b) {
-            self.zero_flag = Some((op.rd, self.len()));
-        }
-    }
-
-    /// Divisions by zero and those that overflow are the handler's.
-    fn divide(&mut self, op: Op, binary: Binary) {
-        use Binary::*;
-        let a = self.read(op.rs1);
-        let b = self.read(op.rs2);
-        self.flush();
-        let slow = self.slow();
-        // For a divisor of -1 or 0, one more is 0 or 1.
-        match binary {
-            Div | Rem => asm!(self; lea rcx, [Rq(b) + 1]; cmp rcx, 1; jbe =>slow),
-            Divw | Remw => asm!(self; lea ecx, [Rq(b) + 1]; cmp ecx, 1; jbe =>slow),
-            Divu | Remu => asm!(self; test Rq(b), Rq(b); jz =>slow),
-            _ => asm!(self; test Rd(b), Rd(b); jz =>slow),
-        }
-        self.goes_apart();
-        let d = self.define(op.rd);
-        // The context waits in rcx.
-        asm!(self; mov rcx, rdx);
-        match binary {
-            Div | Rem => asm!(self; mov rax, Rq(a); cqo; idiv Rq(b)),
-            Divu | Remu => asm!(self; mov rax, Rq(a); xor edx, edx; div Rq(b)),
-            Divw | Remw => asm!(self; mov eax, Rd(a); cdq; idiv Rd(b)),
-            _ => asm!(self; mov eax, Rd(a); xor edx, edx; div Rd(b)),
-        }
-        match binary {
-            Div | Divu => asm!(self; mov Rq(d), rax),
-            Rem | Remu => asm!(self; mov Rq(d), rdx),
-            Divw | Divuw => asm!(self; movsxd Rq(d), eax),
-            _ => asm!(self; movsxd Rq(d), edx),
-        }
-        asm!(self; mov rdx, rcx);
     }
 }

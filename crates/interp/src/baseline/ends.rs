@@ -52,7 +52,7 @@ impl Emitter {
                 self.call_returns(op.rd, value(1));
                 let label = self.code.new_dynamic_label();
                 asm!(self; call =>label);
-                self.exit(label, 2, Done::Call);
+                self.exit(label, 2, Done::Call, false);
                 self.come_back(value(1));
             }
             End::Indirect { sets } => {
@@ -118,7 +118,7 @@ impl Emitter {
             Condition::Below => asm!(self; jb =>to),
             Condition::NotBelow => asm!(self; jae =>to),
         }
-        self.exit(to, n, Done::Nothing);
+        self.exit(to, n, Done::Nothing, false);
     }
 
     /// Follows the link in the slot that is `n` behind the op's, and ends the code.
@@ -129,19 +129,17 @@ impl Emitter {
         }
         let label = self.code.new_dynamic_label();
         asm!(self; jmp =>label);
-        self.exit(label, n, if event { Done::Event } else { Done::Nothing });
-        if let Some(exit) = self.parts.exits.last_mut() {
-            exit.last = true;
-        }
+        self.exit(label, n, if event { Done::Event } else { Done::Nothing }, true);
     }
 
-    /// Says that the last instruction goes to `label`, which is to follow a link.
-    fn exit(&mut self, label: DynamicLabel, n: usize, done: Done) {
+    /// Says that the instruction before goes to `label`, which is to follow a link, and whether
+    /// it is the code's last one.
+    fn exit(&mut self, label: DynamicLabel, n: usize, done: Done, last: bool) {
         self.goes_apart();
         let slow = self.slow();
         self.general.push(General { label, exit: self.parts.exits.len(), done, slow });
         let (link, end) = (self.slot.wrapping_add(n), self.len());
-        self.parts.exits.push(Exit { link, end, general: 0, last: false });
+        self.parts.exits.push(Exit { link, end, general: 0, last });
     }
 
     /// The ways along links to whatever is there.

@@ -16,6 +16,8 @@ mod emit;
 mod ends;
 #[allow(clippy::useless_conversion, reason = "dynasm converts the numbers of registers")]
 mod float;
+#[allow(clippy::useless_conversion, reason = "dynasm converts the numbers of registers")]
+mod integer;
 mod registers;
 mod templates;
 

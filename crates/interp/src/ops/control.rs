@@ -193,38 +193,30 @@ pub unsafe extern "sysv64" fn return_jump(
     jump_to!(target, Indirect, hart, context)
 }
 
-/// `jalr`
-///
-/// # Safety
-/// See [`Handler`](crate::slot::Handler).
-pub unsafe extern "sysv64" fn jalr(
-    slot: *const Slot,
-    hart: &mut Hart,
-    context: &mut Context,
-) -> Next {
-    let op = op!(slot);
-    hart.instret += op.imm as u64;
-    let target = target!(slot, op, hart);
-    *x_mut!(hart, op.rd) = value!(slot, 2);
-    context.returns.called(value!(slot, 2));
-    jump_to!(target, Indirect, hart, context)
+/// Handlers for `jalr` that sets a register, and what they do beside with the address in it.
+macro_rules! linking_jumps {
+    ($(#[doc = $doc:literal] $name:ident |$context:ident, $pc:ident| $beside:expr;)*) => {$(
+        #[doc = $doc]
+        ///
+        /// # Safety
+        /// See [`Handler`](crate::slot::Handler).
+        pub unsafe extern "sysv64" fn $name(slot: *const Slot, hart: &mut Hart, $context: &mut Context) -> Next {
+            let op = op!(slot);
+            hart.instret += op.imm as u64;
+            let target = target!(slot, op, hart);
+            let $pc = value!(slot, 2);
+            *x_mut!(hart, op.rd) = $pc;
+            $beside;
+            jump_to!(target, Indirect, hart, $context)
+        }
+    )*};
 }
 
-/// `jalr` that sets a register which calls do not use for where to return to, as in
-/// procedure linkage tables.
-///
-/// # Safety
-/// See [`Handler`](crate::slot::Handler).
-pub unsafe extern "sysv64" fn linking_jump(
-    slot: *const Slot,
-    hart: &mut Hart,
-    context: &mut Context,
-) -> Next {
-    let op = op!(slot);
-    hart.instret += op.imm as u64;
-    let target = target!(slot, op, hart);
-    *x_mut!(hart, op.rd) = value!(slot, 2);
-    jump_to!(target, Indirect, hart, context)
+linking_jumps! {
+    /// A call.
+    jalr |context, pc| context.returns.called(pc);
+    /// The register is none that calls use for where to return to, as in procedure linkage tables.
+    linking_jump |context, pc| _ = pc;
 }
 
 /// Handlers that stop at the address in the slot behind, with the instruction done.
