@@ -33,12 +33,28 @@ fn is_vm(process: u32) -> bool {
 
 /// How many threads of a process are a VM's own.
 pub(crate) fn vm_threads(process: u32) -> usize {
-    threads(process).filter(|thread| is_vm_thread(process, *thread)).count()
+    threads(process).into_iter().filter(|thread| is_vm_thread(process, *thread)).count()
 }
 
-fn threads(process: u32) -> impl Iterator<Item = u32> {
-    let list = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten();
-    list.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+/// The threads of a process. The kernel leaves some out where the thread that it has got to
+/// ends meanwhile: a list is whole if the next one has the same threads.
+fn threads(process: u32) -> Vec<u32> {
+    /// Of a process whose threads come and go all the time, what there is at last has to do.
+    const TRIES: usize = 16;
+    let tasks = format!("/proc/{process}/task");
+    let list = || -> Vec<u32> {
+        let list = fs::read_dir(&tasks).into_iter().flatten();
+        list.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
+    };
+    let mut found = list();
+    for _ in 0..TRIES {
+        let again = list();
+        if again == found {
+            break;
+        }
+        found = again;
+    }
+    found
 }
 
 /// The program of another VM's guest; none if it is none or does not tell.
@@ -79,7 +95,8 @@ pub(super) fn content(process: u32, host: &str) -> Option<Vec<u8>> {
         return None;
     }
     let text = fs::read(host).ok()?;
-    let threads = threads(process).filter(|thread| !is_vm_thread(process, *thread)).count();
+    let threads =
+        threads(process).into_iter().filter(|thread| !is_vm_thread(process, *thread)).count();
     if threads == 0 {
         // It has ended, or does not show them.
         return None;
@@ -117,7 +134,7 @@ mod tests {
         let process = std::process::id();
         let is_vms = move || is_vm_thread(process, super::super::own_thread());
         let of_vm = || -> BTreeSet<u32> {
-            threads(process).filter(|thread| is_vm_thread(process, *thread)).collect()
+            threads(process).into_iter().filter(|thread| is_vm_thread(process, *thread)).collect()
         };
         for _ in 0..50 {
             let before = of_vm();
