@@ -54,16 +54,20 @@ const GROWTH: usize = 4;
 /// A target of indirect jumps and the block there.
 #[derive(Clone, Copy)]
 pub struct JumpCacheEntry {
-    /// A target with bit 0 set, or 0 if the entry is empty.
+    /// A target with bit 0 set, or 0 if the entry is empty; that of the first one is then
+    /// [`NOBODYS`].
     pub key: u64,
     pub block: *const Slot,
-    /// The address of the block's host code, behind the entrance; 0 if it is not known to
-    /// have any.
+    /// Where host code goes that finds this entry: the address of the block's host code, behind
+    /// the entrance, or [`Context::no_code`].
     pub code: usize,
     /// Makes the size a power of two.
     _spare: usize,
 }
 
+/// A key that nobody looks for in the first entry. Host code looks there for 0, too: it adds 1 to
+/// a target to get its key, which may be -1 of a hostile program.
+const NOBODYS: u64 = 2;
 const EMPTY: JumpCacheEntry = JumpCacheEntry { key: 0, block: ptr::null(), code: 0, _spare: 0 };
 
 /// See the module's documentation. What host code uses is first, where its instructions reach
@@ -79,8 +83,11 @@ pub struct Context {
     pub returns: Returns,
     /// The first entry of the jump cache.
     pub jump_cache_start: *const JumpCacheEntry,
-    /// One less than their number, which is a power of two.
+    /// What is left of an offset in it, in bytes: their number is a power of two.
     pub jump_cache_mask: usize,
+    /// What goes on at the block of the entry whose address is in `rax`, and that is not known to
+    /// have host code; 0 before there is any.
+    pub no_code: usize,
     /// What host code knows of accesses that may fault.
     pub sites: Sites,
     /// Set by the handler that stops.
@@ -118,6 +125,7 @@ impl Context {
             jump_cache: Box::default(),
             jump_cache_start: ptr::null(),
             jump_cache_mask: 0,
+            no_code: 0,
             replaced: 0,
             jump_cache_used: false,
         };
@@ -131,9 +139,10 @@ impl Context {
         let zeroed = Box::new_zeroed_slice(entries);
         // SAFETY: an entry of zeros is `EMPTY`, a null pointer among its numbers.
         self.jump_cache = unsafe { zeroed.assume_init() };
+        self.empty(0);
         self.replaced = 0;
         self.jump_cache_start = self.jump_cache.as_ptr();
-        self.jump_cache_mask = entries - 1;
+        self.jump_cache_mask = (entries - 1) * size_of::<JumpCacheEntry>();
     }
 
     /// Non-zero makes the interpreter stop at its next pause.
@@ -164,7 +173,7 @@ impl Context {
         let Some(&JumpCacheEntry { block, code, .. }) = self.known(pc) else {
             return self.stop(Exit::Indirect);
         };
-        if code != 0 {
+        if code != self.no_code {
             return block;
         }
         self.cold -= 1;
@@ -174,14 +183,20 @@ impl Context {
     /// Remembers the block at `pc`, and its host code.
     pub fn cache(&mut self, pc: u64, block: *const Slot, code: Option<usize>) {
         let index = self.index(pc);
-        self.replaced += usize::from(self.jump_cache[index].key != 0);
-        let code = code.unwrap_or(0);
+        self.replaced += usize::from(self.jump_cache[index].key & 1 != 0);
+        let code = code.unwrap_or(self.no_code);
         self.jump_cache[index] = JumpCacheEntry { key: pc | 1, block, code, _spare: 0 };
         self.jump_cache_used = true;
         let entries = self.jump_cache.len();
         if self.replaced > entries && entries < MOST_ENTRIES {
             self.set_jump_cache(entries * GROWTH);
         }
+    }
+
+    /// Says what leads to blocks without host code, now that there is host code.
+    pub fn begin_code(&mut self, no_code: usize) {
+        self.no_code = no_code;
+        self.clear_cache();
     }
 
     /// Says where the host code of the block at `pc` is.
@@ -195,15 +210,21 @@ impl Context {
     /// Forgets the block at `pc`.
     pub fn evict(&mut self, pc: u64) {
         if self.cached(pc).is_some() {
-            let index = self.index(pc);
-            self.jump_cache[index] = EMPTY;
+            self.empty(self.index(pc));
         }
+    }
+
+    /// Forgets what an entry has.
+    fn empty(&mut self, index: usize) {
+        let key = if index == 0 { NOBODYS } else { EMPTY.key };
+        self.jump_cache[index] = JumpCacheEntry { key, ..EMPTY };
     }
 
     /// Forgets all blocks.
     pub fn clear_cache(&mut self) {
         if std::mem::take(&mut self.jump_cache_used) {
             self.jump_cache.fill(EMPTY);
+            self.empty(0);
         }
     }
 

@@ -33,7 +33,7 @@ fn instruction() -> impl Strategy<Value = Instruction> {
         .collect();
     // More guest registers than there are host registers for, and x0. None gets an address
     // that was computed from one that is mapped: there is memory of the VM's around it.
-    let register = prop_oneof![1 => Just(0u8), 9 => 9u8..=17];
+    let register = prop_oneof![1 => Just(0u8), 9 => 9u8..=20];
     let registers = (register.clone(), register.clone(), register, 0u8..4);
     let imm = prop_oneof![-2048..2048, 0..64, Just(0)];
     (prop::sample::select(rows), registers, imm, 0u8..16).prop_filter_map(

@@ -76,6 +76,25 @@ fn traps_leave_the_hart_at_the_faulting_instruction() {
     assert_eq!(guest.run(), Stop::Trap(Trap::AmoMisaligned { addr, kind }));
 }
 
+/// The jump cache must not take an empty entry for the target's.
+#[test]
+fn jumps_to_the_end_of_the_address_space_find_nothing() {
+    for jump in ["jalr zero, 0(a0)", "jalr ra, 0(a0)", "jalr zero, 0(ra)", "jalr t1, 0(a0)"] {
+        for target in [u64::MAX, u64::MAX - 1, 0, 1] {
+            let mut guest = Guest::new(&[]);
+            // The beginning of a page has the same place in the cache as these targets.
+            guest.write(64, &[jump]);
+            guest.hart.pc += 64;
+            (guest.hart.x[10], guest.hart.x[1]) = (target, target);
+            let stop = guest.run();
+            let Stop::Trap(Trap::Memory(fault)) = stop else {
+                panic!("{jump} {target:x}: {stop:?}")
+            };
+            assert_eq!((fault.addr, guest.hart.pc), (target & !1, target & !1), "{jump}");
+        }
+    }
+}
+
 #[test]
 fn fetching_what_cannot_be_executed_is_an_access_fault_there() {
     let mut guest = Guest::new(&["jalr zero, 0(a0)"]);

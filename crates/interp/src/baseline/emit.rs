@@ -1,8 +1,9 @@
 //! Host code in the making: how it is entered and left, and what it is about.
 //!
 //! While host code runs, `rsi` holds the hart's address and [`BIAS`], `rdx` the context's,
-//! and `rdi` how many instructions were retired that the hart does not count yet. `rax` and
-//! `rcx` are scratch; others hold guest registers: see [`registers`](super::registers).
+//! and `rdi` how many instructions were retired that the hart does not count yet. `rax` is
+//! scratch, and `rcx` where it is taken; others hold guest registers: see
+//! [`registers`](super::registers).
 //!
 //! What is executed often and what is not are apart, so that little of the first fills
 //! the host's caches. A block is entered where the latter is, by an [*entrance*](FETCH_BYTES)
@@ -13,7 +14,7 @@
 
 use super::registers::{FloatRegisters, PINNED, Registers, Transfer};
 use super::{OUTSIDE, POINTER};
-use crate::context::Context;
+use crate::context::{Context, JumpCacheEntry};
 use crate::ops::control;
 use crate::slot::{Handler, Slot};
 use dynasmrt::x64::X64Relocation;
@@ -80,6 +81,8 @@ pub struct Thunks {
     pub cold: usize,
     /// To the block at the slot, which may have host code.
     pub follow: usize,
+    /// The same, to the block of an entry of the jump cache, whose address `rax` has.
+    pub found: usize,
     /// To the hart's pc, whatever `rax` has.
     pub arrive: usize,
     /// To the address on the stack, which a handler put there; whatever `rax` has.
@@ -114,6 +117,8 @@ impl Thunks {
             ; mov rax, QWORD super::wanted as *const () as i64
             ; jmp rax
         );
+        let found = offset(&code);
+        dynasm!(code; .arch x64; mov rax, [rax + offset_of!(JumpCacheEntry, block) as i32]);
         let follow = offset(&code);
         dynasm!(code; .arch x64
             ; mov rcx, [rax]
@@ -131,14 +136,14 @@ impl Thunks {
         let arrive = offset(&code);
         settle(&mut code);
         dynasm!(code; .arch x64; mov rax, QWORD control::arrived as *const () as i64; jmp rax);
-        let thunks = Self { go, call, cold, follow, arrive, returned, bottom };
+        let thunks = Self { go, call, cold, follow, found, arrive, returned, bottom };
         Some((code.finalize().ok()?, thunks))
     }
 
     /// Makes addresses of offsets: the code is at `start`.
     pub fn place(&mut self, start: usize) {
-        let Self { go, call, cold, follow, arrive, returned, bottom } = self;
-        for thunk in [go, call, cold, follow, arrive, returned, bottom] {
+        let Self { go, call, cold, follow, found, arrive, returned, bottom } = self;
+        for thunk in [go, call, cold, follow, found, arrive, returned, bottom] {
             *thunk += start;
         }
     }
@@ -237,13 +242,6 @@ pub(super) struct Back {
     pub index: usize,
 }
 
-/// An indirect call of a block without host code.
-pub(super) struct ToHandler {
-    pub label: DynamicLabel,
-    /// Offset of where to come back to.
-    pub back: usize,
-}
-
 /// A jump of which only the end is known before the code has its place.
 struct Jump {
     /// Offset of its distance.
@@ -291,7 +289,6 @@ pub struct Emitter {
     pub(super) general: Vec<General>,
     pub(super) unexpected: Vec<Unexpected>,
     pub(super) back: Vec<Back>,
-    pub(super) to_handlers: Vec<ToHandler>,
     slow: Vec<Slow>,
     /// The code, once all of it is there.
     pub done: Code,
@@ -375,7 +372,6 @@ impl Emitter {
             general: Vec::new(),
             unexpected: Vec::new(),
             back: Vec::new(),
-            to_handlers: Vec::new(),
             slow: Vec::new(),
             done: Code::default(),
             slot: ptr::null(),
@@ -419,25 +415,13 @@ impl Emitter {
     /// Goes on with the op at `slot`, which has that handler.
     pub fn begin(&mut self, slot: *const Slot, handler: Handler, is_first: bool) {
         (self.slot, self.handler, self.is_first) = (slot, handler, is_first);
+        self.registers.begin();
     }
 
     /// Jumps to code that is elsewhere in the arena.
     pub(super) fn leave(&mut self, to: usize) {
         self.code.push(super::JMP);
         self.distance(To::Elsewhere(to));
-    }
-
-    /// The same, if the last result was 0.
-    pub(super) fn leave_if_zero(&mut self, to: usize) {
-        self.code.extend([0x0f, 0x84]);
-        self.distance(To::Elsewhere(to));
-    }
-
-    /// Loads the address that the code at an offset will have.
-    pub(super) fn address_of(&mut self, offset: usize) {
-        // lea r8, [rip + distance]
-        self.code.extend([0x4c, 0x8d, 0x05]);
-        self.distance(To::Often(offset));
     }
 
     fn distance(&mut self, to: To) {
@@ -458,6 +442,11 @@ impl Emitter {
 
     pub(super) fn define(&mut self, guest: u8) -> u8 {
         self.registers.define(guest, |t| transfer(&mut self.code, t))
+    }
+
+    /// Makes `rcx` scratch until the next op.
+    pub(super) fn take_rcx(&mut self) {
+        self.registers.take_rcx(|t| transfer(&mut self.code, t));
     }
 
     /// Brings the hart in memory up to date.
@@ -518,7 +507,6 @@ impl Emitter {
         self.general_ways();
         self.unexpected_returns();
         self.ways_back();
-        self.calls_of_handlers();
         let mut slow = std::mem::take(&mut self.slow);
         for Slow { label, after_event, after_push, slot, handler, counted } in slow.drain(..) {
             if let Some(label) = after_push {

@@ -5,8 +5,8 @@
 //! code, with a direct one. What these handlers do rarely is left
 //! to them: a link that leads nowhere yet, a pause, an address that the jump cache lacks.
 
-use super::emit::{Back, Done, Emitter, Exit, General, PC, ToHandler, Unexpected, asm, at, x};
-use super::registers::pinned;
+use super::emit::{Back, Done, Emitter, Exit, General, PC, Unexpected, asm, at, x};
+use super::registers::{RCX, pinned};
 use super::templates::{Condition, End, Sets};
 use crate::context::{Context, JumpCacheEntry};
 use crate::fuel::Fuel;
@@ -20,8 +20,12 @@ use std::ptr;
 pub(super) const FUEL: i32 = (offset_of!(Context, fuel) + Fuel::LEFT) as i32;
 /// Offset in the hart of the instructions retired.
 pub(super) const INSTRET: i32 = offset_of!(Hart, instret) as i32;
-/// How far a place of the jump cache is to be shifted.
-const ENTRY: i8 = size_of::<JumpCacheEntry>().trailing_zeros() as i8;
+/// How far an address is to be shifted to be an offset in the jump cache: one bit of it is no part
+/// of an index.
+const ENTRY: i8 = size_of::<JumpCacheEntry>().trailing_zeros() as i8 - 1;
+
+/// Offset in an entry of the jump cache of where to go.
+const CODE: i32 = offset_of!(JumpCacheEntry, code) as i32;
 
 impl Emitter {
     /// Goes on with the op at `slot`, which is behind the run and has no host code.
@@ -58,12 +62,12 @@ impl Emitter {
             End::Indirect { sets } => {
                 let target = self.read(op.rs1);
                 self.flush();
-                asm!(self; lea rcx, [Rq(target) + value(1) as i32]);
                 let slow = self.slow();
-                self.look_up(slow);
+                self.look_up(target, value(1) as i32, slow);
                 if sets == Sets::Call {
                     self.call_returns(op.rd, value(2));
-                    self.call_found(value(2));
+                    at!(self.code, { call QWORD } [rax] CODE, {});
+                    self.come_back(value(2));
                 } else {
                     let pause = self.slow_after_event();
                     self.count_event(pause);
@@ -242,7 +246,7 @@ impl Emitter {
         if offset == 0 {
             asm!(self; cmp Rq(target), [rsp + 8]);
         } else {
-            asm!(self; lea rcx, [Rq(target) + offset]; cmp rcx, [rsp + 8]);
+            asm!(self; lea rax, [Rq(target) + offset]; cmp rax, [rsp + 8]);
         }
         asm!(self; jne =>label);
         self.goes_apart();
@@ -255,62 +259,29 @@ impl Emitter {
     pub(super) fn unexpected_returns(&mut self) {
         let mut unexpected = std::mem::take(&mut self.unexpected);
         for Unexpected { label, target, offset, slow, pause } in unexpected.drain(..) {
-            asm!(self; =>label; lea rcx, [Rq(target) + offset]);
-            self.look_up(slow);
+            asm!(self; =>label);
+            self.look_up(target, offset, slow);
             self.count_event(pause);
             self.jump_to_found();
         }
         self.unexpected = unexpected;
     }
 
-    /// Looks the guest's address in `rcx` up: `rax` gets the block there, `rcx` its code.
-    fn look_up(&mut self, slow: DynamicLabel) {
-        asm!(self; mov rax, rcx; or rcx, BYTE 1; shr rax, 1);
+    /// Looks the guest's address in the host register `target`, and `offset`, up: `rax` gets the
+    /// address of its entry. Leaves the op to its handler if there is none.
+    fn look_up(&mut self, target: u8, offset: i32, slow: DynamicLabel) {
+        // Keys have bit 0 set. An odd sum finds none: what its bit 0 says is the handler's.
+        self.load_effective_address(RCX, target, offset.wrapping_add(1));
+        asm!(self; mov rax, rcx; shl rax, ENTRY);
         at!(self.code, { and rax, } [rdx] offset_of!(Context, jump_cache_mask) as i32, {});
-        asm!(self; shl rax, ENTRY);
         at!(self.code, { add rax, } [rdx] offset_of!(Context, jump_cache_start) as i32, {});
         at!(self.code, { cmp rcx, } [rax] offset_of!(JumpCacheEntry, key) as i32, {});
         asm!(self; jne =>slow);
         self.goes_apart();
-        at!(self.code, { mov rcx, } [rax] offset_of!(JumpCacheEntry, code) as i32, {});
-        at!(self.code, { mov rax, } [rax] offset_of!(JumpCacheEntry, block) as i32, {});
     }
 
     /// Jumps to what was looked up.
     fn jump_to_found(&mut self) {
-        if cfg!(threaded) {
-            asm!(self; test rcx, rcx);
-            self.leave_if_zero(self.thunks.follow);
-            asm!(self; jmp rcx);
-        } else {
-            self.leave(self.thunks.go);
-        }
-    }
-
-    /// Calls what was looked up.
-    fn call_found(&mut self, pc: u64) {
-        let label = self.code.new_dynamic_label();
-        if cfg!(threaded) {
-            asm!(self; test rcx, rcx; jz =>label);
-            self.goes_apart();
-            asm!(self; call rcx);
-        } else {
-            asm!(self; jmp =>label);
-            self.goes_apart();
-        }
-        self.to_handlers.push(ToHandler { label, back: self.len() });
-        self.come_back(pc);
-    }
-
-    /// Calls of blocks without host code.
-    pub(super) fn calls_of_handlers(&mut self) {
-        let mut calls = std::mem::take(&mut self.to_handlers);
-        for ToHandler { label, back } in calls.drain(..) {
-            asm!(self; =>label);
-            self.address_of(back);
-            asm!(self; push r8);
-            self.leave(if cfg!(threaded) { self.thunks.follow } else { self.thunks.go });
-        }
-        self.to_handlers = calls;
+        at!(self.code, { jmp QWORD } [rax] CODE, {});
     }
 }

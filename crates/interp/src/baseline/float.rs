@@ -283,6 +283,7 @@ impl Emitter {
 
     fn sign(&mut self, op: Op, sign: Sign, width: Width) {
         self.flush();
+        self.take_rcx();
         if width == Width::Single {
             self.operand(op.rs1, width, NONE);
             self.operand(op.rs2, width, NONE);
@@ -317,11 +318,11 @@ impl Emitter {
             return;
         }
         let a = self.operand(op.rs1, Width::Double, NONE);
-        // What does not fit becomes the least number.
+        // What does not fit becomes the least number, from which 1 cannot be taken.
         if long {
-            asm!(self; cvttsd2si rax, Rx(a); mov rcx, rax; dec rcx; jo =>slow);
+            asm!(self; cvttsd2si rax, Rx(a); cmp rax, BYTE 1; jo =>slow);
         } else {
-            asm!(self; cvttsd2si eax, Rx(a); mov ecx, eax; dec ecx; jo =>slow);
+            asm!(self; cvttsd2si eax, Rx(a); cmp eax, BYTE 1; jo =>slow);
         }
         self.goes_apart();
         let d = self.define(op.rd);

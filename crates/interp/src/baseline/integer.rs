@@ -63,6 +63,11 @@ impl Emitter {
         }
     }
 
+    /// Adds a displacement to what the host register `base` has.
+    pub(super) fn load_effective_address(&mut self, register: u8, base: u8, displacement: i32) {
+        self.memory(LEA, register, base, displacement);
+    }
+
     pub fn load(&mut self, op: Op, load: Load) {
         let a = self.read(op.rs1);
         self.flush();
@@ -170,9 +175,16 @@ impl Emitter {
                 asm!(self; btc Rq(d), BYTE bit);
             }
             Bexti => asm!(self; bt Rq(a), BYTE bit; setc al; movzx Rd(d), al),
-            Slliw => asm!(self; mov eax, Rd(a); shl eax, bit; movsxd Rq(d), eax),
-            Srliw => asm!(self; mov eax, Rd(a); shr eax, bit; movsxd Rq(d), eax),
-            Sraiw => asm!(self; mov eax, Rd(a); sar eax, bit; movsxd Rq(d), eax),
+            Slliw => {
+                copy(self);
+                asm!(self; shl Rd(d), bit; movsxd Rq(d), Rd(d));
+            }
+            Srliw if bit & 31 == 0 => asm!(self; movsxd Rq(d), Rd(a)),
+            Srliw => {
+                copy(self);
+                asm!(self; shr Rd(d), bit);
+            }
+            Sraiw => asm!(self; movsxd Rq(d), Rd(a); sar Rq(d), bit & 31),
             Slti => asm!(self; cmp Rq(a), imm; setl al; movzx Rd(d), al),
             Sltiu => asm!(self; cmp Rq(a), imm; setb al; movzx Rd(d), al),
             SlliUw => {
@@ -216,9 +228,19 @@ impl Emitter {
         if matches!(binary, Div | Divu | Rem | Remu | Divw | Divuw | Remw | Remuw) {
             return self.divide(op, binary);
         }
+        if matches!(binary, Mulh | Mulhu | Rol | Ror | Rolw | Rorw) {
+            self.take_rcx();
+        }
         let a = self.read(op.rs1);
         let b = self.read(op.rs2);
         let d = self.define(op.rd);
+        // For operations of which the destination is the first operand, and that need the second
+        // one behind it.
+        let copy = |emitter: &mut Self| {
+            if d != a {
+                asm!(emitter; mov Rq(d), Rq(a));
+            }
+        };
         match binary {
             Add if d == a => asm!(self; add Rq(d), Rq(b)),
             Add if d == b => asm!(self; add Rq(d), Rq(a)),
@@ -239,8 +261,16 @@ impl Emitter {
                 }
             }
             Addw => asm!(self; lea eax, [Rq(a) + Rq(b)]; movsxd Rq(d), eax),
-            Subw => asm!(self; mov eax, Rd(a); sub eax, Rd(b); movsxd Rq(d), eax),
-            Mulw => asm!(self; mov eax, Rd(a); imul eax, Rd(b); movsxd Rq(d), eax),
+            Subw if d == b => asm!(self; mov eax, Rd(a); sub eax, Rd(b); movsxd Rq(d), eax),
+            Subw => {
+                copy(self);
+                asm!(self; sub Rd(d), Rd(b); movsxd Rq(d), Rd(d));
+            }
+            Mulw if d == b => asm!(self; imul Rd(d), Rd(a); movsxd Rq(d), Rd(d)),
+            Mulw => {
+                copy(self);
+                asm!(self; imul Rd(d), Rd(b); movsxd Rq(d), Rd(d));
+            }
             Sll => asm!(self; shlx Rq(d), Rq(a), Rq(b)),
             Srl => asm!(self; shrx Rq(d), Rq(a), Rq(b)),
             Sra => asm!(self; sarx Rq(d), Rq(a), Rq(b)),
@@ -256,39 +286,51 @@ impl Emitter {
             Mulhu => {
                 asm!(self; mov rcx, rdx; mov rax, Rq(a); mul Rq(b); mov Rq(d), rdx; mov rdx, rcx)
             }
-            AddUw => asm!(self; mov eax, Rd(a); add rax, Rq(b); mov Rq(d), rax),
+            AddUw if d == b => asm!(self; mov eax, Rd(a); add Rq(d), rax),
+            AddUw => asm!(self; mov Rd(d), Rd(a); add Rq(d), Rq(b)),
             Sh1add => asm!(self; lea Rq(d), [Rq(b) + Rq(a) * 2]),
             Sh2add => asm!(self; lea Rq(d), [Rq(b) + Rq(a) * 4]),
             Sh3add => asm!(self; lea Rq(d), [Rq(b) + Rq(a) * 8]),
             Sh1addUw => asm!(self; mov eax, Rd(a); lea Rq(d), [Rq(b) + rax * 2]),
             Sh2addUw => asm!(self; mov eax, Rd(a); lea Rq(d), [Rq(b) + rax * 4]),
             Sh3addUw => asm!(self; mov eax, Rd(a); lea Rq(d), [Rq(b) + rax * 8]),
+            ShiftAdd if op.imm == 1 => asm!(self; lea Rq(d), [Rq(b) + Rq(a) * 2]),
+            ShiftAdd if op.imm == 2 => asm!(self; lea Rq(d), [Rq(b) + Rq(a) * 4]),
+            ShiftAdd if op.imm == 3 => asm!(self; lea Rq(d), [Rq(b) + Rq(a) * 8]),
+            ShiftAdd if d == b => {
+                asm!(self; mov rax, Rq(a); shl rax, op.imm as i8; add Rq(d), rax);
+            }
             ShiftAdd => {
-                asm!(self; mov rax, Rq(a); shl rax, op.imm as i8; add rax, Rq(b); mov Rq(d), rax);
+                copy(self);
+                asm!(self; shl Rq(d), op.imm as i8; add Rq(d), Rq(b));
             }
             Andn => asm!(self; andn Rq(d), Rq(b), Rq(a)),
             Orn => asm!(self; mov rax, Rq(b); not rax; or rax, Rq(a); mov Rq(d), rax),
             Xnor => asm!(self; mov rax, Rq(a); xor rax, Rq(b); not rax; mov Rq(d), rax),
             Min | Minu | Max | Maxu => {
-                asm!(self; mov rax, Rq(a); cmp rax, Rq(b));
-                match binary {
-                    Min => asm!(self; cmovg rax, Rq(b)),
-                    Minu => asm!(self; cmova rax, Rq(b)),
-                    Max => asm!(self; cmovl rax, Rq(b)),
-                    _ => asm!(self; cmovb rax, Rq(b)),
+                // The same whichever operand is the first.
+                let other = if d == b { a } else { b };
+                if d != b {
+                    copy(self);
                 }
-                asm!(self; mov Rq(d), rax);
+                asm!(self; cmp Rq(d), Rq(other));
+                match binary {
+                    Min => asm!(self; cmovg Rq(d), Rq(other)),
+                    Minu => asm!(self; cmova Rq(d), Rq(other)),
+                    Max => asm!(self; cmovl Rq(d), Rq(other)),
+                    _ => asm!(self; cmovb Rq(d), Rq(other)),
+                }
             }
             Rol => asm!(self; mov ecx, Rd(b); mov rax, Rq(a); rol rax, cl; mov Rq(d), rax),
             Ror => asm!(self; mov ecx, Rd(b); mov rax, Rq(a); ror rax, cl; mov Rq(d), rax),
             Rolw => asm!(self; mov ecx, Rd(b); mov eax, Rd(a); rol eax, cl; movsxd Rq(d), eax),
             Rorw => asm!(self; mov ecx, Rd(b); mov eax, Rd(a); ror eax, cl; movsxd Rq(d), eax),
             Bset | Bclr | Binv => {
-                asm!(self; mov ecx, Rd(b); mov eax, 1; shl rax, cl);
+                asm!(self; mov rax, Rq(a));
                 match binary {
-                    Bset => asm!(self; or rax, Rq(a)),
-                    Bclr => asm!(self; not rax; and rax, Rq(a)),
-                    _ => asm!(self; xor rax, Rq(a)),
+                    Bset => asm!(self; bts rax, Rq(b)),
+                    Bclr => asm!(self; btr rax, Rq(b)),
+                    _ => asm!(self; btc rax, Rq(b)),
                 }
                 asm!(self; mov Rq(d), rax);
             }
@@ -301,7 +343,10 @@ impl Emitter {
             }
             Div | Divu | Rem | Remu | Divw | Divuw | Remw | Remuw => {}
         }
-        if matches!(binary, Sub | And | Or | Xor) || binary == Add && (d == a || d == b) {
+        if matches!(binary, Sub | And | Or | Xor)
+            || binary == Add && (d == a || d == b)
+            || binary == ShiftAdd && op.imm > 3
+        {
             self.zero_flag = Some((op.rd, self.len()));
         }
     }
@@ -309,6 +354,7 @@ impl Emitter {
     /// Divisions by zero and those that overflow are the handler's.
     fn divide(&mut self, op: Op, binary: Binary) {
         use Binary::*;
+        self.take_rcx();
         let a = self.read(op.rs1);
         let b = self.read(op.rs2);
         self.flush();

@@ -226,6 +226,7 @@ impl Baseline {
         thunks.place(arena.address(0));
         context.returns.begin(thunks.returned, thunks.bottom).ok()?;
         context.sites.arena = arena.address(0);
+        context.begin_code(thunks.found);
         self.thunks = thunks;
         self.thunk_bytes = code.len();
         (self.used, self.apart) = (code.len(), ARENA_BYTES);

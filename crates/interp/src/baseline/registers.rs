@@ -12,8 +12,12 @@ use rvrun_hart::SINK;
 pub const PINNED: [(u8, u8); 8] =
     [(2, 15), (8, 10), (10, 3), (11, 5), (12, 11), (13, 12), (14, 13), (15, 14)];
 
-/// The host registers that hold other guest registers.
-pub const HOST: [u8; 2] = [8, 9];
+/// The host registers that hold other guest registers: the last one is also taken for what needs
+/// it or one more.
+pub const HOST: [u8; 3] = [8, 9, RCX];
+
+/// The number that the encoding has for that one.
+pub const RCX: u8 = 1;
 
 /// The host register of a guest register that is pinned.
 pub fn pinned(guest: u8) -> Option<u8> {
@@ -39,6 +43,8 @@ pub struct Registers {
     /// When it was last wanted.
     used: [u32; HOST.len()],
     now: u32,
+    /// How many of the host registers may be given away.
+    free: usize,
 }
 
 impl Registers {
@@ -48,7 +54,23 @@ impl Registers {
             dirty: [false; HOST.len()],
             used: [0; HOST.len()],
             now: 0,
+            free: HOST.len(),
         }
+    }
+
+    /// Begins with the next op.
+    pub fn begin(&mut self) {
+        self.free = HOST.len();
+    }
+
+    /// Makes [`RCX`] hold no guest register until the next op.
+    pub fn take_rcx(&mut self, mut transfer: impl FnMut(Transfer)) {
+        let last = HOST.len() - 1;
+        self.free = last;
+        if std::mem::take(&mut self.dirty[last]) && self.guest[last] != SINK {
+            transfer(Transfer::Store { host: RCX, guest: self.guest[last] });
+        }
+        self.guest[last] = NONE;
     }
 
     /// The host register that holds `guest`. After one more call of this, it still does.
@@ -63,7 +85,9 @@ impl Registers {
     pub fn define(&mut self, guest: u8, transfer: impl FnMut(Transfer)) -> u8 {
         pinned(guest).unwrap_or_else(|| {
             let host = self.find(guest, false, transfer);
-            self.dirty[index(host)] = true;
+            if let Some(i) = HOST.iter().position(|other| *other == host) {
+                self.dirty[i] = true;
+            }
             host
         })
     }
@@ -96,7 +120,7 @@ impl Registers {
         self.now += 1;
         let held = self.guest.iter().position(|held| *held == guest);
         let i = held.unwrap_or_else(|| {
-            let oldest = (0..HOST.len()).min_by_key(|i| self.used[*i]).unwrap_or(0);
+            let oldest = (0..self.free).min_by_key(|i| self.used[*i]).unwrap_or(0);
             if self.dirty[oldest] {
                 transfer(Transfer::Store { host: HOST[oldest], guest: self.guest[oldest] });
             }
@@ -110,11 +134,6 @@ impl Registers {
         self.used[i] = self.now;
         HOST[i]
     }
-}
-
-/// The place of a host register in [`HOST`].
-fn index(host: u8) -> usize {
-    usize::from(host - HOST[0])
 }
 
 /// The host's vector registers that hold floating-point registers: from this one on, and so many.
