@@ -132,7 +132,10 @@ impl Blocks {
         // SAFETY: these are the block's slots in their chunk, which nobody else refers to while
         // no handlers run.
         let slots = unsafe { std::slice::from_raw_parts_mut(first, count) };
-        let last = self.baseline.compile(slots, fewest, context);
+        let last = self.baseline.compile(pc, slots, fewest, context);
+        if self.gates.get(pc).is_some() {
+            self.baseline.set_off(first, true);
+        }
         let more = self.more_incoming.get(&id).into_iter().flatten();
         for link in entry.incoming.iter().chain(more).filter(|link| !link.is_null()) {
             self.baseline.chain(link.cast(), first);
@@ -164,15 +167,13 @@ impl Blocks {
     /// executed.
     fn tell_returns(&mut self, pc: u64) {
         let first = self.get(pc).filter(|_| self.gates.get(pc).is_none());
-        let code = first.and_then(|first| self.code(first));
-        self.baseline.set_return(pc, code);
+        self.baseline.set_return(pc, first);
     }
 
     /// The address of the host code of the block at `first`, if it begins with any, behind
     /// the entrance.
     pub fn code(&self, first: *const Slot) -> Option<usize> {
-        // SAFETY: it is an op of a live block, or a gate.
-        self.baseline.code(unsafe { (*first).op.handler } as usize)
+        self.baseline.code(first)
     }
 
     /// Whether there may be no room for the host code of another block.
@@ -198,6 +199,9 @@ impl Blocks {
     pub fn remove_gate(&mut self, pc: u64) {
         let links = self.gates.remove(pc);
         self.cut(links);
+        if let Some(first) = self.get(pc) {
+            self.baseline.set_off(first, false);
+        }
         self.tell_returns(pc);
     }
 
@@ -323,6 +327,7 @@ impl Blocks {
     fn unlink(&mut self, id: Id) {
         let entry = &mut self.entries[id as usize];
         self.baseline.set_return(entry.pc, None);
+        self.baseline.set_off(entry.slots, true);
         let more = self.more_incoming.remove(&id).into_iter().flatten();
         let few = std::mem::replace(&mut entry.incoming, [ptr::null_mut(); 2]);
         let links: Vec<_> = few.into_iter().filter(|link| !link.is_null()).chain(more).collect();

@@ -121,6 +121,32 @@ fn passes_gate_three_times(mut guest: Guest, how: &str) {
     assert_eq!(guest.hart.x[10], 9);
 }
 
+/// The code of a block may be right behind that of one that goes on with it.
+#[test]
+fn gates_stop_who_goes_straight_on() {
+    let mut guest = Guest::new(&["bne a1, zero, .+128", "addi a0, a0, 1", "ecall"]);
+    guest.write(64, &["jal zero, .-60"]);
+    guest.write(128, &["addi a0, a0, 100", "ecall"]);
+    let gate = guest.code + 4;
+    let run = |guest: &mut Guest, offset: u64, a1: u64| {
+        guest.hart.pc = guest.code + offset;
+        (guest.hart.x[10], guest.hart.x[11]) = (0, a1);
+        (guest.run(), guest.hart.x[10])
+    };
+    assert_eq!(run(&mut guest, 0, 0), (Stop::Syscall, 1));
+    guest.interpreter.add_gate(gate);
+    assert_eq!(run(&mut guest, 0, 0), (Stop::Gate, 0));
+    guest.interpreter.remove_gate(gate);
+    // Another way there is the first, on which the branch would be taken.
+    assert_eq!(run(&mut guest, 64, 1), (Stop::Syscall, 1));
+    // The branch has not been linked to the block again.
+    guest.interpreter.add_gate(gate);
+    assert_eq!(run(&mut guest, 0, 0), (Stop::Gate, 0));
+    assert_eq!(run(&mut guest, 0, 1), (Stop::Syscall, 100));
+    guest.interpreter.remove_gate(gate);
+    assert_eq!(run(&mut guest, 0, 0), (Stop::Syscall, 1));
+}
+
 #[test]
 fn gates_stop_every_way_of_arrival() {
     let ways: [(&str, &[&str]); 4] = [

@@ -13,7 +13,7 @@
 //! exact: what was computed is written back before.
 
 use super::registers::{FloatRegisters, PINNED, Registers, Transfer};
-use super::{OUTSIDE, POINTER};
+use super::{NOP, OUTSIDE, Open, POINTER};
 use crate::context::{Context, JumpCacheEntry};
 use crate::ops::control;
 use crate::slot::{Handler, Slot};
@@ -203,6 +203,13 @@ pub struct Exit {
     pub last: bool,
 }
 
+impl Exit {
+    /// Offset of the first byte that changes when it is made to lead elsewhere.
+    pub fn changes(&self) -> usize {
+        self.end - if self.last { NOP.len() } else { size_of::<i32>() }
+    }
+}
+
 /// What the general way along a link has to do.
 pub(super) struct General {
     pub label: DynamicLabel,
@@ -266,6 +273,21 @@ pub struct Parts {
     pub runs: Vec<Run>,
     /// Where calls want to be returned to, and the ways there.
     pub returns: Vec<(u64, Exit)>,
+}
+
+impl Parts {
+    /// The ways out.
+    pub fn ways(&self) -> impl Iterator<Item = &Exit> {
+        self.exits.iter().chain(self.returns.iter().map(|(_, exit)| exit))
+    }
+
+    /// The way out that is the last of so many bytes of code.
+    pub fn last_way(&self, length: usize) -> Option<Open> {
+        let ends = |exit: &Exit| exit.last && exit.end == length;
+        let link = self.exits.last().filter(|exit| ends(exit)).map(|exit| Open::Link(exit.link));
+        let back = self.returns.last().filter(|(_, exit)| ends(exit));
+        link.or(back.map(|(pc, _)| Open::Return(*pc)))
+    }
 }
 
 /// Where a run begins.

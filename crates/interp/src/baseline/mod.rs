@@ -24,7 +24,7 @@ mod templates;
 use crate::context::{Context, Exit};
 use crate::returns::Returns;
 use crate::slot::{Handler, Link, Next, Slot};
-use emit::{Emitter, Thunks};
+use emit::{Emitter, Parts, Thunks};
 use registers::PINNED;
 use rustc_hash::FxHashMap;
 use rvrun_hart::Hart;
@@ -95,10 +95,38 @@ pub struct Baseline {
     emitter: Option<Box<Emitter>>,
     /// The ways out of blocks, by the link that each is for; offsets are those in the arena.
     exits: FxHashMap<*const Slot, emit::Exit>,
-    /// The offsets of what is executed often, by the addresses of entrances.
-    entries: FxHashMap<usize, usize>,
+    /// What is executed often, by the addresses of entrances.
+    entries: FxHashMap<usize, Entry>,
     /// The ways on from calls, by where these want to be returned to.
     returns: FxHashMap<u64, Vec<emit::Exit>>,
+    /// How the code that was made last ends, if by a jump.
+    open: Option<Open>,
+}
+
+/// Where a run begins.
+#[derive(Clone, Copy)]
+struct Entry {
+    /// Offset of its code.
+    code: usize,
+    /// The first bytes of that if what is before it in the arena goes on with it. A jump stands
+    /// there instead while the block is not to be executed.
+    head: Option<Head>,
+}
+
+#[derive(Clone, Copy)]
+struct Head {
+    bytes: [u8; NOP.len()],
+    /// Offset of what goes where the code before wants to go.
+    general: usize,
+}
+
+/// A way out of a block that is the last instruction in the arena.
+#[derive(Clone, Copy)]
+enum Open {
+    /// Along a link.
+    Link(*const Slot),
+    /// On from a call that wants to be returned to there.
+    Return(u64),
 }
 
 impl Baseline {
@@ -113,48 +141,71 @@ impl Baseline {
         self.exits.clear();
         self.entries.clear();
         self.returns.clear();
+        self.open = None;
         context.sites.sites.clear();
         context.returns.clear();
     }
 
-    /// Says that the host code at `pc` is at the address `code`, behind its entrance, or that
+    /// Says that the block at `first` has the host code that is to be returned to at `pc`, or that
     /// returns are not to know of any.
-    pub fn set_return(&mut self, pc: u64, code: Option<usize>) {
+    pub fn set_return(&mut self, pc: u64, first: Option<*const Slot>) {
+        let entry = first.and_then(|first| self.entry(first));
         let Some(arena) = &mut self.arena else { return };
-        let to = code.map(|code| code - arena.address(0));
         for exit in self.returns.get(&pc).into_iter().flatten() {
-            redirect(arena, exit, to.unwrap_or(exit.general));
+            lead(arena, exit, entry);
         }
     }
 
-    /// The address of the code with that entrance, behind it.
-    pub fn code(&self, entrance: usize) -> Option<usize> {
-        let offset = self.entries.get(&entrance)?;
-        Some(self.arena.as_ref()?.address(*offset))
+    fn entry(&self, first: *const Slot) -> Option<Entry> {
+        // SAFETY: it is an op of a block in the store, or a gate.
+        let entrance = unsafe { (*first).op.handler } as usize;
+        self.entries.get(&entrance).copied()
+    }
+
+    /// The address of the code of the block at `first`, if it begins with any, behind the
+    /// entrance.
+    pub fn code(&self, first: *const Slot) -> Option<usize> {
+        let entry = self.entry(first)?;
+        Some(self.arena.as_ref()?.address(entry.code))
     }
 
     /// Makes code that follows `link`, if there is any, go straight to the code of the block at
     /// `target`, where that link leads, if that has any.
     pub fn chain(&mut self, link: *const Slot, target: *const Slot) {
-        // SAFETY: links lead to ops of live blocks.
-        let entrance = unsafe { (*target).op.handler } as usize;
-        let exit = self.exits.get(&link).zip(self.entries.get(&entrance));
-        if let (Some(arena), Some((exit, code))) = (&mut self.arena, exit) {
-            redirect(arena, exit, *code);
+        let exit = self.exits.get(&link).zip(self.entry(target));
+        if let (Some(arena), Some((exit, entry))) = (&mut self.arena, exit) {
+            lead(arena, exit, Some(entry));
         }
     }
 
     /// Makes code that follows `link` look where it leads.
     pub fn unchain(&mut self, link: *const Slot) {
         if let (Some(arena), Some(exit)) = (&mut self.arena, self.exits.get(&link)) {
-            redirect(arena, exit, exit.general);
+            lead(arena, exit, None);
         }
     }
 
-    /// Makes code for the block that consists of `slots`, whose handlers are those that
+    /// Makes the code before that of the block at `first`, if it goes on with that, look where it
+    /// leads, or no longer. Nothing else may lead to the block's code meanwhile.
+    pub fn set_off(&mut self, first: *const Slot, off: bool) {
+        let entry = self.entry(first);
+        let (Some(arena), Some(Entry { code, head: Some(head) })) = (&mut self.arena, entry) else {
+            return;
+        };
+        let jump = jump(code + NOP.len(), head.general);
+        arena.write(code, if off { &jump } else { &head.bytes });
+    }
+
+    /// Makes code for the block at `pc` that consists of `slots`, whose handlers are those that
     /// pre-decoding chose, unless there is no room, or no memory for code. Stretches of fewer
     /// than `fewest` ops keep their handlers, except at the end. Gives where the block ends.
-    pub fn compile(&mut self, slots: &mut [Slot], fewest: usize, context: &mut Context) -> Last {
+    pub fn compile(
+        &mut self,
+        pc: u64,
+        slots: &mut [Slot],
+        fewest: usize,
+        context: &mut Context,
+    ) -> Last {
         let ops: Vec<_> = ops(slots).collect();
         let last = Last::of(&ops);
         if self.is_full() || !self.has_arena(context) {
@@ -164,28 +215,31 @@ impl Baseline {
         emitter.clear();
         emit(&mut emitter, slots, &ops, fewest);
         if emitter.finish().is_some() {
-            self.place(&mut emitter, slots, &mut context.sites);
+            self.place(&mut emitter, pc, slots, &mut context.sites);
             self.emitter = Some(emitter);
         }
         last
     }
 
-    /// Gives the code of the block that consists of `slots` its place, if there is room.
-    fn place(&mut self, emitter: &mut Emitter, slots: &mut [Slot], sites: &mut Sites) {
+    /// Gives the code of the block at `pc` that consists of `slots` its place, if there is room.
+    fn place(&mut self, emitter: &mut Emitter, pc: u64, slots: &mut [Slot], sites: &mut Sites) {
+        let before = self.general_before(&emitter.parts, pc);
         let Emitter { parts, done: code, .. } = emitter;
         let (often, rarely) = code.sizes();
         let Some(arena) = self.arena.as_mut().filter(|_| often + rarely <= MOST_BYTES) else {
             return;
         };
-        let start = self.used;
+        let start = self.used - if before.is_some() { NOP.len() } else { 0 };
         self.apart -= rarely;
         let apart = self.apart;
-        self.used += often;
+        self.used = start + often;
         // Both parts count from the beginning of the first one.
         let rare = |offset: usize| apart + (offset - often);
         let (first, second) = code.at(arena.address(start), arena.address(apart));
         arena.write(start, first);
         arena.write(apart, second);
+        let head = before.zip(first.first_chunk().copied());
+        self.open = parts.last_way(often);
         self.exits.extend(parts.exits.drain(..).map(|exit| {
             let (end, general) = (exit.end + start, rare(exit.general));
             (exit.link, emit::Exit { end, general, ..exit })
@@ -200,13 +254,29 @@ impl Baseline {
             let (end, general) = (exit.end + start, rare(exit.general));
             self.returns.entry(pc).or_default().push(emit::Exit { end, general, ..exit });
         }
-        for run in parts.runs.drain(..) {
+        for (n, run) in parts.runs.drain(..).enumerate() {
             let entrance = arena.address(rare(run.entrance));
-            self.entries.insert(entrance, start + run.code);
+            let head = head.filter(|_| n == 0).map(|(general, bytes)| Head { bytes, general });
+            self.entries.insert(entrance, Entry { code: start + run.code, head });
             // SAFETY: code for that op is there, and it has the calling convention of handlers.
             slots[run.index].op.handler =
                 unsafe { std::mem::transmute::<usize, Handler>(entrance) };
         }
+    }
+
+    /// What the last jump in the arena leads to at first, if the code of the block at `pc` may have
+    /// the place of that jump since it goes there.
+    fn general_before(&self, parts: &Parts, pc: u64) -> Option<usize> {
+        let exit = match self.open? {
+            // SAFETY: it is a link of a block in the store.
+            Open::Link(link) if unsafe { (*link).link.pc } == pc => self.exits.get(&link)?,
+            Open::Return(to) if to == pc => self.returns.get(&to)?.last()?,
+            _ => return None,
+        };
+        // A jump may stand in place of the first bytes, which must not change then.
+        let begins = parts.runs.first().is_some_and(|run| run.index == 0);
+        let fixed = parts.ways().all(|exit| exit.changes() >= NOP.len());
+        (begins && fixed).then_some(exit.general)
     }
 
     /// Whether there is memory for code, which is asked for once.
@@ -235,19 +305,30 @@ impl Baseline {
     }
 }
 
-/// Makes a way out of a block lead to the offset `to`.
-fn redirect(arena: &mut CodeArena, exit: &emit::Exit, to: usize) {
-    let distance = to.wrapping_sub(exit.end) as i32;
-    if exit.last {
-        let mut code = NOP;
-        if distance != 0 {
-            code[0] = JMP;
-            code[1..].copy_from_slice(&distance.to_le_bytes());
-        }
+/// Makes a way out of a block lead to a run, or look where it leads.
+fn lead(arena: &mut CodeArena, exit: &emit::Exit, entry: Option<Entry>) {
+    let to = entry.map_or(exit.general, |entry| entry.code);
+    if let Some(Entry { head: Some(head), code }) = entry
+        && code + NOP.len() == exit.end
+    {
+        arena.write(code, &head.bytes);
+    } else if exit.last {
+        let code = if to == exit.end { NOP } else { jump(exit.end, to) };
         arena.write(exit.end - code.len(), &code);
     } else {
-        arena.write(exit.end - size_of::<i32>(), &distance.to_le_bytes());
+        arena.write(exit.end - size_of::<i32>(), &distance(exit.end, to));
     }
+}
+
+/// A jump between two offsets, the first one behind it.
+fn jump(from: usize, to: usize) -> [u8; NOP.len()] {
+    let mut code = [JMP; NOP.len()];
+    code[1..].copy_from_slice(&distance(from, to));
+    code
+}
+
+fn distance(from: usize, to: usize) -> [u8; size_of::<i32>()] {
+    (to.wrapping_sub(from) as i32).to_le_bytes()
 }
 
 /// Where and how a block ends.
