@@ -149,6 +149,16 @@ impl CodeArena {
         self.start as usize + offset
     }
 
+    /// The four bytes before an address, if they are the arena's.
+    pub fn word_before(&self, address: usize) -> Option<u32> {
+        let offset = address.checked_sub(self.start as usize + size_of::<u32>())?;
+        if offset > self.len - size_of::<u32>() {
+            return None;
+        }
+        // SAFETY: at least so many bytes of the mapping are there, and who writes has a `&mut`.
+        Some(unsafe { self.start.add(offset).cast::<u32>().read_unaligned() })
+    }
+
     /// Copies `code` to `offset`.
     ///
     /// # Panics

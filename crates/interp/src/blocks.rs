@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::gates::Gates;
 use crate::slot::{Link, Slot};
 use hashbrown::HashTable;
-use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet, FxHasher};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHasher};
 use rvrun_decoder::MAX_BLOCK_BYTES;
 use rvrun_host::process::populate;
 use std::hash::{BuildHasher, Hasher};
@@ -45,6 +45,8 @@ struct Entry {
     length: u16,
     /// Slots.
     slot_count: u16,
+    /// Whether host code was made for it, or it can have none.
+    compiled: bool,
     /// The next one of the blocks that begin in the same page, or [`NONE`].
     next_in_page: Id,
     /// The first op.
@@ -92,8 +94,6 @@ pub struct Blocks {
     more_incoming: FxHashMap<Id, Vec<*mut Link>>,
     /// Hashes of the guest bytes of the blocks whose code the guest may write in place.
     contents: FxHashMap<Id, NonZeroU64>,
-    /// Those that host code was made for, and where they end.
-    compiled: FxHashSet<Id>,
     baseline: Baseline,
     /// They outlive the blocks.
     gates: Gates,
@@ -109,7 +109,6 @@ impl Blocks {
             paged: 0,
             more_incoming: FxHashMap::default(),
             contents: FxHashMap::default(),
-            compiled: FxHashSet::default(),
             baseline: Baseline::default(),
             gates: Gates::default(),
         }
@@ -124,28 +123,25 @@ impl Blocks {
     /// runs of at least `fewest` ops.
     pub fn compile(&mut self, pc: u64, fewest: usize, context: &mut Context) -> Compiled {
         let Some(id) = self.find(pc) else { return Compiled::default() };
-        if !self.compiled.insert(id) {
+        let entry = &mut self.entries[id as usize];
+        if std::mem::replace(&mut entry.compiled, true) {
             return Compiled::default();
         }
-        let entry = &self.entries[id as usize];
         let (first, count) = (entry.slots.cast_mut(), entry.slot_count.into());
         // SAFETY: these are the block's slots in their chunk, which nobody else refers to while
         // no handlers run.
         let slots = unsafe { std::slice::from_raw_parts_mut(first, count) };
         let last = self.baseline.compile(pc, slots, fewest, context);
-        if self.gates.get(pc).is_some() {
-            self.baseline.set_off(first, true);
-        }
         let more = self.more_incoming.get(&id).into_iter().flatten();
         for link in entry.incoming.iter().chain(more).filter(|link| !link.is_null()) {
             self.baseline.chain(link.cast(), first);
         }
-        self.tell_returns(pc);
-        let slots = slots.get(last.index..).unwrap_or_default();
-        let return_pc = last.return_pc(slots);
-        if let Some(pc) = return_pc {
-            self.tell_returns(pc);
+        if self.gates.get(pc).is_some() {
+            self.baseline.set_off(first, true);
+        } else {
+            self.baseline.set_return(pc, Some(first));
         }
+        let slots = slots.get(last.index..).unwrap_or_default();
         for slot in last.links(slots) {
             // SAFETY: these slots are links.
             let next = unsafe { slot.link.next };
@@ -153,21 +149,22 @@ impl Blocks {
                 self.baseline.chain(slot, next);
             }
         }
-        let goes_on = match return_pc {
-            Some(pc) => self.get(pc).and(Some(pc)).filter(|pc| self.gates.get(*pc).is_none()),
+        let goes_on = match last.return_pc(slots) {
+            Some(pc) => self.tell_returns(pc).map(|_| pc),
             None => last
                 .goes_on(slots)
-                .filter(|link| self.get(link.pc) == Some(link.next))
+                .filter(|link| !link.next.is_null() && self.gates.get(link.pc).is_none())
                 .map(|link| link.pc),
         };
         Compiled { code: self.code(first), goes_on }
     }
 
     /// Tells calls that want to be returned to at `pc` of the host code there, if it may be
-    /// executed.
-    fn tell_returns(&mut self, pc: u64) {
+    /// executed. Gives the block there then.
+    fn tell_returns(&mut self, pc: u64) -> Option<*const Slot> {
         let first = self.get(pc).filter(|_| self.gates.get(pc).is_none());
         self.baseline.set_return(pc, first);
+        first
     }
 
     /// The address of the host code of the block at `first`, if it begins with any, behind
@@ -241,7 +238,17 @@ impl Blocks {
         let slot_count = block.len() as u16;
         let incoming = [ptr::null_mut(); 2];
         populate_ahead(&mut self.entries, 1);
-        self.entries.push(Entry { pc, length, slot_count, slots, incoming, next_in_page: NONE });
+        let compiled = false;
+        let next_in_page = NONE;
+        self.entries.push(Entry {
+            pc,
+            length,
+            slot_count,
+            compiled,
+            next_in_page,
+            slots,
+            incoming,
+        });
         if let Some(content) = content {
             self.contents.insert(id, content);
         }

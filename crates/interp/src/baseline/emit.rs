@@ -508,11 +508,13 @@ impl Emitter {
         *self.slow_of_op().after_push.get_or_insert(label)
     }
 
-    /// Ends the block: what is executed rarely. None if the assembler was asked for
+    /// Ends the block: what is executed rarely. `first` is put before the entrance of the first run,
+    /// and what follows it before those of others. None if the assembler was asked for
     /// what there is not. [`done`](Self::done) and [`parts`](Self::parts) have the code then.
-    pub fn finish(&mut self) -> Option<()> {
+    pub fn finish(&mut self, first: u32) -> Option<()> {
         self.done.often = self.len();
         for index in 0..self.parts.runs.len() {
+            self.code.push_u32(first + index as u32);
             let entrance = self.len();
             self.parts.runs[index].entrance = entrance;
             asm!(self; sub rsi, BYTE -BIAS as i8);

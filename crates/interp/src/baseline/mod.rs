@@ -95,8 +95,9 @@ pub struct Baseline {
     emitter: Option<Box<Emitter>>,
     /// The ways out of blocks, by the link that each is for; offsets are those in the arena.
     exits: FxHashMap<*const Slot, emit::Exit>,
-    /// What is executed often, by the addresses of entrances.
-    entries: FxHashMap<usize, Entry>,
+    /// What is executed often. The index of each is before its entrance, so that who has that needs
+    /// not look far.
+    entries: Vec<Entry>,
     /// The ways on from calls, by where these want to be returned to.
     returns: FxHashMap<u64, Vec<emit::Exit>>,
     /// How the code that was made last ends, if by a jump.
@@ -158,8 +159,9 @@ impl Baseline {
 
     fn entry(&self, first: *const Slot) -> Option<Entry> {
         // SAFETY: it is an op of a block in the store, or a gate.
-        let entrance = unsafe { (*first).op.handler } as usize;
-        self.entries.get(&entrance).copied()
+        let handler = unsafe { (*first).op.handler } as usize;
+        let index = self.arena.as_ref()?.word_before(handler)?;
+        self.entries.get(index as usize).copied()
     }
 
     /// The address of the code of the block at `first`, if it begins with any, behind the
@@ -172,8 +174,8 @@ impl Baseline {
     /// Makes code that follows `link`, if there is any, go straight to the code of the block at
     /// `target`, where that link leads, if that has any.
     pub fn chain(&mut self, link: *const Slot, target: *const Slot) {
-        let exit = self.exits.get(&link).zip(self.entry(target));
-        if let (Some(arena), Some((exit, entry))) = (&mut self.arena, exit) {
+        let Some(entry) = self.entry(target) else { return };
+        if let (Some(arena), Some(exit)) = (&mut self.arena, self.exits.get(&link)) {
             lead(arena, exit, Some(entry));
         }
     }
@@ -214,7 +216,7 @@ impl Baseline {
         let mut emitter = self.emitter.take().unwrap_or_else(|| Emitter::new(self.thunks).into());
         emitter.clear();
         emit(&mut emitter, slots, &ops, fewest);
-        if emitter.finish().is_some() {
+        if emitter.finish(self.entries.len() as u32).is_some() {
             self.place(&mut emitter, pc, slots, &mut context.sites);
             self.emitter = Some(emitter);
         }
@@ -257,7 +259,7 @@ impl Baseline {
         for (n, run) in parts.runs.drain(..).enumerate() {
             let entrance = arena.address(rare(run.entrance));
             let head = head.filter(|_| n == 0).map(|(general, bytes)| Head { bytes, general });
-            self.entries.insert(entrance, Entry { code: start + run.code, head });
+            self.entries.push(Entry { code: start + run.code, head });
             // SAFETY: code for that op is there, and it has the calling convention of handlers.
             slots[run.index].op.handler =
                 unsafe { std::mem::transmute::<usize, Handler>(entrance) };
