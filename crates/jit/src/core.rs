@@ -374,6 +374,11 @@ impl Core {
         self.worker.take()
     }
 
+    /// Has the thread that compiles raise a flag after a time; says whether there is one.
+    pub fn alarm(&mut self, after: Duration, flag: Arc<AtomicU32>) -> bool {
+        self.worker().map(|worker| worker.alarm(after, flag)).is_some()
+    }
+
     /// The worker, started if there is none yet. None if the host has no more threads.
     fn worker(&mut self) -> Option<&mut Worker> {
         if self.worker.is_none() {

@@ -19,8 +19,9 @@ use rvrun_memory::access::Refused;
 use rvrun_memory::{AccessKind, AddressSpace, Fault};
 use std::io;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
 
 /// How to translate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -335,6 +336,12 @@ impl Translator {
     /// for what is hot.
     pub fn grow_up(&mut self) {
         self.with(Core::grow_up);
+    }
+
+    /// Has the thread that compiles raise a flag after a time, unless it [rests](Translations::rest)
+    /// before. False if there can be no such thread.
+    pub fn alarm(&mut self, after: Duration, flag: Arc<AtomicU32>) -> bool {
+        self.with(|core| core.alarm(after, flag))
     }
 
     /// Drops everything.

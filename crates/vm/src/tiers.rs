@@ -40,8 +40,11 @@ const DIFFERENT: i32 = 125;
 /// A program that has run for so long will execute what is hot from templates for longer than
 /// it takes to make them.
 const YOUTH: Duration = Duration::from_millis(60);
+/// One that has run for so long may do so: it is woken up then if it is inside of translations,
+/// which may be one turn.
+const CHILDHOOD: Duration = Duration::from_millis(10);
 /// Turns between two looks at how long that is.
-const TURNS: u32 = 16;
+const TURNS: u32 = 4;
 
 /// Instructions that translated code executes before it is left, in a program that is checked.
 const LONGEST_STAY: u64 = 1 << 20;
@@ -111,8 +114,10 @@ pub struct Tiers {
     sampled: LastObject<()>,
     /// Whether the translator does not know yet that the program has run for long.
     young: bool,
-    /// While it is young, how often an engine was let run.
+    /// While it is young, how often an engine was let run since somebody looked.
     turns: u32,
+    /// Whether it is going to be woken up.
+    alarmed: bool,
     /// How many fence.i the translator knows of.
     fences: u64,
     chaos: Option<Chaos>,
@@ -176,6 +181,7 @@ impl Tiers {
             sampled: LastObject::default(),
             young: false,
             turns: 0,
+            alarmed: false,
             fences: 0,
             chaos: engines.chaos.map(Chaos::new),
             sampling: engines.verify.as_ref().map(|(one_in, _)| Sampling::new(*one_in)),
@@ -285,6 +291,8 @@ impl Tiers {
         let event = loop {
             // Turns may be as short as an instruction each.
             if self.state.attention().load(Ordering::Relaxed) != 0 {
+                // It may be the alarm.
+                (self.turns, self.alarmed) = (TURNS, false);
                 break Event::Attention;
             }
             if let Some(event) = self.turn() {
@@ -297,14 +305,19 @@ impl Tiers {
 
     /// Sees to it that the translator knows when the program has run for long.
     fn grow_up(&mut self) {
-        self.turns = self.turns.wrapping_add(1);
-        if self.turns.is_multiple_of(TURNS)
-            && let Some(translator) = &mut self.translator
-            && process_time() >= YOUTH
-        {
+        self.turns += 1;
+        let Some(translator) = &mut self.translator else { return };
+        if self.turns < TURNS {
+            return;
+        }
+        self.turns = 0;
+        let age = process_time();
+        if age >= YOUTH {
             translator.grow_up();
             self.young = false;
             self.set_gates();
+        } else if age >= CHILDHOOD && !self.alarmed {
+            self.alarmed = translator.alarm(YOUTH - age, self.state.attention().clone());
         }
     }
 
