@@ -1,7 +1,7 @@
 //! What handlers share beside the hart: why they stopped, the jump cache, the
 //! attention flag, how long they may run.
 
-use crate::baseline::{COLD_PERIOD, Sites};
+use crate::baseline::Sites;
 use crate::fuel::Fuel;
 use crate::returns::Returns;
 use crate::slot::{Link, Slot};
@@ -76,8 +76,8 @@ const EMPTY: JumpCacheEntry = JumpCacheEntry { key: 0, block: ptr::null(), code:
 pub struct Context {
     /// Events that are left.
     pub fuel: Fuel,
-    /// How often host code of this or another engine may still lead to blocks without any until
-    /// one gets some.
+    /// At how many blocks without host code that of this or another engine arrives until one is to
+    /// get some: the next one, but after there was nothing to do.
     pub cold: u32,
     /// Where calls want to be returned to.
     pub returns: Returns,
@@ -119,7 +119,7 @@ impl Context {
             fuel: Fuel::default(),
             passage: None,
             passages: 0,
-            cold: COLD_PERIOD,
+            cold: 1,
             sites: Sites::default(),
             attention: Arc::default(),
             jump_cache: Box::default(),
@@ -167,7 +167,7 @@ impl Context {
     }
 
     /// The block at `pc`, to which another engine has led; or null to stop, to make it, or to
-    /// make host code for it where there is none, every so often.
+    /// make host code for it where there is none.
     #[inline(always)]
     pub fn cached_or_wanted(&mut self, pc: u64) -> *const Slot {
         let Some(&JumpCacheEntry { block, code, .. }) = self.known(pc) else {
@@ -238,7 +238,7 @@ impl Context {
     /// Stops before the block at `slot`, which is to get host code.
     #[cold]
     pub fn wanted(&mut self, slot: *const Slot) -> *const Slot {
-        self.cold = COLD_PERIOD;
+        self.cold = 1;
         self.stop(Exit::Warm(slot))
     }
 
@@ -273,18 +273,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_that_another_engine_leads_to_are_wanted_every_so_often() {
+    fn blocks_that_another_engine_leads_to_are_wanted() {
         let mut context = Context::new(Extensions::ALL);
         assert!(context.cached_or_wanted(8).is_null());
         assert!(matches!(context.exit, Exit::Indirect));
         let slot = Slot { value: 0 };
         let block: *const Slot = &raw const slot;
         context.cache(8, block, None);
-        let mut rounds = |rounds: u32| (0..rounds).all(|_| context.cached_or_wanted(8) == block);
-        assert!(rounds(COLD_PERIOD - 1));
-        assert!(!rounds(1));
-        assert!(rounds(COLD_PERIOD - 1), "it begins anew");
+        assert!(context.cached_or_wanted(8).is_null());
         assert!(matches!(context.exit, Exit::Warm(wanted) if wanted == block));
+        context.cold = 3;
+        let mut twice = || (0..2).all(|_| context.cached_or_wanted(8) == block);
+        assert!(twice(), "there was nothing to do");
+        assert!(!twice());
+        assert!(context.cached_or_wanted(8).is_null());
         context.cache_code(8, 1);
         assert!((0..100).all(|_| context.cached_or_wanted(8) == block), "it has host code");
     }

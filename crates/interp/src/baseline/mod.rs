@@ -36,9 +36,6 @@ use templates::{End, Sets, Template, template};
 const ARENA_BYTES: usize = 64 << 20;
 /// Ops of a body that are worth code of their own.
 pub const WORTH_IT: usize = 2;
-/// How often host code leads to blocks without any until one gets some: making it takes as
-/// long as going there so often and executing it by handlers.
-pub const COLD_PERIOD: u32 = 8;
 /// More than the code of any block.
 const MOST_BYTES: usize = 1 << 16;
 
