@@ -130,41 +130,35 @@ impl Blocks {
         let (first, count) = (entry.slots.cast_mut(), entry.slot_count.into());
         // SAFETY: these are the block's slots in their chunk, which nobody else refers to while
         // no handlers run.
-        let slots = unsafe { std::slice::from_raw_parts_mut(first, count) };
-        let last = self.baseline.compile(pc, slots, fewest, context);
+        let slots = || unsafe { std::slice::from_raw_parts_mut(first, count) };
+        let last = self.baseline.compile(pc, slots(), fewest, context);
         let more = self.more_incoming.get(&id).into_iter().flatten();
         for link in entry.incoming.iter().chain(more).filter(|link| !link.is_null()) {
             self.baseline.chain(link.cast(), first);
         }
         if self.gates.get(pc).is_some() {
             self.baseline.set_off(first, true);
-        } else {
-            self.baseline.set_return(pc, Some(first));
         }
-        let slots = slots.get(last.index..).unwrap_or_default();
-        for slot in last.links(slots) {
+        let place = |index: usize| first.wrapping_add(index).cast::<Link>();
+        if let Some(back) = last.back().map(place)
             // SAFETY: these slots are links.
-            let next = unsafe { slot.link.next };
+            && unsafe { (*back).next.is_null() }
+        {
+            self.link(back);
+        }
+        for link in last.links().map(place) {
+            // SAFETY: these slots are links.
+            let next = unsafe { (*link).next };
             if !next.is_null() {
-                self.baseline.chain(slot, next);
+                self.baseline.chain(link.cast(), next);
             }
         }
-        let goes_on = match last.return_pc(slots) {
-            Some(pc) => self.tell_returns(pc).map(|_| pc),
-            None => last
-                .goes_on(slots)
-                .filter(|link| !link.next.is_null() && self.gates.get(link.pc).is_none())
-                .map(|link| link.pc),
-        };
+        // SAFETY: these slots are links.
+        let goes_on = last.goes_on(slots()).map(|index| unsafe { *place(index) });
+        let goes_on = goes_on
+            .filter(|link| !link.next.is_null() && self.gates.get(link.pc).is_none())
+            .map(|link| link.pc);
         Compiled { code: self.code(first), goes_on }
-    }
-
-    /// Tells calls that want to be returned to at `pc` of the host code there, if it may be
-    /// executed. Gives the block there then.
-    fn tell_returns(&mut self, pc: u64) -> Option<*const Slot> {
-        let first = self.get(pc).filter(|_| self.gates.get(pc).is_none());
-        self.baseline.set_return(pc, first);
-        first
     }
 
     /// The address of the host code of the block at `first`, if it begins with any, behind
@@ -199,7 +193,6 @@ impl Blocks {
         if let Some(first) = self.get(pc) {
             self.baseline.set_off(first, false);
         }
-        self.tell_returns(pc);
     }
 
     /// Where gates are, in no order.
@@ -257,7 +250,7 @@ impl Blocks {
         slots
     }
 
-    /// Makes `link` lead to the gate or the block at its pc, one of which must exist.
+    /// Makes `link` lead to the gate or the block at its pc, if there is one.
     pub fn link(&mut self, link: *mut Link) {
         // SAFETY: handlers stop only with links of live slots, which chunks keep in place.
         let link_ref = unsafe { &mut *link };
@@ -333,7 +326,6 @@ impl Blocks {
     /// Cuts the links that lead to a block.
     fn unlink(&mut self, id: Id) {
         let entry = &mut self.entries[id as usize];
-        self.baseline.set_return(entry.pc, None);
         self.baseline.set_off(entry.slots, true);
         let more = self.more_incoming.remove(&id).into_iter().flatten();
         let few = std::mem::replace(&mut entry.incoming, [ptr::null_mut(); 2]);

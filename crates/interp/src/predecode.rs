@@ -11,7 +11,7 @@
 //! ends them.
 
 use crate::ops::{self, HANDLERS, alu, control, float, fused};
-use crate::slot::{Handler, Link, Op, Slot};
+use crate::slot::{Handler, Link, Op, Slot, Way};
 use rvrun_decoder::{Terminator, is_link_register, terminator};
 use rvrun_hart::SINK;
 use rvrun_isa::{
@@ -233,28 +233,36 @@ impl Emitter<'_> {
         let (at, count) = (self.at(), self.count);
         let op = |handler, rd, rs1| Slot { op: Op { handler, imm: count, rd, rs1, rs2: 0, at } };
         let link = |pc| Slot { link: Link { next: ptr::null(), pc } };
+        let way = Slot { way: Way::NONE };
         let value = |value| Slot { value };
         let offset = |offset: i32| value(i64::from(offset) as u64);
         let terminator_pc = self.pc;
         let backward = |target: u64| target <= terminator_pc;
         let slots = &mut *self.slots;
         match terminator {
-            Terminator::FallThrough => slots.extend([op(control::jump, 0, 0), link(end)]),
+            Terminator::FallThrough => slots.extend([op(control::jump, 0, 0), link(end), way]),
             Terminator::Jump { target } => {
                 let handler = if backward(target) { control::jump_backward } else { control::jump };
-                slots.extend([op(handler, 0, 0), link(target)]);
+                slots.extend([op(handler, 0, 0), link(target), way]);
             }
             Terminator::Branch { instruction, taken } => {
                 let handler = branch_handler(&instruction, backward(taken));
                 let op = Op { imm: count, ..op_of(&instruction, handler, at) };
-                slots.extend([Slot { op }, link(taken), link(end)]);
+                slots.extend([Slot { op }, link(taken), way, link(end), way]);
             }
             Terminator::Call { link: rd, target } if !is_link_register(rd) => {
                 slots.extend([op(alu::auipc, rd, 0), value(end)]);
-                slots.extend([op(control::jump_backward, 0, 0), link(target)]);
+                slots.extend([op(control::jump_backward, 0, 0), link(target), way]);
             }
             Terminator::Call { link: rd, target } => {
-                slots.extend([op(control::jal, rd, 0), value(end), link(target)]);
+                slots.extend([
+                    op(control::jal, rd, 0),
+                    value(end),
+                    link(target),
+                    way,
+                    link(end),
+                    way,
+                ]);
             }
             Terminator::IndirectJump { base, offset: o } => {
                 slots.extend([op(control::indirect_jump, 0, base), offset(o)]);
@@ -266,6 +274,9 @@ impl Emitter<'_> {
                 let calls = is_link_register(rd);
                 let handler = if calls { control::jalr } else { control::linking_jump };
                 slots.extend([op(handler, rd, base), offset(o), value(end)]);
+                if calls {
+                    slots.extend([link(end), way]);
+                }
             }
             Terminator::Syscall => slots.extend([op(control::ecall, 0, 0), value(end)]),
             Terminator::FenceI => slots.extend([op(control::fence_i, 0, 0), value(end)]),
@@ -363,13 +374,13 @@ mod tests {
                     | Terminator::FetchFault => block.body.len(),
                     _ => block.body.len() + 1,
                 };
-                // The terminator is the last op, with up to two slots behind it.
+                // The terminator is the last op, with up to five slots behind it.
                 let is_last = |slot: &Slot| {
                     // SAFETY: any slot's bytes are those of an op's numbers; the handler is not read.
                     let (place, count) = unsafe { (slot.op.at, slot.op.imm) };
                     place == at && count == retired as i32
                 };
-                assert!(slots.iter().rev().take(3).any(is_last), "{block:?}");
+                assert!(slots.iter().rev().take(6).any(is_last), "{block:?}");
                 long += u32::from(block.terminator == Terminator::FallThrough);
                 illegal += u32::from(matches!(block.terminator, Terminator::Illegal { .. }));
             }

@@ -49,6 +49,24 @@ pub struct Link {
     pub pc: u64,
 }
 
+/// How host code follows a link; it has its place behind that.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Way {
+    /// Offset in the arena behind the jump; 0 if no host code follows the link.
+    pub end: u32,
+    /// Offset of where it leads at first.
+    pub general: u32,
+    /// Whether it is the last instruction of the block's code, and not a conditional jump: it
+    /// may be one that does nothing if the code that it leads to is behind it.
+    pub last: bool,
+}
+
+impl Way {
+    /// No host code follows the link.
+    pub const NONE: Self = Self { end: 0, general: 0, last: false };
+}
+
 /// An element of a block.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -57,6 +75,8 @@ pub union Slot {
     pub op: Op,
     /// Data of the terminator before.
     pub link: Link,
+    /// Of the link before.
+    pub way: Way,
     /// Data of the op before.
     pub value: u64,
 }

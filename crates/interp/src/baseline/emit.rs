@@ -13,10 +13,10 @@
 //! exact: what was computed is written back before.
 
 use super::registers::{FloatRegisters, PINNED, Registers, Transfer};
-use super::{NOP, OUTSIDE, Open, POINTER};
+use super::{NOP, OUTSIDE, POINTER};
 use crate::context::{Context, JumpCacheEntry};
 use crate::ops::control;
-use crate::slot::{Handler, Slot};
+use crate::slot::{Handler, Link, Slot, Way};
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 use rvrun_hart::Hart;
@@ -79,12 +79,12 @@ pub struct Thunks {
     pub call: usize,
     /// The same, to a block that has no host code. Now and then that gets some.
     pub cold: usize,
+    /// Along the link at the slot.
+    pub link: usize,
     /// To the block at the slot, which may have host code.
     pub follow: usize,
     /// The same, to the block of an entry of the jump cache, whose address `rax` has.
     pub found: usize,
-    /// To the hart's pc, whatever `rax` has.
-    pub arrive: usize,
     /// To the address on the stack, which a handler put there; whatever `rax` has.
     pub returned: usize,
     /// The same, where there was no call: the address is the stack's last word.
@@ -117,10 +117,22 @@ impl Thunks {
             ; mov rax, QWORD super::wanted as *const () as i64
             ; jmp rax
         );
+        let link = offset(&code);
+        dynasm!(code; .arch x64
+            ; mov rcx, [rax + offset_of!(Link, next) as i32]
+            ; test rcx, rcx
+            ; jz >unlinked
+            ; mov rax, rcx
+            ; jmp >follow
+            ; unlinked:
+        );
+        settle(&mut code);
+        dynasm!(code; .arch x64; mov rax, QWORD control::unlinked as *const () as i64; jmp rax);
         let found = offset(&code);
         dynasm!(code; .arch x64; mov rax, [rax + offset_of!(JumpCacheEntry, block) as i32]);
         let follow = offset(&code);
         dynasm!(code; .arch x64
+            ; follow:
             ; mov rcx, [rax]
             ; mov r8, rcx
             ; sub r8, [rdx + super::ARENA]
@@ -133,17 +145,16 @@ impl Thunks {
         dynasm!(code; .arch x64; pop rcx; sub rsp, BYTE 16; and rcx, BYTE -2; jmp >arrive);
         let returned = offset(&code);
         dynasm!(code; .arch x64; pop rcx; arrive:; mov [rsi + PC], rcx);
-        let arrive = offset(&code);
         settle(&mut code);
         dynasm!(code; .arch x64; mov rax, QWORD control::arrived as *const () as i64; jmp rax);
-        let thunks = Self { go, call, cold, follow, found, arrive, returned, bottom };
+        let thunks = Self { go, call, cold, link, follow, found, returned, bottom };
         Some((code.finalize().ok()?, thunks))
     }
 
     /// Makes addresses of offsets: the code is at `start`.
     pub fn place(&mut self, start: usize) {
-        let Self { go, call, cold, follow, found, arrive, returned, bottom } = self;
-        for thunk in [go, call, cold, follow, found, arrive, returned, bottom] {
+        let Self { go, call, cold, link, follow, found, returned, bottom } = self;
+        for thunk in [go, call, cold, link, follow, found, returned, bottom] {
             *thunk += start;
         }
     }
@@ -191,44 +202,17 @@ struct Slow {
 
 /// A way out of the block along a link: a jump, at first to code that does what the link
 /// says. It may go straight to the code of the block at a known place instead; see
-/// [`Baseline::chain`](super::Baseline::chain).
+/// [`Baseline::chain`](super::Baseline::chain). Offsets are from the beginning of the block's code.
 pub struct Exit {
     pub link: *const Slot,
-    /// Offset behind the jump.
-    pub end: usize,
-    /// Offset of where it leads at first.
-    pub general: usize,
-    /// Whether it is the last instruction of the block's code, and not a conditional jump: it
-    /// may be one that does nothing if the code that it leads to is behind it.
-    pub last: bool,
+    pub way: Way,
 }
 
 impl Exit {
     /// Offset of the first byte that changes when it is made to lead elsewhere.
     pub fn changes(&self) -> usize {
-        self.end - if self.last { NOP.len() } else { size_of::<i32>() }
+        self.way.end as usize - if self.way.last { NOP.len() } else { size_of::<i32>() }
     }
-}
-
-/// What the general way along a link has to do.
-pub(super) struct General {
-    pub label: DynamicLabel,
-    /// Index of the way in [`Parts::exits`].
-    pub exit: usize,
-    /// What was done before, and the handler will do again.
-    pub done: Done,
-    /// Leaves the op to the handler.
-    pub slow: DynamicLabel,
-}
-
-/// What was done before a link is followed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Done {
-    Nothing,
-    /// An event was counted.
-    Event,
-    /// One was, and a call was made.
-    Call,
 }
 
 /// A return that does not go where the last call wants it to.
@@ -240,13 +224,6 @@ pub(super) struct Unexpected {
     /// Leaves the op to the handler, before and after the event was counted.
     pub slow: DynamicLabel,
     pub pause: DynamicLabel,
-}
-
-/// The way on from a call to a block that is not known to have host code.
-pub(super) struct Back {
-    pub label: DynamicLabel,
-    /// Index in [`Parts::returns`].
-    pub index: usize,
 }
 
 /// A jump of which only the end is known before the code has its place.
@@ -271,22 +248,13 @@ pub struct Parts {
     pub accesses: Vec<Access>,
     pub exits: Vec<Exit>,
     pub runs: Vec<Run>,
-    /// Where calls want to be returned to, and the ways there.
-    pub returns: Vec<(u64, Exit)>,
 }
 
 impl Parts {
-    /// The ways out.
-    pub fn ways(&self) -> impl Iterator<Item = &Exit> {
-        self.exits.iter().chain(self.returns.iter().map(|(_, exit)| exit))
-    }
-
-    /// The way out that is the last of so many bytes of code.
-    pub fn last_way(&self, length: usize) -> Option<Open> {
-        let ends = |exit: &Exit| exit.last && exit.end == length;
-        let link = self.exits.last().filter(|exit| ends(exit)).map(|exit| Open::Link(exit.link));
-        let back = self.returns.last().filter(|(_, exit)| ends(exit));
-        link.or(back.map(|(pc, _)| Open::Return(*pc)))
+    /// The link of the way out that is the last of so many bytes of code.
+    pub fn last_way(&self, length: usize) -> Option<*const Slot> {
+        let exit = self.exits.last().filter(|exit| exit.way.last)?;
+        (exit.way.end as usize == length).then_some(exit.link)
     }
 }
 
@@ -308,9 +276,9 @@ pub struct Emitter {
     pub(super) registers: Registers,
     pub(super) floats: FloatRegisters,
     pub parts: Parts,
-    pub(super) general: Vec<General>,
+    /// Where ways along links lead at first, in the order of [`Parts::exits`].
+    pub(super) general: Vec<DynamicLabel>,
     pub(super) unexpected: Vec<Unexpected>,
-    pub(super) back: Vec<Back>,
     slow: Vec<Slow>,
     /// The code, once all of it is there.
     pub done: Code,
@@ -372,7 +340,7 @@ pub(super) fn f(register: u8) -> i32 {
 }
 
 /// Where the pc is, from `rsi`.
-pub(super) const PC: i32 = offset_of!(Hart, pc) as i32 - BIAS;
+const PC: i32 = offset_of!(Hart, pc) as i32 - BIAS;
 
 pub(super) fn transfer(code: &mut VecAssembler<X64Relocation>, transfer: Transfer) {
     match transfer {
@@ -393,7 +361,6 @@ impl Emitter {
             parts: Parts::default(),
             general: Vec::new(),
             unexpected: Vec::new(),
-            back: Vec::new(),
             slow: Vec::new(),
             done: Code::default(),
             slot: ptr::null(),
@@ -406,11 +373,10 @@ impl Emitter {
 
     /// Forgets the last block.
     pub fn clear(&mut self) {
-        let Parts { accesses, exits, runs, returns } = &mut self.parts;
+        let Parts { accesses, exits, runs } = &mut self.parts;
         accesses.clear();
         exits.clear();
         runs.clear();
-        returns.clear();
         self.done.bytes.clear();
         self.done.jumps.clear();
     }
@@ -530,7 +496,6 @@ impl Emitter {
         }
         self.general_ways();
         self.unexpected_returns();
-        self.ways_back();
         let mut slow = std::mem::take(&mut self.slow);
         for Slow { label, after_event, after_push, slot, handler, counted } in slow.drain(..) {
             if let Some(label) = after_push {

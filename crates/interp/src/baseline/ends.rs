@@ -5,16 +5,15 @@
 //! code, with a direct one. What these handlers do rarely is left
 //! to them: a link that leads nowhere yet, a pause, an address that the jump cache lacks.
 
-use super::emit::{Back, Done, Emitter, Exit, General, PC, Unexpected, asm, at, x};
+use super::emit::{Emitter, Exit, Unexpected, asm, at, x};
 use super::registers::{RCX, pinned};
 use super::templates::{Condition, End, Sets};
 use crate::context::{Context, JumpCacheEntry};
 use crate::fuel::Fuel;
-use crate::slot::{Link, Op, Slot};
+use crate::slot::{Op, Slot, Way};
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 use rvrun_hart::Hart;
 use std::mem::offset_of;
-use std::ptr;
 
 /// Offset in the context of the events that are left.
 pub(super) const FUEL: i32 = (offset_of!(Context, fuel) + Fuel::LEFT) as i32;
@@ -46,7 +45,7 @@ impl Emitter {
             }
             End::Branch { condition, event } => {
                 self.compare_for_branch(op, condition);
-                let (last, other) = if end.last_way(data) == Some(1) { (1, 2) } else { (2, 1) };
+                let (last, other) = if end.last_way(data) == Some(1) { (1, 3) } else { (3, 1) };
                 let condition = if other == 1 { condition } else { condition.opposite() };
                 self.leave_if(condition, other);
                 self.follow(last, event);
@@ -56,8 +55,8 @@ impl Emitter {
                 self.call_returns(op.rd, value(1));
                 let label = self.code.new_dynamic_label();
                 asm!(self; call =>label);
-                self.exit(label, 2, Done::Call, false);
-                self.come_back(value(1));
+                self.exit(label, 2, false);
+                self.come_back(4);
             }
             End::Indirect { sets } => {
                 let target = self.read(op.rs1);
@@ -67,7 +66,7 @@ impl Emitter {
                 if sets == Sets::Call {
                     self.call_returns(op.rd, value(2));
                     at!(self.code, { call QWORD } [rax] CODE, {});
-                    self.come_back(value(2));
+                    self.come_back(3);
                 } else {
                     let pause = self.slow_after_event();
                     self.count_event(pause);
@@ -122,7 +121,7 @@ impl Emitter {
             Condition::Below => asm!(self; jb =>to),
             Condition::NotBelow => asm!(self; jae =>to),
         }
-        self.exit(to, n, Done::Nothing, false);
+        self.exit(to, n, false);
     }
 
     /// Follows the link in the slot that is `n` behind the op's, and ends the code.
@@ -133,37 +132,29 @@ impl Emitter {
         }
         let label = self.code.new_dynamic_label();
         asm!(self; jmp =>label);
-        self.exit(label, n, if event { Done::Event } else { Done::Nothing }, true);
+        self.exit(label, n, true);
     }
 
     /// Says that the instruction before goes to `label`, which is to follow a link, and whether
     /// it is the code's last one.
-    fn exit(&mut self, label: DynamicLabel, n: usize, done: Done, last: bool) {
+    fn exit(&mut self, label: DynamicLabel, n: usize, last: bool) {
         self.goes_apart();
-        let slow = self.slow();
-        self.general.push(General { label, exit: self.parts.exits.len(), done, slow });
-        let (link, end) = (self.slot.wrapping_add(n), self.len());
-        self.parts.exits.push(Exit { link, end, general: 0, last });
+        self.general.push(label);
+        let way = Way { end: self.len() as u32, general: 0, last };
+        self.parts.exits.push(Exit { link: self.slot.wrapping_add(n), way });
     }
 
     /// The ways along links to whatever is there.
     pub(super) fn general_ways(&mut self) {
-        let mut ways = std::mem::take(&mut self.general);
-        for General { label, exit, done, slow } in ways.drain(..) {
-            self.parts.exits[exit].general = self.len();
-            let next = self.parts.exits[exit].link as usize + offset_of!(Link, next);
-            asm!(self; =>label; mov rax, QWORD next as i64; mov rax, [rax]; test rax, rax; jz >none);
-            self.leave(self.thunks.follow);
-            asm!(self; none:);
-            if done == Done::Call {
-                asm!(self; add rsp, BYTE 16);
-            }
-            if done != Done::Nothing {
-                at!(self.code, { inc DWORD } [rdx] FUEL, {});
-            }
-            asm!(self; jmp =>slow);
+        let mut labels = std::mem::take(&mut self.general);
+        for (index, label) in labels.drain(..).enumerate() {
+            let general = self.len() as u32;
+            let exit = &mut self.parts.exits[index];
+            exit.way.general = general;
+            asm!(self; =>label; mov rax, QWORD exit.link as i64);
+            self.leave(self.thunks.link);
         }
-        self.general = ways;
+        self.general = labels;
     }
 
     /// Counts an event, the last one of which before a pause goes to `pause`.
@@ -215,28 +206,11 @@ impl Emitter {
         }
     }
 
-    /// What is behind a call that is to be returned to at `pc`.
-    fn come_back(&mut self, pc: u64) {
+    /// What is behind a call: goes on along the link in the slot that is `n` behind the op's.
+    fn come_back(&mut self, n: usize) {
         let label = self.code.new_dynamic_label();
         asm!(self; add rsp, BYTE 8; jmp =>label);
-        self.goes_apart();
-        self.back.push(Back { label, index: self.parts.returns.len() });
-        let exit = Exit { link: ptr::null(), end: self.len(), general: 0, last: true };
-        self.parts.returns.push((pc, exit));
-    }
-
-    /// The ways on from calls to whatever is there.
-    pub(super) fn ways_back(&mut self) {
-        let mut back = std::mem::take(&mut self.back);
-        for Back { label, index } in back.drain(..) {
-            let general = self.len();
-            let (pc, exit) = &mut self.parts.returns[index];
-            exit.general = general;
-            asm!(self; =>label; mov rax, QWORD *pc as i64);
-            asm!(self; mov [rsi + PC], rax);
-            self.leave(self.thunks.arrive);
-        }
-        self.back = back;
+        self.exit(label, n, true);
     }
 
     /// Returns to the guest's address in the host register `target`, and `offset`.

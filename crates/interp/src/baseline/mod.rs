@@ -23,10 +23,9 @@ mod templates;
 
 use crate::context::{Context, Exit};
 use crate::returns::Returns;
-use crate::slot::{Handler, Link, Next, Slot};
+use crate::slot::{Handler, Next, Slot, Way};
 use emit::{Emitter, Parts, Thunks};
 use registers::PINNED;
-use rustc_hash::FxHashMap;
 use rvrun_hart::Hart;
 use rvrun_host::code::{self, CodeArena};
 use std::mem::offset_of;
@@ -90,15 +89,11 @@ pub struct Baseline {
     apart: usize,
     refused: bool,
     emitter: Option<Box<Emitter>>,
-    /// The ways out of blocks, by the link that each is for; offsets are those in the arena.
-    exits: FxHashMap<*const Slot, emit::Exit>,
     /// What is executed often. The index of each is before its entrance, so that who has that needs
     /// not look far.
     entries: Vec<Entry>,
-    /// The ways on from calls, by where these want to be returned to.
-    returns: FxHashMap<u64, Vec<emit::Exit>>,
-    /// How the code that was made last ends, if by a jump.
-    open: Option<Open>,
+    /// The link that the last instruction in the arena follows, if it does that.
+    open: Option<*const Slot>,
 }
 
 /// Where a run begins.
@@ -118,15 +113,6 @@ struct Head {
     general: usize,
 }
 
-/// A way out of a block that is the last instruction in the arena.
-#[derive(Clone, Copy)]
-enum Open {
-    /// Along a link.
-    Link(*const Slot),
-    /// On from a call that wants to be returned to there.
-    Return(u64),
-}
-
 impl Baseline {
     /// Whether the next block may not fit.
     pub fn is_full(&self) -> bool {
@@ -136,22 +122,10 @@ impl Baseline {
     /// Forgets all code. None of it may be reachable any more.
     pub fn clear(&mut self, context: &mut Context) {
         (self.used, self.apart) = (self.thunk_bytes, ARENA_BYTES);
-        self.exits.clear();
         self.entries.clear();
-        self.returns.clear();
         self.open = None;
         context.sites.sites.clear();
         context.returns.clear();
-    }
-
-    /// Says that the block at `first` has the host code that is to be returned to at `pc`, or that
-    /// returns are not to know of any.
-    pub fn set_return(&mut self, pc: u64, first: Option<*const Slot>) {
-        let entry = first.and_then(|first| self.entry(first));
-        let Some(arena) = &mut self.arena else { return };
-        for exit in self.returns.get(&pc).into_iter().flatten() {
-            lead(arena, exit, entry);
-        }
     }
 
     fn entry(&self, first: *const Slot) -> Option<Entry> {
@@ -168,19 +142,32 @@ impl Baseline {
         Some(self.arena.as_ref()?.address(entry.code))
     }
 
-    /// Makes code that follows `link`, if there is any, go straight to the code of the block at
-    /// `target`, where that link leads, if that has any.
+    /// Makes code that follows `link`, which is a block's in the store, if there is any, go straight
+    /// to the code of the block at `target`, where that link leads, if that has any.
     pub fn chain(&mut self, link: *const Slot, target: *const Slot) {
         let Some(entry) = self.entry(target) else { return };
-        if let (Some(arena), Some(exit)) = (&mut self.arena, self.exits.get(&link)) {
-            lead(arena, exit, Some(entry));
-        }
+        self.lead(link, Some(entry));
     }
 
-    /// Makes code that follows `link` look where it leads.
+    /// Makes code that follows `link`, which is a block's in the store, look where it leads.
     pub fn unchain(&mut self, link: *const Slot) {
-        if let (Some(arena), Some(exit)) = (&mut self.arena, self.exits.get(&link)) {
-            lead(arena, exit, None);
+        self.lead(link, None);
+    }
+
+    fn lead(&mut self, link: *const Slot, entry: Option<Entry>) {
+        let way = way_along(link);
+        let Some(arena) = self.arena.as_mut().filter(|_| way.end != 0) else { return };
+        let (end, general) = (way.end as usize, way.general as usize);
+        let to = entry.map_or(general, |entry| entry.code);
+        if let Some(Entry { head: Some(head), code }) = entry
+            && code + NOP.len() == end
+        {
+            arena.write(code, &head.bytes);
+        } else if way.last {
+            let code = if to == end { NOP } else { jump(end, to) };
+            arena.write(end - code.len(), &code);
+        } else {
+            arena.write(end - size_of::<i32>(), &distance(end, to));
         }
     }
 
@@ -239,20 +226,19 @@ impl Baseline {
         arena.write(apart, second);
         let head = before.zip(first.first_chunk().copied());
         self.open = parts.last_way(often);
-        self.exits.extend(parts.exits.drain(..).map(|exit| {
-            let (end, general) = (exit.end + start, rare(exit.general));
-            (exit.link, emit::Exit { end, general, ..exit })
-        }));
+        let first = slots.as_ptr();
+        for emit::Exit { link, way } in parts.exits.drain(..) {
+            let (end, general) = (way.end + start as u32, rare(way.general as usize) as u32);
+            // SAFETY: links are among the slots of their block.
+            let index = unsafe { link.offset_from_unsigned(first) };
+            slots[index + 1].way = Way { end, general, ..way };
+        }
         sites.sites.extend(parts.accesses.drain(..).map(|access| Site {
             ip: arena.address(start + access.at),
             slot: access.slot,
             handler: access.handler,
             counted: access.counted,
         }));
-        for (pc, exit) in parts.returns.drain(..) {
-            let (end, general) = (exit.end + start, rare(exit.general));
-            self.returns.entry(pc).or_default().push(emit::Exit { end, general, ..exit });
-        }
         for (n, run) in parts.runs.drain(..).enumerate() {
             let entrance = arena.address(rare(run.entrance));
             let head = head.filter(|_| n == 0).map(|(general, bytes)| Head { bytes, general });
@@ -266,16 +252,15 @@ impl Baseline {
     /// What the last jump in the arena leads to at first, if the code of the block at `pc` may have
     /// the place of that jump since it goes there.
     fn general_before(&self, parts: &Parts, pc: u64) -> Option<usize> {
-        let exit = match self.open? {
-            // SAFETY: it is a link of a block in the store.
-            Open::Link(link) if unsafe { (*link).link.pc } == pc => self.exits.get(&link)?,
-            Open::Return(to) if to == pc => self.returns.get(&to)?.last()?,
-            _ => return None,
-        };
+        let link = self.open?;
+        // SAFETY: it is a link of a block in the store.
+        if unsafe { (*link).link.pc } != pc {
+            return None;
+        }
         // A jump may stand in place of the first bytes, which must not change then.
         let begins = parts.runs.first().is_some_and(|run| run.index == 0);
-        let fixed = parts.ways().all(|exit| exit.changes() >= NOP.len());
-        (begins && fixed).then_some(exit.general)
+        let fixed = parts.exits.iter().all(|exit| exit.changes() >= NOP.len());
+        (begins && fixed).then(|| way_along(link).general as usize)
     }
 
     /// Whether there is memory for code, which is asked for once.
@@ -304,19 +289,10 @@ impl Baseline {
     }
 }
 
-/// Makes a way out of a block lead to a run, or look where it leads.
-fn lead(arena: &mut CodeArena, exit: &emit::Exit, entry: Option<Entry>) {
-    let to = entry.map_or(exit.general, |entry| entry.code);
-    if let Some(Entry { head: Some(head), code }) = entry
-        && code + NOP.len() == exit.end
-    {
-        arena.write(code, &head.bytes);
-    } else if exit.last {
-        let code = if to == exit.end { NOP } else { jump(exit.end, to) };
-        arena.write(exit.end - code.len(), &code);
-    } else {
-        arena.write(exit.end - size_of::<i32>(), &distance(exit.end, to));
-    }
+/// The way of host code along a link of a block in the store.
+fn way_along(link: *const Slot) -> Way {
+    // SAFETY: pre-decoding puts the way behind a link, and blocks stay where they are.
+    unsafe { (*link.add(1)).way }
 }
 
 /// A jump between two offsets, the first one behind it.
@@ -346,35 +322,20 @@ impl Last {
         }
     }
 
-    /// Those of the block's slots that are links, if `slots` are its slots from the last op on.
-    pub fn links(self, slots: &[Slot]) -> &[Slot] {
-        let links = match self.end {
-            End::Jump { .. } => 1..2,
-            End::Branch { .. } => 1..3,
-            End::Call => 2..3,
-            End::Indirect { .. } | End::Return | End::Stop => 0..0,
-        };
-        slots.get(links).unwrap_or_default()
+    /// The indices of the block's slots that are links.
+    pub fn links(self) -> impl Iterator<Item = usize> {
+        self.end.links().iter().map(move |n| self.index + n)
     }
 
-    /// The link that the block's code follows by its last instruction; `slots` are its slots
-    /// from the last op on.
-    pub fn goes_on(self, slots: &[Slot]) -> Option<Link> {
-        let n = self.end.last_way(slots.get(1..)?)?;
-        // SAFETY: that slot is a link.
-        slots.get(n).map(|slot| unsafe { slot.link })
+    /// Of the link that the block's code follows by its last instruction; `slots` are its slots.
+    pub fn goes_on(self, slots: &[Slot]) -> Option<usize> {
+        Some(self.index + self.end.last_way(slots.get(self.index + 1..)?)?)
     }
 
-    /// Where the block's callee returns to, if it ends in a call; `slots` are its slots from the
-    /// last op on.
-    pub fn return_pc(self, slots: &[Slot]) -> Option<u64> {
-        let value = match self.end {
-            End::Call => slots.get(1),
-            End::Indirect { sets: Sets::Call } => slots.get(2),
-            _ => None,
-        };
-        // SAFETY: pre-decoding puts return addresses there.
-        value.map(|slot| unsafe { slot.value })
+    /// The same, of the link to where the block's callee returns to, if it ends in a call.
+    pub fn back(self) -> Option<usize> {
+        let calls = matches!(self.end, End::Call | End::Indirect { sets: Sets::Call });
+        self.links().last().filter(|_| calls)
     }
 }
 

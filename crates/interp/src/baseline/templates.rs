@@ -219,11 +219,12 @@ impl Condition {
 pub enum End {
     /// Data: the link.
     Jump { event: bool },
-    /// Data: the links taken and not taken.
+    /// Data: the links taken and not taken. Behind each link is the way along it.
     Branch { condition: Condition, event: bool },
-    /// `jal`. Data: the return address, the link.
+    /// `jal`. Data: the return address, the link, and another one to that address.
     Call,
-    /// An indirect jump. Data: the offset, and what follows if it sets a register to it.
+    /// An indirect jump. Data: the offset, what follows if it sets a register to it, and a link to
+    /// there if it is a call.
     Indirect { sets: Sets },
     /// An indirect jump that returns. Data: the offset.
     Return,
@@ -232,19 +233,28 @@ pub enum End {
 }
 
 impl End {
-    /// The place behind the op of the link that host code follows by its last instruction;
-    /// `data` are the slots behind the op.
+    /// The places behind the op of its links.
+    pub fn links(self) -> &'static [usize] {
+        match self {
+            Self::Jump { .. } => &[1],
+            Self::Branch { .. } => &[1, 3],
+            Self::Call => &[2, 4],
+            Self::Indirect { sets: Sets::Call } => &[3],
+            Self::Indirect { .. } | Self::Return | Self::Stop => &[],
+        }
+    }
+
+    /// The place of the link that host code follows by its last instruction; `data` are the slots
+    /// behind the op.
     pub fn last_way(self, data: &[Slot]) -> Option<usize> {
         // SAFETY: a branch has two links.
         let taken =
             |n: usize| data.get(n - 1).is_some_and(|slot| !unsafe { slot.link.next.is_null() });
         match self {
-            Self::Jump { .. } => Some(1),
             // What counts as an event is followed by counting it.
             Self::Branch { event: true, .. } => Some(1),
-            Self::Branch { event: false, .. } if taken(1) && !taken(2) => Some(1),
-            Self::Branch { event: false, .. } => Some(2),
-            Self::Call | Self::Indirect { .. } | Self::Return | Self::Stop => None,
+            Self::Branch { event: false, .. } if taken(1) && !taken(3) => Some(1),
+            _ => self.links().last().copied(),
         }
     }
 }

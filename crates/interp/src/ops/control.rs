@@ -2,7 +2,9 @@
 //!
 //! A terminator's op is followed by its data: the taken and the fall-through
 //! [`Link`] of a branch, the one link of a direct jump (behind the return
-//! address of a call). Its immediate counts the block's instructions.
+//! address of a call, and before a link that leads to that), each with the
+//! [`Way`](crate::slot::Way) of host code along it. Its immediate counts the block's
+//! instructions.
 
 use crate::context::{Context, Exit};
 use crate::slot::{Link, Next, Slot};
@@ -53,7 +55,7 @@ macro_rules! branches {
             if $condition {
                 follow!(data!(slot, 1), hart, context)
             }
-            follow!(data!(slot, 2), hart, context)
+            follow!(data!(slot, 3), hart, context)
         }
 
         #[doc = concat!("`", stringify!($name), "` backwards")]
@@ -67,7 +69,7 @@ macro_rules! branches {
             if $condition {
                 follow_backward!(data!(slot, 1), hart, context)
             }
-            follow!(data!(slot, 2), hart, context)
+            follow!(data!(slot, 3), hart, context)
         }
     )*};
 }
@@ -320,6 +322,18 @@ fn pass(pc: u64, hart: &mut Hart, context: &mut Context) -> Next {
         return context.pause_at(hart, next);
     }
     context.cached_or_wanted(next)
+}
+
+/// Not an instruction: host code has come to a link that leads nowhere yet, which is in the slot.
+///
+/// # Safety
+/// See [`Handler`](crate::slot::Handler).
+pub unsafe extern "sysv64" fn unlinked(
+    slot: *const Slot,
+    _hart: &mut Hart,
+    context: &mut Context,
+) -> Next {
+    context.stop(Exit::Unlinked(slot as *mut Link))
 }
 
 /// Not an instruction: goes on at the hart's pc, to which host code has returned.
