@@ -161,6 +161,11 @@ impl Blocks {
         Compiled { code: self.code(first), goes_on }
     }
 
+    /// Whether the guest may write the code of the block at `pc` in place.
+    pub fn may_change(&self, pc: u64) -> bool {
+        !self.contents.is_empty() && self.find(pc).is_some_and(|id| self.contents.contains_key(&id))
+    }
+
     /// The address of the host code of the block at `first`, if it begins with any, behind
     /// the entrance.
     pub fn code(&self, first: *const Slot) -> Option<usize> {

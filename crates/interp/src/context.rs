@@ -3,6 +3,7 @@
 
 use crate::baseline::Sites;
 use crate::fuel::Fuel;
+use crate::ops::control;
 use crate::returns::Returns;
 use crate::slot::{Link, Slot};
 use rvrun_hart::{Enter, Hart, Trap};
@@ -173,7 +174,9 @@ impl Context {
         let Some(&JumpCacheEntry { block, code, .. }) = self.known(pc) else {
             return self.stop(Exit::Indirect);
         };
-        if code != self.no_code {
+        // SAFETY: entries have an op of a live block, or a gate.
+        let handler = unsafe { (*block).op.handler } as usize;
+        if code != self.no_code || handler == control::gate as *const () as usize {
             return block;
         }
         self.cold -= 1;

@@ -77,7 +77,7 @@ pub struct Thunks {
     pub go: usize,
     /// To the handler in `rcx`, for the op at the slot.
     pub call: usize,
-    /// The same, to a block that has no host code. Now and then that gets some.
+    /// The same, to a block that has no host code, which gets some, or to a gate.
     pub cold: usize,
     /// Along the link at the slot.
     pub link: usize,
@@ -110,8 +110,12 @@ impl Thunks {
         dynasm!(code; .arch x64; cold:);
         settle(&mut code);
         dynasm!(code; .arch x64
+            ; mov rax, QWORD control::gate as *const () as i64
+            ; cmp rcx, rax
+            ; je >on
             ; dec DWORD [rdx + offset_of!(Context, cold) as i32]
             ; jz >wanted
+            ; on:
             ; jmp rcx
             ; wanted:
             ; mov rax, QWORD super::wanted as *const () as i64

@@ -10,7 +10,7 @@ use super::registers::{RCX, pinned};
 use super::templates::{Condition, End, Sets};
 use crate::context::{Context, JumpCacheEntry};
 use crate::fuel::Fuel;
-use crate::slot::{Op, Slot, Way};
+use crate::slot::{Handler, Op, Slot, Way};
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 use rvrun_hart::Hart;
 use std::mem::offset_of;
@@ -32,6 +32,12 @@ impl Emitter {
         self.flush();
         asm!(self; mov rax, QWORD slot as i64);
         self.leave(self.thunks.go);
+    }
+
+    /// Leaves the op at `slot` to its handler, which is not in the slot any more.
+    pub fn leave_to(&mut self, slot: *const Slot, handler: Handler) {
+        asm!(self; mov rax, QWORD slot as i64; mov rcx, QWORD handler as usize as i64);
+        self.leave(self.thunks.call);
     }
 
     /// Ends the block; `data` are the slots behind the op.

@@ -364,14 +364,20 @@ fn emit(emitter: &mut Emitter, slots: &[Slot], ops: &Ops, fewest: usize) {
     };
     // SAFETY: the indices are those of ops.
     let op = |index: usize| unsafe { slots[index].op };
-    for run in ops.chunk_by(|a, b| worth(&a.1) && worth(&b.1)) {
-        let (Some(&(first, _)), Some(&(last, Some(end)))) = (run.first(), run.last()) else {
-            continue;
-        };
+    let bounds = |run: &[(usize, Option<Template>)]| {
+        let (&(first, _), &(last, end)) = run.first().zip(run.last())?;
+        let end = end.filter(|end| *end != Template::End(End::Stop))?;
         let ends = matches!(end, Template::End(_));
-        if end == Template::End(End::Stop) || run.len() < fewest && !ends {
-            continue;
-        }
+        (ends || run.len() >= fewest).then_some((first, last, end, ends))
+    };
+    let chunks = ops.chunk_by(|a, b| worth(&a.1) && worth(&b.1));
+    let mut runs = chunks.filter_map(|run| Some((run, bounds(run)?))).peekable();
+    // What leads to the block is to find host code, whatever its first op.
+    if runs.peek().is_none_or(|(_, (first, ..))| *first != 0) {
+        emitter.begin_run(0, 0);
+        emitter.leave_to(slots.as_ptr(), op(0).handler);
+    }
+    for (run, (first, last, end, ends)) in runs {
         let counted = if ends { op(last).imm } else { 0 };
         emitter.begin_run(first, counted);
         for &(index, template) in run {

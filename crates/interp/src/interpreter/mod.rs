@@ -60,14 +60,13 @@ pub struct Interpreter {
     warm: Warm,
     /// Pauses that made no host code, at the beginning.
     pauses: u32,
+    /// Whether the last block that was to get host code was let wait.
+    waits: bool,
     elsewhere: Option<Elsewhere>,
 }
 
 /// Says whether another engine executes the code at an address, where no block is yet.
 pub type Elsewhere = Box<dyn FnMut(u64) -> bool>;
-
-/// [`Context::cold`] after host code has led to a gate, or to a block that can have none.
-const NOTHING_TO_DO_PERIOD: u32 = 256;
 
 impl Interpreter {
     /// An interpreter for a hart with these extensions, without any blocks yet.
@@ -85,6 +84,7 @@ impl Interpreter {
             fences: 0,
             warm: Warm::Never,
             pauses: 0,
+            waits: false,
             elsewhere: None,
         }
     }
@@ -163,10 +163,7 @@ impl Interpreter {
                 Exit::Gate => return Stop::Gate,
                 Exit::Passed => return Stop::Passed,
                 Exit::Warm(slot) => {
-                    let block = self.blocks.position(slot);
-                    if !block.is_some_and(|(pc, _)| self.compile(pc)) {
-                        self.context.cold = NOTHING_TO_DO_PERIOD;
-                    }
+                    self.warm_up(slot);
                     slot
                 }
                 Exit::FenceI => {

@@ -3,6 +3,7 @@
 use super::Interpreter;
 use crate::baseline;
 use crate::blocks::Compiled;
+use crate::slot::Slot;
 
 /// When host code is made in place of handlers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +24,12 @@ const FIRST_PAUSE: u32 = 4;
 /// Blocks that get host code at once.
 const MOST_BLOCKS: usize = 16;
 
+/// [`Context::cold`](crate::context::Context::cold) after host code has led to a gate, or to a
+/// block that can have none.
+const NOTHING_TO_DO_PERIOD: u32 = 256;
+/// The same, to a block whose code the guest may change: it is made anew each time.
+const CHANGING_PERIOD: u32 = 8;
+
 impl Interpreter {
     /// Says when host code is made in place of handlers.
     pub fn set_warm(&mut self, warm: Warm) {
@@ -40,6 +47,17 @@ impl Interpreter {
             self.clear();
         } else {
             self.compile(pc);
+        }
+    }
+
+    /// Host code has led to `slot`, where there is none.
+    pub(super) fn warm_up(&mut self, slot: *const Slot) {
+        let pc = self.blocks.position(slot).map(|(pc, _)| pc);
+        self.waits = !self.waits && pc.is_some_and(|pc| self.blocks.may_change(pc));
+        if self.waits {
+            self.context.cold = CHANGING_PERIOD;
+        } else if !pc.is_some_and(|pc| self.compile(pc)) {
+            self.context.cold = NOTHING_TO_DO_PERIOD;
         }
     }
 
