@@ -112,12 +112,6 @@ impl Cache {
         self.closed.load(Ordering::Relaxed)
     }
 
-    /// Whether the object with this number had any entries when it was first seen.
-    pub fn has_any(&self, number: u32) -> bool {
-        !self.is_closed()
-            && self.shelves.lock().shelves.get(number as usize).is_some_and(Shelf::has_old)
-    }
-
     /// Whether the object with this number may have such an entry.
     pub fn has(&self, number: u32, entry: u64) -> bool {
         !self.is_closed()
@@ -258,7 +252,7 @@ mod tests {
         let object = cache.number(object.as_fd()).unwrap();
         assert!((0..40u8).all(|n| got(&cache, object, n.into()) == Some(vec![n; 10])));
         assert_eq!(got(&cache, object, 1000), Some(vec![39; 20]));
-        assert!(cache.has_any(object) && cache.has(object, 7) && !cache.has(object, 70));
+        assert!(cache.has(object, 7) && !cache.has(object, 70));
         assert_eq!(got(&cache, object, 70), None);
     }
 
@@ -288,7 +282,7 @@ mod tests {
         cache.save(true);
         let directory = Directory::new(place.0.path().join("cache"), MUCH);
         let other = Cache::new(directory, b"versiom".to_vec(), true);
-        assert!(!other.has_any(other.number(object.as_fd()).unwrap()));
+        assert!(!other.has(other.number(object.as_fd()).unwrap(), 1));
     }
 
     #[test]
@@ -298,7 +292,7 @@ mod tests {
         let object = |n: u8| place.object(&n.to_string(), &[n; 100]);
         let is_there = |n: u8| {
             let cache = place.cache(BYTES);
-            cache.has_any(cache.number(object(n).as_fd()).unwrap())
+            cache.has(cache.number(object(n).as_fd()).unwrap(), 1)
         };
         for n in 0..10 {
             let cache = place.cache(BYTES);

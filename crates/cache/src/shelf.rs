@@ -56,11 +56,6 @@ impl Shelf {
         Self { name, label, old: Old::open(directory, name), new: FxHashMap::default() }
     }
 
-    /// Whether there were entries on disk.
-    pub fn has_old(&self) -> bool {
-        self.old.is_some()
-    }
-
     pub fn has(&self, number: u64) -> bool {
         self.new.contains_key(&number) || self.old.as_ref().is_some_and(|old| old.index.has(number))
     }

@@ -27,7 +27,7 @@ Examples:
   rvrun --verify ./program           have the engines check each other
   rvrun replay FILE                  show again what --verify has found
   rvrun cache ls                     what is kept of translations; also verify, purge
-  rvrun cache warm ./program         run it once to keep all that may be wanted
+  rvrun cache warm ./program         run it once to keep what is hot
   rvrun conformance                  every instruction on every engine
   rvrun conformance DIR              programs that check themselves
 

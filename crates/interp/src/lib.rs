@@ -31,4 +31,4 @@ mod returns;
 mod slot;
 mod targets;
 
-pub use interpreter::{Elsewhere, Interpreter, Stop, Warm};
+pub use interpreter::{Interpreter, Stop, Warm};

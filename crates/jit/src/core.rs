@@ -109,8 +109,6 @@ pub(crate) struct Core {
     waiting: FxHashMap<u64, u32>,
     /// Entries of code without a loop, which is worth translating only for translated code.
     straight: FxHashSet<u64>,
-    /// See [`grow_up`](Self::grow_up).
-    grown_up: bool,
     /// How long all that was asked for takes to compile, about.
     asked: Duration,
     /// The same of what is not compiled yet.
@@ -157,7 +155,6 @@ impl Core {
             generation: 0,
             waiting: FxHashMap::default(),
             straight: FxHashSet::default(),
-            grown_up: false,
             asked: Duration::ZERO,
             awaited: Duration::ZERO,
             compiled: Duration::ZERO,
@@ -374,11 +371,6 @@ impl Core {
         self.worker.take()
     }
 
-    /// Has the thread that compiles raise a flag after a time; says whether there is one.
-    pub fn alarm(&mut self, after: Duration, flag: Arc<AtomicU32>) -> bool {
-        self.worker().map(|worker| worker.alarm(after, flag)).is_some()
-    }
-
     /// The worker, started if there is none yet. None if the host has no more threads.
     fn worker(&mut self) -> Option<&mut Worker> {
         if self.worker.is_none() {
@@ -448,7 +440,6 @@ impl Core {
             jumps: jump_sites(region),
             instructions: region.instructions,
             precise: done.job.mode.precise,
-            kept: false,
         };
         if let Some(base) = done.job.base {
             self.keep(base, region, code, &made);
@@ -515,13 +506,14 @@ impl Core {
         }
     }
 
-    /// Takes in the translation that is entered at `pc`, if it is kept; says whether it is
-    /// there now.
+    /// Whether the translation that is entered at `pc` is there, or has come since it is kept and
+    /// what is translated need not be worth it.
     pub fn fetch(&mut self, pc: u64) -> bool {
-        self.store.contains(pc) || !self.grown_up && self.fetch_kept(pc)
+        self.store.contains(pc) || !self.options.sparing && self.fetch_kept(pc)
     }
 
-    /// The same, whether it is hot or not.
+    /// Takes in the translation that is entered at `pc`, if it is kept; says whether it is
+    /// there now.
     fn fetch_kept(&mut self, pc: u64) -> bool {
         let Some(keeper) = &self.keeper else { return false };
         if self.unfit.contains(&pc) || !self.wants(pc) {
@@ -549,16 +541,6 @@ impl Core {
         let (relocs, origins) = (Relocs::Kept(relocs), Origins::Kept(origins));
         let host = Host { bytes: code, relocs, base: object.base, origins };
         self.insert(pc, host, made)
-    }
-
-    /// Does without kept translations from now on but for what is hot, where what is translated
-    /// is to be worth it: the program has run for so long that it will execute the rest from
-    /// templates for longer than it takes to make them.
-    pub fn grow_up(&mut self) {
-        if !self.grown_up && self.options.sparing {
-            self.grown_up = true;
-            self.store.kept().into_iter().for_each(|entry| self.evict(entry));
-        }
     }
 
     /// Drops translations of code that the guest has unmapped, mapped over, made

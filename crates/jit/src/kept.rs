@@ -24,9 +24,6 @@ pub struct Variant {
 /// Who keeps translations of objects, which are files by their
 /// [numbers](rvrun_memory::CodeObject).
 pub trait Keeper: Send + Sync {
-    /// Whether there may be such a translation.
-    fn has(&self, object: u32, which: Variant) -> bool;
-
     /// The translation, if there is one, in `room`, of which it may leave an end as it was.
     fn get<'a>(&self, object: u32, which: Variant, room: &'a mut Vec<u8>) -> Option<&'a [u8]>;
 
@@ -164,7 +161,6 @@ pub fn read<'a>(object: &CodeObject, entry: u64, mode: Mode, bytes: &'a [u8]) ->
             jumps: records(kept.jumps).map(|(pc, known)| (near(pc), known as usize)).collect(),
             instructions: kept.instructions,
             precise: kept.precise,
-            kept: true,
         },
     })
 }

@@ -128,8 +128,6 @@ pub struct Made {
     pub instructions: usize,
     /// Whether registers are exact for faults.
     pub precise: bool,
-    /// Whether an earlier run has made it.
-    pub kept: bool,
 }
 
 /// See the module's documentation.
@@ -381,12 +379,6 @@ impl Store {
     /// What the translation entered at `entry` was made from.
     pub fn translation(&self, entry: u64) -> Option<&Made> {
         self.by_entry.get(&entry).map(|translation| &translation.made)
-    }
-
-    /// The entries of translations that earlier runs have made.
-    pub fn kept(&self) -> Vec<u64> {
-        let kept = self.by_entry.iter().filter(|(_, translation)| translation.made.kept);
-        kept.map(|(entry, _)| *entry).collect()
     }
 
     /// Where the host instruction at `ip` came from, and whether registers are exact

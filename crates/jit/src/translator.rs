@@ -19,9 +19,8 @@ use rvrun_memory::access::Refused;
 use rvrun_memory::{AccessKind, AddressSpace, Fault};
 use std::io;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
-use std::time::Duration;
 
 /// How to translate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,12 +168,6 @@ impl Translations {
     /// Tells `watch` of each translation from now on.
     pub fn watch(&self, watch: Watch) {
         self.lock().watch = Some(watch);
-    }
-
-    /// Takes in the translation that is entered at `pc`, if it is kept; says whether it has
-    /// come just now.
-    pub fn fetch(&self, pc: u64) -> bool {
-        self.with(|core| !core.store.contains(pc) && core.fetch(pc))
     }
 
     /// Takes in what has been compiled.
@@ -330,18 +323,6 @@ impl Translator {
     /// After a fence.i: drops translations of code that has changed.
     pub fn revalidate(&mut self) {
         self.with(Core::revalidate);
-    }
-
-    /// Says that the program has run for long: kept translations are not worth it any more but
-    /// for what is hot.
-    pub fn grow_up(&mut self) {
-        self.with(Core::grow_up);
-    }
-
-    /// Has the thread that compiles raise a flag after a time, unless it [rests](Translations::rest)
-    /// before. False if there can be no such thread.
-    pub fn alarm(&mut self, after: Duration, flag: Arc<AtomicU32>) -> bool {
-        self.with(|core| core.alarm(after, flag))
     }
 
     /// Drops everything.

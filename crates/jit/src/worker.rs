@@ -10,7 +10,6 @@ use crate::compile::{Code, Compiler, Failure, Job};
 use rvrun_host::process;
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -39,30 +38,7 @@ struct Queue {
     done: VecDeque<Done>,
     /// Results that the other side is through with.
     used: VecDeque<Result<Code, Failure>>,
-    alarm: Option<Alarm>,
     closed: bool,
-}
-
-/// A flag to be raised.
-struct Alarm {
-    /// None once it was.
-    when: Option<Instant>,
-    flag: Arc<AtomicU32>,
-}
-
-impl Alarm {
-    /// Raises the flag if it is time. Gives how long it is until then otherwise, and if it was not
-    /// raised before.
-    fn ring(&mut self) -> Option<Duration> {
-        let left = self.when?.saturating_duration_since(Instant::now());
-        if !left.is_zero() {
-            return Some(left);
-        }
-        self.flag.store(1, Ordering::SeqCst);
-        // The flag itself is the other side's memory.
-        self.when = None;
-        None
-    }
 }
 
 impl Default for Queue {
@@ -70,7 +46,7 @@ impl Default for Queue {
         // Room for all that there can be: neither side ever allocates for the other.
         let (jobs, done) = (VecDeque::with_capacity(MAX_JOBS), VecDeque::with_capacity(MAX_JOBS));
         let used = VecDeque::with_capacity(MAX_JOBS);
-        Self { jobs, done, used, alarm: None, closed: false }
+        Self { jobs, done, used, closed: false }
     }
 }
 
@@ -131,14 +107,6 @@ impl Worker {
         Some(done)
     }
 
-    /// Has the thread raise a flag after a time, but while it compiles: then as soon as it is done
-    /// with that. An alarm that was set before is forgotten.
-    pub fn alarm(&mut self, after: Duration, flag: Arc<AtomicU32>) {
-        let when = Some(Instant::now() + after);
-        self.shared.lock().alarm = Some(Alarm { when, flag });
-        self.shared.wake.notify_one();
-    }
-
     /// Gives a result back to the thread, whose memory it is.
     pub fn give_back(&mut self, result: Result<Code, Failure>) {
         self.shared.lock().used.push_back(result);
@@ -157,7 +125,6 @@ fn work(shared: &Shared, compiler: &mut Compiler) {
     let mut queue = shared.lock();
     loop {
         std::mem::swap(&mut used, &mut queue.used);
-        let left = queue.alarm.as_mut().and_then(Alarm::ring);
         if let Some(job) = queue.jobs.pop_front() {
             drop(queue);
             used.clear();
@@ -168,9 +135,6 @@ fn work(shared: &Shared, compiler: &mut Compiler) {
             queue.done.push_back(Done { job, result, time });
         } else if queue.closed {
             return;
-        } else if let Some(left) = left {
-            let result = shared.wake.wait_timeout(queue, left);
-            queue = result.unwrap_or_else(PoisonError::into_inner).0;
         } else {
             queue = shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }

@@ -6,50 +6,24 @@ use crate::program::{Engine, Translation};
 use crate::verify::DifferenceSink;
 use rvrun_host::lock::Mutex;
 use rvrun_isa::Extensions;
-use rvrun_jit::{Keeper, Options, Stats, Translations, Translator, Variant};
+use rvrun_jit::{Keeper, Options, Stats, Translations, Translator};
 use rvrun_memory::{AddressSpace, CodeObject};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// Kept translations that the program has come by when the first are taken in. A program that
-/// has fewer is over before their code and what goes with it is worth its pages.
-const FEW_KEPT: usize = 64;
-
-/// Translations, which are made when something is to be translated for the first time: most
-/// short programs do not live to see that.
+/// The object that was asked for last, and in which epoch: the next address is in the same one,
+/// most often.
 #[derive(Default)]
-pub(crate) struct Late {
-    made: Option<Arc<Translations>>,
-    /// Where kept translations are entered that are to be taken in then.
-    kept: Vec<u64>,
-}
+pub(crate) struct LastObject(Option<(u64, CodeObject)>);
 
-/// The object that was asked for last, with what is known of it: the next address is in the same
-/// one, most often.
-pub(crate) struct LastObject<T>(Option<(u64, CodeObject, T)>);
-
-impl<T> Default for LastObject<T> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
-impl<T: Copy> LastObject<T> {
-    /// The object around `pc`, if there is one, and what `look` has found of it.
-    fn at(
-        &mut self,
-        space: &AddressSpace,
-        pc: u64,
-        look: impl FnOnce(&CodeObject) -> T,
-    ) -> Option<(&CodeObject, T)> {
+impl LastObject {
+    /// The object around `pc`, if there is one.
+    fn at(&mut self, space: &AddressSpace, pc: u64) -> Option<&CodeObject> {
         let epoch = space.code_epoch();
-        if !self.0.as_ref().is_some_and(|(then, o, _)| *then == epoch && o.range.contains(&pc)) {
-            self.0 = space.code_object(pc).map(|object| {
-                let known = look(&object);
-                (epoch, object, known)
-            });
+        if !self.0.as_ref().is_some_and(|(then, o)| *then == epoch && o.range.contains(&pc)) {
+            self.0 = space.code_object(pc).map(|object| (epoch, object));
         }
-        self.0.as_ref().map(|(_, object, known)| (object, *known))
+        self.0.as_ref().map(|(_, object)| object)
     }
 }
 
@@ -70,7 +44,9 @@ pub struct Engines {
     pub(crate) several: AtomicBool,
     /// Whether there is one.
     pub(crate) inhabited: AtomicBool,
-    pub(crate) translations: Mutex<Late>,
+    /// Made when something is to be translated for the first time: most short programs do not
+    /// live to see that.
+    pub(crate) translations: Mutex<Option<Arc<Translations>>>,
     /// Whether there are any.
     translates: AtomicBool,
     /// Whether the process's memory is its parent's, too.
@@ -157,24 +133,21 @@ impl Engines {
     /// The translations; none if the host has no memory for code.
     pub(crate) fn translations(&self) -> Option<Arc<Translations>> {
         let mut late = self.translations.lock();
-        if late.made.is_none() {
+        if late.is_none() {
             let mut options = self.options;
             options.mode.precise = self.precise.load(Ordering::SeqCst);
             let keeper = self.keeper.clone().map(|keeper| keeper as Arc<dyn Keeper>);
             let (space, extensions) = (self.space.clone(), self.extensions);
             let made = Translations::new(space, extensions, options, keeper).ok()?;
-            for pc in std::mem::take(&mut late.kept) {
-                made.fetch(pc);
-            }
-            late.made = Some(made);
+            *late = Some(made);
             self.translates.store(true, Ordering::Release);
         }
-        late.made.clone()
+        late.clone()
     }
 
     /// The translations, if they have been made.
     pub(crate) fn made(&self) -> Option<Arc<Translations>> {
-        self.translations.lock().made.clone()
+        self.translations.lock().clone()
     }
 
     /// Whether they have been made.
@@ -200,27 +173,12 @@ impl Engines {
         keeper.save(self.waits);
     }
 
-    /// Takes in the translation that is entered at `pc`, if it is kept; says whether it has
-    /// come just now. `last` has whether the object is worth asking.
-    pub(crate) fn fetch(&self, pc: u64, last: &mut LastObject<bool>) -> bool {
-        let Some(keeper) = &self.keeper else { return false };
-        let found = last.at(&self.space, pc, |object| keeper.has_any(object.number));
-        let Some((object, true)) = found else { return false };
-        let precise = self.precise.load(Ordering::Relaxed);
-        let which = Variant { distance: pc.wrapping_sub(object.base), precise };
-        if !keeper.has(object.number, which) || self.puts_off(pc) {
-            return false;
-        }
-        self.translations().is_some_and(|translations| translations.fetch(pc))
-    }
-
     /// Whether an earlier run found the code at `pc` hot, and left it to the next one to
     /// translate it.
-    pub(crate) fn was_hot(&self, pc: u64, last: &mut LastObject<()>) -> bool {
+    pub(crate) fn was_hot(&self, pc: u64, last: &mut LastObject) -> bool {
         let Some(keeper) = &self.keeper else { return false };
-        let found = last.at(&self.space, pc, |_| ());
-        found
-            .is_some_and(|(object, ())| keeper.was_hot(object.number, pc.wrapping_sub(object.base)))
+        let found = last.at(&self.space, pc);
+        found.is_some_and(|object| keeper.was_hot(object.number, pc.wrapping_sub(object.base)))
     }
 
     /// Notes that the code at `pc` is hot, for later runs.
@@ -230,16 +188,6 @@ impl Engines {
         {
             keeper.note_hot(object.number, pc.wrapping_sub(object.base));
         }
-    }
-
-    /// Whether the kept translation at `pc` is left for later.
-    fn puts_off(&self, pc: u64) -> bool {
-        let mut late = self.translations.lock();
-        let puts_off = late.made.is_none() && late.kept.len() < FEW_KEPT;
-        if puts_off {
-            late.kept.push(pc);
-        }
-        puts_off
     }
 
     /// Describes translations from now on.
@@ -265,7 +213,7 @@ impl Engines {
         if let Some(keeper) = &self.keeper {
             keeper.forked();
         }
-        let made = self.translations.try_lock().map(|late| late.made.clone());
+        let made = self.translations.try_lock().map(|late| late.clone());
         match (made, translator.as_mut()) {
             (Some(None), _) if !self.borrowed => None,
             (Some(Some(translations)), own) if translations.is_whole() => {

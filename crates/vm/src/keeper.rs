@@ -87,11 +87,6 @@ impl Kept {
         }
     }
 
-    /// Whether there were translations of this object before this process.
-    pub fn has_any(&self, object: u32) -> bool {
-        self.cache.has_any(object)
-    }
-
     /// Writes what is new; if it `waits`, even if others are just doing so.
     pub fn save(&self, waits: bool) {
         if self.has_profiles() && process_time() >= SHORT {
@@ -115,10 +110,6 @@ fn number(which: Variant) -> u64 {
 }
 
 impl Keeper for Kept {
-    fn has(&self, object: u32, which: Variant) -> bool {
-        self.cache.has(object, number(which))
-    }
-
     fn get<'a>(&self, object: u32, which: Variant, room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
         self.cache.get(object, number(which), room)
     }

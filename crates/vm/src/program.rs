@@ -60,18 +60,12 @@ impl Default for Translation {
     }
 }
 
-/// Instructions that make hot what a program is run for once, for its translations.
-const THOROUGH: u32 = 300;
-
 impl Translation {
-    /// The same, but that the guest waits for translations, and that whatever runs more than a few
-    /// times is translated unless something else was said: for a run whose translations others
+    /// The same, but that the guest waits for translations: for a run whose translations others
     /// will have.
     #[must_use]
     pub fn thorough(self) -> Self {
-        let is_default = self.threshold == Self::default().threshold;
-        let threshold = if is_default { THOROUGH } else { self.threshold };
-        Self { threshold, waits: true, ..self }
+        Self { waits: true, ..self }
     }
 
     pub(crate) fn options(&self, engine: Engine) -> Options {

@@ -14,7 +14,7 @@ use crate::verify::{self, Checked, End, Pair, Sampling};
 use rvrun_hart::{Hart, Trap, float};
 use rvrun_host::process;
 use rvrun_host::time::{process_time, thread_time};
-use rvrun_interp::{Elsewhere, Interpreter, Stop, Warm};
+use rvrun_interp::{Interpreter, Stop, Warm};
 use rvrun_jit::{All, Changes, Mode, Outcome, Profile, State, Stats, Translator};
 use std::cell::{Cell, RefCell};
 use std::ops::{AddAssign, Range};
@@ -36,15 +36,6 @@ pub enum Event {
 
 /// The exit status when the engines do not agree: the VM's own failure.
 const DIFFERENT: i32 = 125;
-
-/// A program that has run for so long will execute what is hot from templates for longer than
-/// it takes to make them.
-const YOUTH: Duration = Duration::from_millis(60);
-/// One that has run for so long may do so: it is woken up then if it is inside of translations,
-/// which may be one turn.
-const CHILDHOOD: Duration = Duration::from_millis(10);
-/// Turns between two looks at how long that is.
-const TURNS: u32 = 4;
 
 /// Instructions that translated code executes before it is left, in a program that is checked.
 const LONGEST_STAY: u64 = 1 << 20;
@@ -111,13 +102,7 @@ pub struct Tiers {
     /// Exits to cold code until one is sampled.
     cold_fuel: u32,
     /// Of the last sample.
-    sampled: LastObject<()>,
-    /// Whether the translator does not know yet that the program has run for long.
-    young: bool,
-    /// While it is young, how often an engine was let run since somebody looked.
-    turns: u32,
-    /// Whether it is going to be woken up.
-    alarmed: bool,
+    sampled: LastObject,
     /// How many fence.i the translator knows of.
     fences: u64,
     chaos: Option<Chaos>,
@@ -179,9 +164,6 @@ impl Tiers {
             stays: Stays::default(),
             cold_fuel,
             sampled: LastObject::default(),
-            young: false,
-            turns: 0,
-            alarmed: false,
             fences: 0,
             chaos: engines.chaos.map(Chaos::new),
             sampling: engines.verify.as_ref().map(|(one_in, _)| Sampling::new(*one_in)),
@@ -199,13 +181,6 @@ impl Tiers {
         if self.engine == Engine::Auto {
             interpreter.set_fuel(self.sampler.next_period());
         }
-        let fetches = self.engine == Engine::Auto && engines.keeps();
-        self.young = fetches;
-        interpreter.ask_elsewhere(fetches.then(|| {
-            let engines = engines.clone();
-            let mut object = LastObject::default();
-            Box::new(move |pc| engines.fetch(pc, &mut object)) as Elsewhere
-        }));
         if self.engine == Engine::Auto || engines.borrowed && engines.engine != Engine::Interpreter
         {
             let chaos = engines.chaos.is_some();
@@ -291,8 +266,6 @@ impl Tiers {
         let event = loop {
             // Turns may be as short as an instruction each.
             if self.state.attention().load(Ordering::Relaxed) != 0 {
-                // It may be the alarm.
-                (self.turns, self.alarmed) = (TURNS, false);
                 break Event::Attention;
             }
             if let Some(event) = self.turn() {
@@ -303,29 +276,8 @@ impl Tiers {
         event
     }
 
-    /// Sees to it that the translator knows when the program has run for long.
-    fn grow_up(&mut self) {
-        self.turns += 1;
-        let Some(translator) = &mut self.translator else { return };
-        if self.turns < TURNS {
-            return;
-        }
-        self.turns = 0;
-        let age = process_time();
-        if age >= YOUTH {
-            translator.grow_up();
-            self.young = false;
-            self.set_gates();
-        } else if age >= CHILDHOOD && !self.alarmed {
-            self.alarmed = translator.alarm(YOUTH - age, self.state.attention().clone());
-        }
-    }
-
     /// Lets one of the engines run.
     fn turn(&mut self) -> Option<Event> {
-        if self.young {
-            self.grow_up();
-        }
         // Translations round as the host does.
         let soft_float = float::needs_soft_float(self.state.hart.frm);
         if soft_float {

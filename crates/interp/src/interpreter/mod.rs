@@ -62,11 +62,7 @@ pub struct Interpreter {
     pauses: u32,
     /// Whether the last block that was to get host code was let wait.
     waits: bool,
-    elsewhere: Option<Elsewhere>,
 }
-
-/// Says whether another engine executes the code at an address, where no block is yet.
-pub type Elsewhere = Box<dyn FnMut(u64) -> bool>;
 
 impl Interpreter {
     /// An interpreter for a hart with these extensions, without any blocks yet.
@@ -85,7 +81,6 @@ impl Interpreter {
             warm: Warm::Never,
             pauses: 0,
             waits: false,
-            elsewhere: None,
         }
     }
 
@@ -217,15 +212,6 @@ impl Interpreter {
         }
         if self.blocks.is_full() {
             self.clear();
-        }
-        if !self.context.soft_float
-            && let Some(elsewhere) = &mut self.elsewhere
-            && elsewhere(pc)
-        {
-            self.blocks.add_gate(pc);
-            if let Some(slot) = self.blocks.entrance(pc) {
-                return slot;
-            }
         }
         let mut slots = std::mem::take(&mut self.scratch);
         slots.clear();

@@ -1,6 +1,6 @@
 //! What somebody needs who lets another engine take turns with the interpreter.
 
-use super::{Elsewhere, Interpreter};
+use super::Interpreter;
 use crate::fuel::Fuel;
 use std::ops::Range;
 
@@ -11,11 +11,6 @@ impl Interpreter {
     /// first, stops nobody.
     pub fn set_fuel(&mut self, events: u32) {
         self.context.fuel = Fuel::new(events);
-    }
-
-    /// Asks `elsewhere` before it makes a block, and sets a gate instead if the answer is yes.
-    pub fn ask_elsewhere(&mut self, elsewhere: Option<Elsewhere>) {
-        self.elsewhere = elsewhere;
     }
 
     /// Makes [`run`](Self::run) stop with [`Stop::Gate`](super::Stop::Gate) when

@@ -60,7 +60,6 @@ fn made(guest: Vec<Range<u64>>) -> Made {
         jumps: Vec::new(),
         instructions: 1,
         precise: false,
-        kept: false,
     }
 }
 

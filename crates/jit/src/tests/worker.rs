@@ -3,8 +3,6 @@
 use super::program::Program;
 use crate::compile::{Compiler, Job};
 use crate::worker::{Done, Worker};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -38,23 +36,6 @@ fn a_job_comes_back_with_what_the_compiler_makes_of_it() {
     assert_eq!(done.job.region, job().region);
     assert_eq!(done.result.as_ref().unwrap().bytes, expected.bytes);
     worker.give_back(done.result);
-}
-
-#[test]
-fn alarms_ring_once_among_jobs() {
-    let mut worker = worker();
-    let flags: [Arc<AtomicU32>; 2] = Default::default();
-    worker.alarm(Duration::from_secs(3600), flags[0].clone());
-    worker.alarm(Duration::from_millis(1), flags[1].clone());
-    let start = Instant::now();
-    while flags[1].swap(0, Ordering::SeqCst) == 0 {
-        assert!(start.elapsed() < Duration::from_secs(60), "the alarm does not ring");
-        thread::sleep(Duration::from_millis(1));
-    }
-    assert!(worker.give(job()).is_ok());
-    let done = wait(&mut worker);
-    worker.give_back(done.result);
-    assert_eq!(flags.each_ref().map(|flag| flag.load(Ordering::SeqCst)), [0, 0]);
 }
 
 #[test]
