@@ -515,14 +515,7 @@ impl Emitter {
             if counted != 0 {
                 short!(self, sub Rq(RDI), counted);
             }
-            asm!(self; mov rax, QWORD slot as i64);
-            match handler {
-                Some(handler) => {
-                    asm!(self; mov rcx, QWORD handler as usize as i64);
-                    self.leave(self.thunks.call);
-                }
-                None => self.leave(self.thunks.go),
-            }
+            self.leave_to(slot, handler);
         }
         self.slow = slow;
         self.done.bytes.extend(self.code.drain().ok()?);

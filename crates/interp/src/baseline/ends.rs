@@ -30,14 +30,19 @@ impl Emitter {
     /// Goes on with the op at `slot`, which is behind the run and has no host code.
     pub fn go_on(&mut self, slot: *const Slot) {
         self.flush();
-        asm!(self; mov rax, QWORD slot as i64);
-        self.leave(self.thunks.go);
+        self.leave_to(slot, None);
     }
 
-    /// Leaves the op at `slot` to its handler, which is not in the slot any more.
-    pub fn leave_to(&mut self, slot: *const Slot, handler: Handler) {
-        asm!(self; mov rax, QWORD slot as i64; mov rcx, QWORD handler as usize as i64);
-        self.leave(self.thunks.call);
+    /// Leaves the op at `slot` to its handler: that one if it is not in the slot any more.
+    pub fn leave_to(&mut self, slot: *const Slot, handler: Option<Handler>) {
+        asm!(self; mov rax, QWORD slot as i64);
+        match handler {
+            Some(handler) => {
+                asm!(self; mov rcx, QWORD handler as usize as i64);
+                self.leave(self.thunks.call);
+            }
+            None => self.leave(self.thunks.go),
+        }
     }
 
     /// Ends the block; `data` are the slots behind the op.

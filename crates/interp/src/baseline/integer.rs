@@ -231,6 +231,12 @@ impl Emitter {
         if matches!(binary, Mulh | Mulhu | Rol | Ror | Rolw | Rorw) {
             self.take_rcx();
         }
+        let binary = match (binary, op.imm) {
+            (ShiftAdd, 1) => Sh1add,
+            (ShiftAdd, 2) => Sh2add,
+            (ShiftAdd, 3) => Sh3add,
+            _ => binary,
+        };
         let a = self.read(op.rs1);
         let b = self.read(op.rs2);
         let d = self.define(op.rd);
@@ -294,9 +300,6 @@ impl Emitter {
             Sh1addUw => asm!(self; mov eax, Rd(a); lea Rq(d), [Rq(b) + rax * 2]),
             Sh2addUw => asm!(self; mov eax, Rd(a); lea Rq(d), [Rq(b) + rax * 4]),
             Sh3addUw => asm!(self; mov eax, Rd(a); lea Rq(d), [Rq(b) + rax * 8]),
-            ShiftAdd if op.imm == 1 => asm!(self; lea Rq(d), [Rq(b) + Rq(a) * 2]),
-            ShiftAdd if op.imm == 2 => asm!(self; lea Rq(d), [Rq(b) + Rq(a) * 4]),
-            ShiftAdd if op.imm == 3 => asm!(self; lea Rq(d), [Rq(b) + Rq(a) * 8]),
             ShiftAdd if d == b => {
                 asm!(self; mov rax, Rq(a); shl rax, op.imm as i8; add Rq(d), rax);
             }
@@ -343,9 +346,7 @@ impl Emitter {
             }
             Div | Divu | Rem | Remu | Divw | Divuw | Remw | Remuw => {}
         }
-        if matches!(binary, Sub | And | Or | Xor)
-            || binary == Add && (d == a || d == b)
-            || binary == ShiftAdd && op.imm > 3
+        if matches!(binary, Sub | And | Or | Xor | ShiftAdd) || binary == Add && (d == a || d == b)
         {
             self.zero_flag = Some((op.rd, self.len()));
         }

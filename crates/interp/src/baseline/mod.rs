@@ -375,7 +375,7 @@ fn emit(emitter: &mut Emitter, slots: &[Slot], ops: &Ops, fewest: usize) {
     // What leads to the block is to find host code, whatever its first op.
     if runs.peek().is_none_or(|(_, (first, ..))| *first != 0) {
         emitter.begin_run(0, 0);
-        emitter.leave_to(slots.as_ptr(), op(0).handler);
+        emitter.leave_to(slots.as_ptr(), Some(op(0).handler));
     }
     for (run, (first, last, end, ends)) in runs {
         let counted = if ends { op(last).imm } else { 0 };

@@ -64,12 +64,10 @@ impl Registers {
     }
 
     /// Makes [`RCX`] hold no guest register until the next op.
-    pub fn take_rcx(&mut self, mut transfer: impl FnMut(Transfer)) {
+    pub fn take_rcx(&mut self, transfer: impl FnMut(Transfer)) {
         let last = HOST.len() - 1;
         self.free = last;
-        if std::mem::take(&mut self.dirty[last]) && self.guest[last] != SINK {
-            transfer(Transfer::Store { host: RCX, guest: self.guest[last] });
-        }
+        self.write_back(last, transfer);
         self.guest[last] = NONE;
     }
 
@@ -94,11 +92,16 @@ impl Registers {
 
     /// Brings memory up to date, but for what is pinned.
     pub fn flush(&mut self, mut transfer: impl FnMut(Transfer)) {
-        for (i, host) in HOST.into_iter().enumerate() {
-            // Nobody reads the sink.
-            if std::mem::take(&mut self.dirty[i]) && self.guest[i] != SINK {
-                transfer(Transfer::Store { host, guest: self.guest[i] });
-            }
+        for i in 0..HOST.len() {
+            self.write_back(i, &mut transfer);
+        }
+    }
+
+    /// Brings memory up to date with one of the host registers.
+    fn write_back(&mut self, i: usize, mut transfer: impl FnMut(Transfer)) {
+        // Nobody reads the sink.
+        if std::mem::take(&mut self.dirty[i]) && self.guest[i] != SINK {
+            transfer(Transfer::Store { host: HOST[i], guest: self.guest[i] });
         }
     }
 
