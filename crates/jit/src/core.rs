@@ -395,6 +395,14 @@ impl Core {
         self.install(&done);
     }
 
+    /// Waits until all that was asked for is compiled, and takes it in.
+    pub fn finish(&mut self) {
+        if let Some(worker) = &self.worker {
+            worker.finish();
+        }
+        self.collect();
+    }
+
     /// Takes in what the worker has done.
     pub fn collect(&mut self) {
         while let Some(done) = self.worker.as_mut().and_then(Worker::take) {

@@ -175,6 +175,11 @@ impl Translations {
         self.with(Core::collect);
     }
 
+    /// Waits for what is being compiled, and takes it in.
+    pub fn finish(&self) {
+        self.with(Core::finish);
+    }
+
     /// What was done for all harts so far; what each has done is [`Translator::own_stats`].
     pub fn stats(&self) -> Stats {
         self.lock().stats.clone()

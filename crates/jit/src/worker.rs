@@ -31,6 +31,8 @@ pub struct Done {
 struct Shared {
     queue: Mutex<Queue>,
     wake: Condvar,
+    /// Is told when there are no jobs any more.
+    idle: Condvar,
 }
 
 struct Queue {
@@ -107,6 +109,14 @@ impl Worker {
         Some(done)
     }
 
+    /// Waits until no job is left to be done.
+    pub fn finish(&self) {
+        let mut queue = self.shared.lock();
+        while queue.done.len() < self.open {
+            queue = self.shared.idle.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
     /// Gives a result back to the thread, whose memory it is.
     pub fn give_back(&mut self, result: Result<Code, Failure>) {
         self.shared.lock().used.push_back(result);
@@ -136,6 +146,7 @@ fn work(shared: &Shared, compiler: &mut Compiler) {
         } else if queue.closed {
             return;
         } else {
+            shared.idle.notify_one();
             queue = shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
     }

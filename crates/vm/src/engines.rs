@@ -53,7 +53,8 @@ pub struct Engines {
     pub(crate) borrowed: bool,
     /// Where translations are kept for other processes.
     keeper: Option<Arc<Kept>>,
-    /// Whether the guest waits for translations, and for them to be kept.
+    /// Whether what is being compiled when the program ends is waited for, and whoever else
+    /// just keeps translations.
     waits: bool,
     /// The process that may write there.
     owner: AtomicU32,
@@ -168,7 +169,10 @@ impl Engines {
             return;
         }
         if let Some(translations) = self.made() {
-            translations.collect();
+            match self.waits {
+                true => translations.finish(),
+                false => translations.collect(),
+            }
         }
         keeper.save(self.waits);
     }

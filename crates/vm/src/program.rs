@@ -40,7 +40,7 @@ pub struct Translation {
     /// Guest instructions that the callees of a call may have to be translated with it;
     /// [`Engine::Translator`] takes none.
     pub inline_instructions: usize,
-    /// Whether the guest waits for what is compiled.
+    /// Whether a program that has ended waits for what is compiled, to keep it.
     pub waits: bool,
     /// For tests: drops translations at random, from this seed.
     pub chaos: Option<u64>,
@@ -61,8 +61,8 @@ impl Default for Translation {
 }
 
 impl Translation {
-    /// The same, but that the guest waits for translations: for a run whose translations others
-    /// will have.
+    /// The same, but that nothing is lost that is just being compiled when the program ends, or
+    /// because others write to the cache: for a run whose translations others will have.
     #[must_use]
     pub fn thorough(self) -> Self {
         Self { waits: true, ..self }
@@ -82,7 +82,7 @@ impl Translation {
             inlined: self.inline_instructions.min(most_inlined),
             ..Limits::default()
         };
-        let synchronous = engine == Engine::Translator || self.chaos.is_some() || self.waits;
+        let synchronous = engine == Engine::Translator || self.chaos.is_some();
         Options {
             synchronous,
             // Who wants less to be hot wants more to be compiled.

@@ -53,6 +53,19 @@ fn jobs_come_back_in_order() {
 }
 
 #[test]
+fn nothing_is_left_to_do_after_waiting_for_that() {
+    let mut worker = worker();
+    worker.finish();
+    (0..20).for_each(|_| assert!(worker.give(job()).is_ok()));
+    worker.finish();
+    for _ in 0..20 {
+        let done = worker.take().expect("it is done");
+        worker.give_back(done.result);
+    }
+    worker.finish();
+}
+
+#[test]
 fn a_job_too_many_is_given_back() {
     let mut worker = worker();
     let mut given = 0;
