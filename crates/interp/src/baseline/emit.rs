@@ -7,7 +7,7 @@
 //!
 //! What is executed often and what is not are apart, so that little of the first fills
 //! the host's caches. A block is entered where the latter is, by an [*entrance*](FETCH_BYTES)
-//! that fetches what is pinned; who comes from other host code skips that. Who
+//! that has what is pinned fetched; who comes from other host code skips that. Who
 //! leaves host code goes through [`Thunks`], which write it back. Wherever an access may
 //! fault or an op may be left to its handler, the rest of the hart in memory is
 //! exact: what was computed is written back before.
@@ -61,9 +61,11 @@ const RDI: u8 = 7;
 /// registers.
 pub const BIAS: i32 = 128;
 
+/// The first byte of a call of five bytes, before the distance.
+const CALL: u8 = 0xe8;
+
 /// Bytes of an entrance up to its jump to the code that is executed often.
-pub const FETCH_BYTES: usize =
-    4 + 4 * PINNED.len() + 2 + stack_move_bytes(POINTER) + stack_move_bytes(OUTSIDE);
+pub const FETCH_BYTES: usize = 5 + stack_move_bytes(POINTER) + stack_move_bytes(OUTSIDE);
 
 /// Bytes of a move between the stack pointer and a place in the context.
 const fn stack_move_bytes(offset: i32) -> usize {
@@ -89,6 +91,8 @@ pub struct Thunks {
     pub returned: usize,
     /// The same, where there was no call: the address is the stack's last word.
     pub bottom: usize,
+    /// What an entrance calls: fetches what is pinned.
+    fetch: usize,
 }
 
 impl Thunks {
@@ -151,14 +155,20 @@ impl Thunks {
         dynasm!(code; .arch x64; pop rcx; arrive:; mov [rsi + PC], rcx);
         settle(&mut code);
         dynasm!(code; .arch x64; mov rax, QWORD control::arrived as *const () as i64; jmp rax);
-        let thunks = Self { go, call, cold, link, follow, found, returned, bottom };
+        let fetch = offset(&code);
+        dynasm!(code; .arch x64; sub rsi, BYTE -BIAS as i8);
+        for (guest, host) in PINNED {
+            transfer(&mut code, Transfer::Load { host, guest });
+        }
+        dynasm!(code; .arch x64; xor edi, edi; ret);
+        let thunks = Self { go, call, cold, link, follow, found, returned, bottom, fetch };
         Some((code.finalize().ok()?, thunks))
     }
 
     /// Makes addresses of offsets: the code is at `start`.
     pub fn place(&mut self, start: usize) {
-        let Self { go, call, cold, link, follow, found, returned, bottom } = self;
-        for thunk in [go, call, cold, link, follow, found, returned, bottom] {
+        let Self { go, call, cold, link, follow, found, returned, bottom, fetch } = self;
+        for thunk in [go, call, cold, link, follow, found, returned, bottom, fetch] {
             *thunk += start;
         }
     }
@@ -487,11 +497,8 @@ impl Emitter {
             self.code.push_u32(first + index as u32);
             let entrance = self.len();
             self.parts.runs[index].entrance = entrance;
-            asm!(self; sub rsi, BYTE -BIAS as i8);
-            for (guest, host) in PINNED {
-                transfer(&mut self.code, Transfer::Load { host, guest });
-            }
-            asm!(self; xor edi, edi);
+            self.code.push(CALL);
+            self.distance(To::Elsewhere(self.thunks.fetch));
             at!(self.code, { mov } [rdx] OUTSIDE, { , rsp });
             at!(self.code, { mov rsp, } [rdx] POINTER, {});
             debug_assert_eq!(self.len() - entrance, FETCH_BYTES);

@@ -89,6 +89,8 @@ pub struct Baseline {
     apart: usize,
     refused: bool,
     emitter: Option<Box<Emitter>>,
+    /// Memory for the ops of the next block.
+    ops: Vec<(usize, Option<Template>)>,
     /// What is executed often. The index of each is before its entrance, so that who has that needs
     /// not look far.
     entries: Vec<Entry>,
@@ -192,18 +194,21 @@ impl Baseline {
         fewest: usize,
         context: &mut Context,
     ) -> Last {
-        let ops: Vec<_> = ops(slots).collect();
-        let last = Last::of(&ops);
-        if self.is_full() || !self.has_arena(context) {
-            return last;
+        let mut all = std::mem::take(&mut self.ops);
+        all.clear();
+        all.extend(ops(slots));
+        let last = Last::of(&all);
+        if !self.is_full() && self.has_arena(context) {
+            let emitter = self.emitter.take();
+            let mut emitter = emitter.unwrap_or_else(|| Emitter::new(self.thunks).into());
+            emitter.clear();
+            emit(&mut emitter, slots, &all, fewest);
+            if emitter.finish(self.entries.len() as u32).is_some() {
+                self.place(&mut emitter, pc, slots, &mut context.sites);
+                self.emitter = Some(emitter);
+            }
         }
-        let mut emitter = self.emitter.take().unwrap_or_else(|| Emitter::new(self.thunks).into());
-        emitter.clear();
-        emit(&mut emitter, slots, &ops, fewest);
-        if emitter.finish(self.entries.len() as u32).is_some() {
-            self.place(&mut emitter, pc, slots, &mut context.sites);
-            self.emitter = Some(emitter);
-        }
+        self.ops = all;
         last
     }
 
