@@ -2,7 +2,7 @@
 
 use crate::region::Node;
 use petgraph::algo::kosaraju_scc;
-use petgraph::graph::DiGraph;
+use petgraph::graph::{DiGraph, NodeIndex};
 use std::ops::Range;
 
 /// The addresses from which control may come back to them.
@@ -12,6 +12,21 @@ pub(crate) struct Loops(Vec<Range<u64>>);
 impl Loops {
     /// Those of a region's nodes.
     pub fn of(nodes: &[Node]) -> Self {
+        Self::some_of(nodes, |_| true)
+    }
+
+    /// The largest one that the first of a region's nodes is in, if it is in one.
+    pub fn around_first(nodes: &[Node]) -> Option<Self> {
+        let around = Self::some_of(nodes, |component| component.contains(&NodeIndex::new(0)));
+        (!around.is_empty()).then_some(around)
+    }
+
+    /// Every address, as if control came back to all.
+    pub fn everywhere() -> Self {
+        Self(vec![0..u64::MAX])
+    }
+
+    fn some_of(nodes: &[Node], wanted: impl Fn(&[NodeIndex]) -> bool) -> Self {
         let ways = nodes
             .iter()
             .zip(0..)
@@ -23,6 +38,7 @@ impl Loops {
             _ => true,
         });
         let mut code: Vec<Range<u64>> = in_loops
+            .filter(|component| wanted(component))
             .flatten()
             .map(|id| &nodes[id.index()])
             .map(|node| node.pc..node.end_pc + 1)

@@ -168,6 +168,9 @@ pub struct Limits {
     /// About how many of those are in no loop. More are no faster, and regions hold much of
     /// each other then: python's translations took 6.1 MiB with 100 and 15.8 with 2000.
     pub straight: usize,
+    /// Instructions of a loop around the entry that becomes part of the region as a whole, even
+    /// where other regions begin.
+    pub whole_loop: usize,
     /// Instructions that the callees of one call, their own included, may have
     /// to be taken in.
     pub inlined: usize,
@@ -179,7 +182,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { instructions: 2000, straight: 120, inlined: 100, inlined_once: 20, depth: 4 }
+        Self {
+            instructions: 2000,
+            straight: 120,
+            whole_loop: 200,
+            inlined: 100,
+            inlined_once: 20,
+            depth: 4,
+        }
     }
 }
 
@@ -210,16 +220,47 @@ pub fn near(pc: u64) -> Range<u64> {
 /// Finds the region at `entry`.
 pub fn region(entry: u64, limits: Limits, code: &impl Code) -> Region {
     // Without callees, what repeats is a loop of the entry's function, or calls itself.
-    let plain = walk(entry, Limits { depth: 0, ..limits }, None, code);
+    let flat = Limits { depth: 0, ..limits };
+    let mut plain = walk(entry, flat, None, None, code);
+    let around = loop_around(&plain, flat, code);
+    if around.is_some() {
+        plain = walk(entry, flat, None, around.as_ref(), code);
+    }
     let calls = plain.nodes.iter().any(|node| matches!(node.end, End::Call { .. }));
     if !calls && plain.instructions < limits.straight {
         return plain;
     }
     let loops = (!plain.calls_itself()).then(|| Loops::of(&plain.nodes));
-    walk(entry, limits, loops, code)
+    walk(entry, limits, loops, around.as_ref(), code)
+}
+
+/// The loop around the entry of a region without callees, if that would end where others begin
+/// which have parts of the loop. Each turn would go from one to the other: some of it had not run
+/// when the first of them was compiled.
+fn loop_around(plain: &Region, flat: Limits, code: &impl Code) -> Option<Loops> {
+    let ends_at_entry = |node: &Node| node.end.leaves().any(|pc| code.is_entry(pc));
+    if !plain.nodes.iter().any(ends_at_entry) {
+        return None;
+    }
+    let limits = Limits { instructions: flat.whole_loop.min(flat.instructions), ..flat };
+    let whole = walk(plain.entry, limits, None, Some(&Loops::everywhere()), code);
+    Loops::around_first(&whole.nodes)
 }
 
 impl End {
+    /// Where control may leave the region to, jumps through registers and calls aside.
+    fn leaves(&self) -> impl Iterator<Item = u64> {
+        let edges = match self {
+            End::Goto(edge) | End::Skip { to: edge, .. } => [Some(edge), None],
+            End::Branch { taken, fall, .. } => [Some(taken), Some(fall)],
+            _ => [None, None],
+        };
+        edges.into_iter().flatten().filter_map(|edge| match edge {
+            Edge::Node(_) => None,
+            Edge::Leave(pc) => Some(*pc),
+        })
+    }
+
     /// The nodes to which control may go next.
     pub fn nodes(&self) -> Vec<NodeId> {
         let edges: &[&Edge] = match self {

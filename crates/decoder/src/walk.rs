@@ -45,6 +45,8 @@ struct Walk<'a, C> {
     limits: Limits,
     /// What is in a loop of the entry's function, if that makes a difference.
     loops: Option<Loops>,
+    /// What becomes part of the region even if others begin there.
+    around: Option<&'a Loops>,
     fragment: bool,
     instances: Vec<Instance>,
     nodes: Vec<Option<Node>>,
@@ -64,11 +66,13 @@ struct Walk<'a, C> {
 /// Instructions of a fragment.
 const FRAGMENT: usize = 120;
 
-/// The region at `entry`. With `loops`, what is in none of them counts as [straight](Limits).
+/// The region at `entry`. With `loops`, what is in none of them counts as [straight](Limits);
+/// what is `around` becomes part of it even if others begin there.
 pub(crate) fn walk(
     entry: u64,
     mut limits: Limits,
     loops: Option<Loops>,
+    around: Option<&Loops>,
     code: &impl Code,
 ) -> Region {
     let fragment = code.is_fragment(entry);
@@ -79,6 +83,7 @@ pub(crate) fn walk(
         code,
         limits,
         loops,
+        around,
         fragment,
         instances: vec![Instance::new(None, 0, 0)],
         nodes: Vec::new(),
@@ -135,11 +140,16 @@ impl<C: Code> Walk<'_, C> {
         if taken >= self.limits.instructions
             || self.straight >= self.limits.straight && !self.repeats(instance, pc)
             || !self.code.reached(pc)
-            || !own && !self.fragment && self.code.is_entry(pc)
+            || !own && !self.fragment && self.ends_at(pc)
         {
             return None;
         }
         Some(self.add(instance, pc))
+    }
+
+    /// Whether the region ends at `pc` since another one begins there.
+    fn ends_at(&self, pc: u64) -> bool {
+        self.code.is_entry(pc) && !self.around.is_some_and(|around| around.contains(pc))
     }
 
     /// The node that calls the rest of a callee, which goes on at `pc`.

@@ -214,6 +214,24 @@ fn a_region_ends_where_another_one_is_entered() {
 }
 
 #[test]
+fn a_loop_around_the_entry_is_whole_though_another_region_has_a_part_of_it() {
+    let turn = ["beq a0, a1, .+12", "addi a0, a0, 1", "jal zero, .-8", "addi a0, a0, 2"];
+    let mut program = Program::new(&[&turn[..], &["beq a0, a2, .-16", "ecall"]].concat());
+    program.entries = vec![at(3), at(5)];
+    let region = program.region();
+    let other = node(&region, branch(&region.nodes[0]).0);
+    assert_eq!(other.pc, at(3));
+    assert_eq!(
+        branch(other),
+        (&Edge::Node(0), &Edge::Leave(at(5))),
+        "no way leads back from there"
+    );
+
+    program.limits.whole_loop = 3;
+    assert_eq!(branch(&program.region().nodes[0]).0, &Edge::Leave(at(3)), "it is too large");
+}
+
+#[test]
 fn a_region_has_hardly_more_instructions_than_wanted() {
     let lines = ["addi a0, a0, 1", "beq a0, a1, .+4"].repeat(100);
     let mut program = Program::new(&lines);

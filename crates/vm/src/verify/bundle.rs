@@ -40,6 +40,7 @@ impl Difference {
             "limits": {
                 "instructions": self.limits.instructions,
                 "straight": self.limits.straight,
+                "whole_loop": self.limits.whole_loop,
                 "inlined": self.limits.inlined,
                 "inlined_once": self.limits.inlined_once,
                 "depth": self.limits.depth,
@@ -89,6 +90,7 @@ impl Difference {
             limits: Limits {
                 instructions: count(&limits["instructions"])? as usize,
                 straight: count(&limits["straight"])? as usize,
+                whole_loop: count(&limits["whole_loop"])? as usize,
                 inlined: count(&limits["inlined"])? as usize,
                 inlined_once: count(&limits["inlined_once"])? as usize,
                 depth: count(&limits["depth"])? as u32,
