@@ -23,7 +23,7 @@ impl Loops {
 
     /// Every address, as if control came back to all.
     pub fn everywhere() -> Self {
-        Self(vec![0..u64::MAX])
+        Self(std::iter::once(0..u64::MAX).collect())
     }
 
     fn some_of(nodes: &[Node], wanted: impl Fn(&[NodeIndex]) -> bool) -> Self {

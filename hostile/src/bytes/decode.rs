@@ -106,6 +106,7 @@ fn examine_code(bytes: &[u8]) {
     let limits = Limits {
         instructions: 1 + usize::from(most) * 4,
         straight: 1 + usize::from(inlined),
+        whole_loop: 2 * usize::from(inlined),
         inlined: inlined.into(),
         inlined_once: usize::from(depth / 8),
         depth: u32::from(depth) % 8,
