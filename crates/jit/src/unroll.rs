@@ -10,6 +10,7 @@ use crate::effects::{self, Way};
 use rustc_hash::FxHashSet;
 use rvrun_decoder::region::{Edge, End, Node, NodeId, Region};
 use rvrun_isa::{Instruction, Kind};
+use std::collections::BTreeSet;
 
 /// Copies of a loop.
 const MOST_COPIES: usize = 4;
@@ -22,23 +23,40 @@ pub fn unroll(region: &mut Region) {
     let ways: Vec<Vec<Successor>> = region.nodes.iter().map(|node| successors(&node.end)).collect();
     let (order, back_edges) = depth_first(&ways);
     let predecessors = predecessors(&ways, &order);
-    let mut sorted: Vec<_> = back_edges.iter().copied().collect();
-    sorted.sort_unstable();
-    for (latch, head) in sorted {
-        if let Some(members) = innermost_loop(latch, head, &back_edges, &predecessors) {
+    let heads: BTreeSet<NodeId> = back_edges.iter().map(|(_, head)| *head).collect();
+    for head in heads {
+        if let Some(members) = innermost_loop(head, &back_edges, &predecessors) {
             repeat(region, &members, head);
         }
     }
 }
 
-/// The nodes of the loop whose only way back is from `latch` to `head`, if control comes to it by
-/// `head` only and no other loop is in it.
+/// The nodes of the loop that begins at `head`, if control comes to it by that only and no other
+/// loop is in it. It may be in one that begins there, too: a region is entered where it is hot.
 fn innermost_loop(
-    latch: NodeId,
     head: NodeId,
     back_edges: &FxHashSet<(NodeId, NodeId)>,
     predecessors: &[Vec<NodeId>],
 ) -> Option<Vec<NodeId>> {
+    let latches: Vec<NodeId> =
+        back_edges.iter().filter(|edge| edge.1 == head).map(|edge| edge.0).collect();
+    // A way back that another latch is on is that of a loop around the other one's.
+    let is_inner = |latch: NodeId, nodes: &Vec<NodeId>| {
+        latches.iter().all(|other| *other == latch || !nodes.contains(other))
+    };
+    let way_back = |latch: &NodeId| {
+        nodes_between(head, *latch, predecessors).filter(|nodes| is_inner(*latch, nodes))
+    };
+    let mut members: Vec<NodeId> = latches.iter().filter_map(way_back).flatten().collect();
+    members.sort_unstable();
+    members.dedup();
+    let is_other = |edge: &(NodeId, NodeId)| edge.1 != head && members.contains(&edge.1);
+    (!members.is_empty() && !back_edges.iter().any(is_other)).then_some(members)
+}
+
+/// The nodes that lead from `head` to `latch`, both of them included, if there are not too many
+/// and all ways to them are by `head`.
+fn nodes_between(head: NodeId, latch: NodeId, predecessors: &[Vec<NodeId>]) -> Option<Vec<NodeId>> {
     let mut members = vec![head];
     let mut work = vec![latch];
     while let Some(node) = work.pop() {
@@ -52,8 +70,7 @@ fn innermost_loop(
         members.push(node);
         work.extend(&predecessors[node as usize]);
     }
-    let is_other = |edge: &(NodeId, NodeId)| *edge != (latch, head) && members.contains(&edge.1);
-    (!back_edges.iter().any(is_other)).then_some(members)
+    Some(members)
 }
 
 /// Repeats a loop of these nodes, if it is small.
@@ -157,6 +174,34 @@ mod tests {
     }
 
     #[test]
+    fn the_inner_one_of_two_loops_that_begin_at_the_same_place_is_repeated() {
+        let [zero, one, two, three, four] = [0, 1, 2, 3, 4].map(Edge::Node);
+        let outer = node(0x20, 2, branch(zero, OUT));
+        let mut region = region(vec![node(0x10, 16, branch(zero, one)), outer]);
+        unroll(&mut region);
+        let expected = [(two, one), (zero, OUT), (three, one), (four, one), (zero, one)];
+        assert_eq!(ways(&region), expected);
+    }
+
+    #[test]
+    fn a_loop_with_two_ways_back_is_repeated_as_a_whole() {
+        let [zero, one, two, three, four, five] = [0, 1, 2, 3, 4, 5].map(Edge::Node);
+        let back = |pc| node(pc, 7, branch(zero, OUT));
+        let mut region = region(vec![node(0x10, 7, branch(one, two)), back(0x20), back(0x30)]);
+        unroll(&mut region);
+        let expected = [
+            (one, two),
+            (three, OUT),
+            (three, OUT),
+            (four, five),
+            (Edge::Node(6), OUT),
+            (Edge::Node(6), OUT),
+        ];
+        assert_eq!(ways(&region)[..6], expected);
+        assert_eq!(ways(&region)[7..], [(zero, OUT); 2], "three copies have 63 instructions");
+    }
+
+    #[test]
     fn what_is_large_or_does_more_than_compute_stays_as_it_is() {
         let round = || branch(Edge::Node(0), OUT);
         let interpreted = {
@@ -165,8 +210,6 @@ mod tests {
             node
         };
         let call = End::Call { link: 1, target: 0x80, return_pc: 0x20, back: Edge::Node(0) };
-        let two_ways_back =
-            vec![node(0x10, 2, branch(Edge::Node(0), Edge::Node(1))), node(0x20, 2, round())];
         let entered_twice = vec![
             node(0x10, 2, branch(Edge::Node(1), Edge::Node(2))),
             node(0x20, 2, branch(Edge::Node(2), OUT)),
@@ -176,7 +219,6 @@ mod tests {
             vec![node(0x10, 33, round())],
             vec![interpreted],
             vec![node(0x10, 4, call)],
-            two_ways_back,
             entered_twice,
         ] {
             let mut region = region(nodes);
