@@ -84,6 +84,9 @@ pub struct NodePlan {
     /// Floating-point registers of which a NaN stands for the canonical one: the
     /// ways here see to it that it does, or that there is none.
     pub raw: Registers,
+    /// Of these, those that the innermost loop around only computes with, each round with what
+    /// the last one made: it need not be tested in the loop whether they are NaNs.
+    pub carried: Registers,
     /// The head of the innermost loop that it is in.
     pub innermost: Option<NodeId>,
     /// Registers that may be seen before they are written: those that are read, and all of them
@@ -606,6 +609,7 @@ fn find_raw(
     if !nodes.iter().any(computes) {
         return;
     }
+    find_carried(plan, nodes);
     let mut behind = vec![Raw::default(); nodes.len()];
     let mut changed = true;
     while changed {
@@ -636,6 +640,22 @@ fn find_raw(
     }
 }
 
+/// Finds which floating-point registers loops carry from round to round and only compute with.
+fn find_carried(plan: &mut Plan, nodes: &[Node]) {
+    let heads: Vec<usize> = (0..nodes.len()).filter(|id| plan.nodes[*id].loop_head).collect();
+    for head in heads {
+        let is_inside = |node: &NodePlan| node.innermost == Some(head as NodeId);
+        let inside = plan.nodes.iter().zip(nodes).filter(|(node, _)| is_inside(node));
+        let other_use = |instruction: &Instruction| match effects::makes_raw(instruction) {
+            true => effects::shows(instruction),
+            false => effects::shows(instruction) | instruction.writes(),
+        };
+        let other = inside.flat_map(|(_, node)| &node.body).fold(0, |set, i| set | other_use(i));
+        let carried = plan.nodes[head].rewritten & plan.nodes[head].live & FLOATS & !other;
+        plan.nodes.iter_mut().filter(|node| is_inside(node)).for_each(|n| n.carried = carried);
+    }
+}
+
 /// Floating-point registers that are raw, by precision.
 #[derive(Clone, Copy, Default)]
 struct Raw {
@@ -647,7 +667,7 @@ struct Raw {
 fn raw_behind(node: &Node, plan: &NodePlan, precise: bool) -> Raw {
     let starts = if precise { run_starts(&node.body) } else { Vec::new() };
     let mut raw = Raw { single: plan.raw & plan.held.single, double: plan.raw & !plan.held.single };
-    let mut unused = 0;
+    let mut unused = plan.raw & plan.carried;
     for (index, instruction) in node.body.iter().enumerate() {
         if effects::way(instruction) == Way::Stepped || starts.get(index) == Some(&true) {
             (raw, unused) = (Raw::default(), 0);
@@ -662,7 +682,16 @@ fn raw_behind(node: &Node, plan: &NodePlan, precise: bool) -> Raw {
             unused |= instruction.writes();
         }
     }
+    unused &= !carried_on(node, plan);
     Raw { single: raw.single & !unused, double: raw.double & !unused }
+}
+
+/// Registers that need not be tested at the end of `node` although nothing has read them.
+pub fn carried_on(node: &Node, plan: &NodePlan) -> Registers {
+    match node.end {
+        End::Goto(_) | End::Branch { .. } | End::Skip { .. } => plan.carried,
+        _ => 0,
+    }
 }
 
 /// What is held at the end of `node`.

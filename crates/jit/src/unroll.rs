@@ -25,10 +25,61 @@ pub fn unroll(region: &mut Region) {
     let predecessors = predecessors(&ways, &order);
     let heads: BTreeSet<NodeId> = back_edges.iter().map(|(_, head)| *head).collect();
     for head in heads {
-        if let Some(members) = innermost_loop(head, &back_edges, &predecessors) {
-            repeat(region, &members, head);
+        let members = innermost_loop(head, &back_edges, &predecessors);
+        let is_simple = |id: &NodeId| is_simple(&region.nodes[*id as usize]);
+        let Some(mut members) = members.filter(|members| members.iter().all(is_simple)) else {
+            continue;
+        };
+        let is_outer = |edge: &(NodeId, NodeId)| edge.1 == head && !members.contains(&edge.0);
+        let head = match back_edges.iter().any(is_outer) {
+            true => nest(region, &mut members, head),
+            false => head,
+        };
+        repeat(region, &members, head);
+    }
+}
+
+/// Whether the node only computes, and control goes from it along [`branches`] only.
+fn is_simple(node: &Node) -> bool {
+    let is_long = |i: &Instruction| effects::way(i) == Way::Stepped || i.row().kind == Kind::Atomic;
+    matches!(node.end, End::Goto(_) | End::Branch { .. } | End::Skip { .. })
+        && !node.body.iter().any(is_long)
+}
+
+/// The edges of a simple node's end.
+fn branches(end: &mut End) -> impl Iterator<Item = &mut Edge> {
+    let edges = match end {
+        End::Branch { taken, fall, .. } => [Some(taken), Some(fall)],
+        End::Goto(to) | End::Skip { to, .. } => [Some(to), None],
+        _ => [None, None],
+    };
+    edges.into_iter().flatten()
+}
+
+/// Makes the loop of these nodes begin at a node of its own, which only the one leads to where it
+/// has begun as yet: that stays the head of the loops around it. Gives the new head.
+fn nest(region: &mut Region, members: &mut [NodeId], head: NodeId) -> NodeId {
+    let new = region.nodes.len() as NodeId;
+    let empty = Node {
+        pc: region.nodes[head as usize].pc,
+        body: Vec::new(),
+        end_pc: region.nodes[head as usize].pc,
+        end: End::Goto(Edge::Node(new)),
+        count: 0,
+    };
+    let own = std::mem::replace(&mut region.nodes[head as usize], empty);
+    region.nodes.push(own);
+    for member in members {
+        if *member == head {
+            *member = new;
+        }
+        for edge in branches(&mut region.nodes[*member as usize].end) {
+            if *edge == Edge::Node(head) {
+                *edge = Edge::Node(new);
+            }
         }
     }
+    new
 }
 
 /// The nodes of the loop that begins at `head`, if control comes to it by that only and no other
@@ -73,17 +124,12 @@ fn nodes_between(head: NodeId, latch: NodeId, predecessors: &[Vec<NodeId>]) -> O
     Some(members)
 }
 
-/// Repeats a loop of these nodes, if it is small.
+/// Repeats a loop of these nodes, which are simple, if it is small.
 fn repeat(region: &mut Region, members: &[NodeId], head: NodeId) {
     let nodes = || members.iter().map(|id| &region.nodes[*id as usize]);
-    let is_long = |i: &Instruction| effects::way(i) == Way::Stepped || i.row().kind == Kind::Atomic;
-    let is_simple = |node: &Node| {
-        matches!(node.end, End::Goto(_) | End::Branch { .. } | End::Skip { .. })
-            && !node.body.iter().any(is_long)
-    };
     let instructions: usize = nodes().map(|node| node.count as usize).sum();
     let copies = MOST_COPIES.min(MOST_INSTRUCTIONS / instructions.max(1));
-    if copies < 2 || !nodes().all(is_simple) {
+    if copies < 2 {
         return;
     }
     let first = region.nodes.len();
@@ -102,11 +148,7 @@ fn repeat(region: &mut Region, members: &[NodeId], head: NodeId) {
                     *to = in_copy(copy, *to);
                 }
             };
-            match &mut node.end {
-                End::Branch { taken, fall, .. } => [taken, fall].into_iter().for_each(lead),
-                End::Goto(to) | End::Skip { to, .. } => [to].into_iter().for_each(lead),
-                _ => {}
-            }
+            branches(&mut node.end).for_each(lead);
             if copy == 0 {
                 region.nodes[*id as usize] = node;
             } else {
@@ -175,11 +217,15 @@ mod tests {
 
     #[test]
     fn the_inner_one_of_two_loops_that_begin_at_the_same_place_is_repeated() {
-        let [zero, one, two, three, four] = [0, 1, 2, 3, 4].map(Edge::Node);
+        let [zero, one, two, three, four, five] = [0, 1, 2, 3, 4, 5].map(Edge::Node);
         let outer = node(0x20, 2, branch(zero, OUT));
         let mut region = region(vec![node(0x10, 16, branch(zero, one)), outer]);
         unroll(&mut region);
-        let expected = [(two, one), (zero, OUT), (three, one), (four, one), (zero, one)];
+        let head = &region.nodes[0];
+        assert_eq!((head.pc, head.end_pc, head.count, &head.end), (0x10, 0x10, 0, &End::Goto(two)));
+        region.nodes[0].end = branch(two, two);
+        let expected =
+            [(two, two), (zero, OUT), (three, one), (four, one), (five, one), (two, one)];
         assert_eq!(ways(&region), expected);
     }
 

@@ -180,6 +180,44 @@ fn an_untested_nan_is_canonical_behind_the_loop() {
     assert_eq!(end.hart.x[A + 2], 0x7ff8_0000_0000_0000);
 }
 
+/// A sum that the loop carries from round to round, which nobody reads behind it.
+const SUM: [&str; 7] = [
+    "beq a0, zero, .+20",
+    "fadd.d fa1, fa1, fa2",
+    "fmul.d fa2, fa2, fa3",
+    "addi a0, a0, -1",
+    "jal zero, .-16",
+    "addi a1, zero, 1",
+    "fmv.d.x fa1, zero",
+];
+
+#[test]
+fn the_last_round_raises_its_flags_though_nobody_reads_what_it_has_made() {
+    const INEXACT: u8 = 1;
+    // Behind the loop the sum is held, or it is not since there is another way to there.
+    let beside = [&["beq a2, zero, .+24"], &SUM[..]].concat();
+    for rounds in 1..10 {
+        for lines in [&SUM[..], &beside] {
+            let floats = [0, d(1.0), d(2.0_f64.powi(-50)), d(0.5)];
+            let end = run(lines, &floats, &[rounds, 0, 1], 0);
+            // The first three sums have as many bits as there are.
+            assert_eq!(end.hart.fflags, if rounds > 3 { INEXACT } else { 0 }, "{rounds} rounds");
+        }
+    }
+}
+
+#[test]
+fn a_loop_that_carries_the_canonical_nan_is_translated() {
+    let nan = 0x7ff8_0000_0000_0000;
+    let guest = Guest::new(&assembled(&SUM[..6]));
+    let mut hart = guest.hart();
+    hart.f[FA..FA + 4].copy_from_slice(&[0, nan, d(2.0), d(3.0)]);
+    hart.x[A] = 100;
+    let (end, stats, _) = guest.compare(&hart, Mode::default()).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(end.hart.f[FA + 1], nan);
+    assert!(stats.interpreted <= 1, "{stats:?}");
+}
+
 #[test]
 fn constants_are_computed_with_when_the_program_runs() {
     for lines in [

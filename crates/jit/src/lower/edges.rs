@@ -31,14 +31,31 @@ impl Lowering<'_> {
             Edge::Leave(pc) => self.exit_block(Exit::To(pc)),
             Edge::Node(to) if self.is_prepared(to) => self.node_block(to),
             Edge::Node(_) => {
-                let here = self.builder.current_block().expect("a block is being filled");
                 let block = self.block();
-                self.builder.switch_to_block(block);
-                self.go(edge);
-                self.builder.switch_to_block(here);
-                block
+                self.go_from(block, edge)
             }
         }
+    }
+
+    /// The same for the end of a loop, out of the way of its next round. What only this edge
+    /// needs is computed there.
+    pub(super) fn last_edge_block(&mut self, edge: Edge) -> Block {
+        match edge {
+            Edge::Leave(_) => self.edge_block(edge),
+            Edge::Node(_) => {
+                let block = self.cold_block();
+                self.go_from(block, edge)
+            }
+        }
+    }
+
+    /// Makes `block` go where `edge` leads.
+    fn go_from(&mut self, block: Block, edge: Edge) -> Block {
+        let here = self.builder.current_block().expect("a block is being filled");
+        self.builder.switch_to_block(block);
+        self.go(edge);
+        self.builder.switch_to_block(here);
+        block
     }
 
     /// The block of node `to`, to which a way leads from here.
@@ -57,6 +74,7 @@ impl Lowering<'_> {
         let clean = self.held.dirty & !wanted.dirty & plan.live;
         wanted.available & !self.held.available == 0
             && self.raw & !plan.raw & wanted.available == 0
+            && self.unused & !plan.carried == 0
             && plan.raw & !self.may_be_raw() == 0
             && (self.held.single & !wanted.single) & wanted.available == 0
             && clean == 0
@@ -65,8 +83,8 @@ impl Lowering<'_> {
 
     /// Makes what is held what node `to` wants.
     pub(super) fn prepare(&mut self, to: NodeId) {
-        let NodePlan { held: wanted, raw, live, .. } = self.plan.nodes[to as usize];
-        self.make_canonical(self.raw & !raw & wanted.available);
+        let NodePlan { held: wanted, raw, carried, live, .. } = self.plan.nodes[to as usize];
+        self.make_canonical(self.raw & !raw & wanted.available | self.unused & !carried);
         let exact = raw & !self.may_be_raw();
         if self.plan.back_edges.contains(&(self.node, to)) && !self.entering_region() {
             self.poll(to);
@@ -90,20 +108,28 @@ impl Lowering<'_> {
             self.builder.def_var(self.f[usize::from(register)], value);
             self.held.single &= !float(register);
         }
-        self.check_no_nan(exact);
+        self.check_nans(exact);
         self.held.dirty &= live;
     }
 
-    /// Leaves the region, for the interpreter to go on, if one of `registers` is a NaN.
-    pub(super) fn check_no_nan(&mut self, registers: Registers) {
+    /// Leaves the region, for the interpreter to go on, if one of `registers` is a NaN but not the
+    /// canonical one.
+    pub(super) fn check_nans(&mut self, registers: Registers) {
         for register in floats_in(registers) {
             let single = self.held.single & float(register) != 0;
-            let variables = if single { &self.s } else { &self.f };
+            let (variables, bits) = if single { (&self.s, I32) } else { (&self.f, I64) };
             let value = self.builder.use_var(variables[usize::from(register)]);
             let unordered = self.builder.ins().fcmp(FloatCC::Unordered, value, value);
             let exit = self.exit_block(Exit::Because(Leave::Interpret, self.origin.pc));
-            let on = self.block();
-            self.builder.ins().brif(unordered, exit, &[], on, &[]);
+            let (on, nan) = (self.block(), self.cold_block());
+            self.builder.ins().brif(unordered, nan, &[], on, &[]);
+            self.builder.switch_to_block(nan);
+            let canonical = self.canonical(single);
+            let flags = MemFlagsData::new();
+            let value = self.builder.ins().bitcast(bits, flags, value);
+            let canonical = self.builder.ins().bitcast(bits, flags, canonical);
+            let same = self.builder.ins().icmp(IntCC::Equal, value, canonical);
+            self.builder.ins().brif(same, on, &[], exit, &[]);
             self.builder.switch_to_block(on);
         }
     }

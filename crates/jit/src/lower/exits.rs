@@ -42,6 +42,7 @@ impl Lowering<'_> {
         self.states.insert(block, AddressFrom::None);
         self.builder.switch_to_block(block);
         let before = (self.held, self.raw, self.unused, self.clean);
+        self.make_canonical(self.unused & !self.held.dirty);
         self.flush(self.held.dirty);
         match exit {
             Exit::Up(pc) => {

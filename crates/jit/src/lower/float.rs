@@ -411,7 +411,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn canonical(&mut self, single: bool) -> Value {
+    pub(super) fn canonical(&mut self, single: bool) -> Value {
         if single {
             self.builder.ins().f32const(Ieee32::with_bits(Single::CANONICAL as u32))
         } else {

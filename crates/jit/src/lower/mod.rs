@@ -256,7 +256,7 @@ impl Lowering<'_> {
         let plan = &self.plan.nodes[id as usize];
         self.node = id;
         self.held = plan.held;
-        (self.raw, self.unused, self.clean) = (plan.raw, 0, 0);
+        (self.raw, self.unused, self.clean) = (plan.raw, plan.raw & plan.carried, 0);
         self.exits.clear();
         let head = plan.loop_head;
         self.builder.switch_to_block(self.blocks[id as usize]);
@@ -329,15 +329,21 @@ impl Lowering<'_> {
     fn end(&mut self, node: &Node) {
         let pc = node.end_pc;
         if !matches!(node.end, End::Interpret) {
-            self.make_canonical(self.unused);
+            let carried = analysis::carried_on(node, &self.plan.nodes[self.node as usize]);
+            self.make_canonical(self.unused & !carried);
         }
         match &node.end {
             End::Goto(edge) => self.go(*edge),
             End::Branch { instruction, taken, fall } => {
-                let fall_block = self.edge_block(*fall);
-                let taken_block = self.edge_block(*taken);
+                let (taken_stays, fall_stays) = (self.stays(*taken), self.stays(*fall));
+                let mut block = |edge, stays: bool, other_stays: bool| match other_stays && !stays {
+                    true => self.last_edge_block(edge),
+                    false => self.edge_block(edge),
+                };
+                let fall_block = block(*fall, fall_stays, taken_stays);
+                let taken_block = block(*taken, taken_stays, fall_stays);
                 // Cranelift puts the second one right behind.
-                if self.goes_round(*taken) || self.stays(*taken) && !self.stays(*fall) {
+                if self.goes_round(*taken) || taken_stays && !fall_stays {
                     let condition = self.condition(instruction, true);
                     self.builder.ins().brif(condition, fall_block, &[], taken_block, &[]);
                 } else {
