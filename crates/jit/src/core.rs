@@ -107,7 +107,7 @@ pub(crate) struct Core {
     generation: u64,
     /// How often what is large has still to be asked for.
     waiting: FxHashMap<u64, u32>,
-    /// Entries of code without a loop, which is worth translating only for translated code.
+    /// Entries of code without a loop, which is worth translating only for later runs.
     straight: FxHashSet<u64>,
     /// How long all that was asked for takes to compile, about.
     asked: Duration,
@@ -265,13 +265,12 @@ impl Core {
     }
 
     /// Asks for a translation that is entered at `pc`; or, where jumps go to `pc`
-    /// of which it did not know, for a new one of the region that makes them. `is_left_to` says
-    /// whether translated code has got there.
-    pub fn request(&mut self, pc: u64, profile: &dyn Profile, is_left_to: bool) {
+    /// of which it did not know, for a new one of the region that makes them.
+    pub fn request(&mut self, pc: u64, profile: &dyn Profile) {
         if !self.wants(pc) || self.fetch(pc) {
             return;
         }
-        let even_straight = is_left_to || profile.was_hot(pc);
+        let even_straight = profile.was_hot(pc);
         if !even_straight && self.straight.contains(&pc) {
             return;
         }

@@ -294,11 +294,15 @@ impl Translator {
         self.with(|core| core.job(pc, profile))
     }
 
+    /// Where translated code was last left to that is not translated.
+    pub fn left_to(&self) -> Option<u64> {
+        self.left_to
+    }
+
     /// Asks for a translation that is entered at `pc`; or, where jumps go to `pc`
     /// of which it did not know, for a new one of the region that makes them.
     pub fn request(&mut self, pc: u64, profile: &dyn Profile) {
-        let is_left_to = self.left_to == Some(pc);
-        self.with(|core| core.request(pc, profile, is_left_to));
+        self.with(|core| core.request(pc, profile));
     }
 
     /// Takes in what has been compiled.

@@ -115,8 +115,8 @@ pub struct Tiers {
 struct Interpreted<'a> {
     interpreter: &'a Interpreter,
     hart: &'a Hart,
-    /// Whether an earlier run found hot what is at the hart's pc.
-    was_hot: bool,
+    /// What an earlier run found hot, too.
+    was_hot: Option<u64>,
 }
 
 impl Profile for Interpreted<'_> {
@@ -133,7 +133,7 @@ impl Profile for Interpreted<'_> {
     }
 
     fn was_hot(&self, pc: u64) -> bool {
-        self.was_hot && self.hart.pc == pc
+        self.was_hot == Some(pc)
     }
 }
 
@@ -494,10 +494,14 @@ impl Tiers {
         }
     }
 
-    /// The program was seen at `pc`.
-    fn sample(&mut self, pc: u64) {
+    /// The program was seen at `pc`. If that is translated, what was executed before is code that
+    /// translations have led to, as a loop around the one that is translated is.
+    fn sample(&mut self, mut pc: u64) {
         if let Some(translator) = &mut self.translator {
             translator.collect();
+            if translator.is_translated(pc) {
+                pc = translator.left_to().unwrap_or(pc);
+            }
         }
         let passages = self.interpreter.borrow().passages();
         let was_hot = self.was_hot(pc);
@@ -534,6 +538,7 @@ impl Tiers {
             && let Some(translator) = &mut self.translator
         {
             let (interpreter, hart) = (&*self.interpreter.borrow(), &self.state.hart);
+            let was_hot = was_hot.then_some(pc);
             translator.request(pc, &Interpreted { interpreter, hart, was_hot });
         }
     }
