@@ -28,7 +28,7 @@ pub enum Engine {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Translation {
     /// How many instructions about are to be executed in a loop or function before it is
-    /// translated: at least 1. They also have to be a 128th of all, unless they are 64 times as many.
+    /// translated: at least 1. They also have to be a 48th of all, unless they are 64 times as many.
     /// Less than the default lifts this, and the bounds of what compiling may take.
     pub threshold: u32,
     /// Bytes of memory for host code, rounded up to 64 KiB; what does not fit any

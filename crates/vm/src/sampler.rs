@@ -52,7 +52,7 @@ const EVENTS_PER_EXIT: u32 = 16;
 
 /// What part of all instructions makes an address hot, where translating is to be worth its
 /// time. Of a program that does a little of everything each translation is left at once.
-const SHARE: u64 = 96;
+const SHARE: u64 = 48;
 
 /// How many times the fewest instructions make it hot whatever part they are: a program that runs
 /// for long gets back what translating all of it takes.
@@ -173,7 +173,7 @@ mod tests {
                 sampler.count(4, retired, 0, false)
             })
         };
-        assert_eq!(samples(true, 64 << 10), Some(1), "it is a sixty-fourth");
+        assert_eq!(samples(true, 32 << 10), Some(1), "it is a thirty-second");
         assert_eq!(samples(true, 1 << 20), Some(64), "it is less, but not little");
         assert_eq!(samples(false, 1 << 20), Some(1));
     }
