@@ -103,9 +103,15 @@ impl Sampler {
     }
 
     /// Counts a sample at `pc`, when so many instructions had been retired, and so many ways
-    /// into translated code and back been gone; true if it is hot, which less makes it that
-    /// `was_hot` in an earlier run.
-    pub fn count(&mut self, pc: u64, retired: u64, passages: u64, was_hot: bool) -> bool {
+    /// into translated code and back been gone. If it is hot, which less makes it that `was_hot` in
+    /// an earlier run, gives whether it was; that is asked only where it may matter.
+    pub fn count(
+        &mut self,
+        pc: u64,
+        retired: u64,
+        passages: u64,
+        was_hot: impl FnOnce() -> bool,
+    ) -> Option<bool> {
         let retired = retired.wrapping_add(PASSAGE * passages);
         let executed = retired.saturating_sub(std::mem::replace(&mut self.retired, retired));
         if self.spent.len() >= MAX_COUNTS {
@@ -118,11 +124,13 @@ impl Sampler {
         self.total += more;
         let (fewest, most) = (*self.enough.start(), *self.enough.end());
         let enough = (self.total / SHARE).clamp(fewest, most);
-        let hot = spent.lately >= if was_hot { fewest / SOONER } else { enough };
-        if hot {
+        let least = fewest / SOONER;
+        let was_hot = spent.lately >= least && was_hot();
+        let is_hot = spent.lately >= if was_hot { least } else { enough };
+        if is_hot {
             spent.lately = 0;
         }
-        hot
+        is_hot.then_some(was_hot)
     }
 
     /// The addresses that have the [part](SHARE) of all instructions that makes them hot, the
@@ -153,7 +161,7 @@ mod tests {
         let mut samples = |pc, instructions| {
             (1..).find(|_| {
                 retired += instructions;
-                sampler.count(pc, retired, 0, false)
+                sampler.count(pc, retired, 0, || false).is_some()
             })
         };
         assert_eq!(samples(4, 1 << 19), Some(2));
@@ -168,9 +176,9 @@ mod tests {
             let mut retired = 0;
             (1..).find(|_| {
                 retired += others;
-                sampler.count(8, retired, 0, false);
+                sampler.count(8, retired, 0, || false);
                 retired += 1 << 10;
-                sampler.count(4, retired, 0, false)
+                sampler.count(4, retired, 0, || false).is_some()
             })
         };
         assert_eq!(samples(true, 32 << 10), Some(1), "it is a thirty-second");
@@ -181,8 +189,10 @@ mod tests {
     #[test]
     fn what_was_hot_is_hot_sooner() {
         let mut sampler = Sampler::new(1 << 20, false);
-        assert!(!sampler.count(4, 1 << 16, 0, false));
-        assert!(sampler.count(8, 1 << 17, 0, true));
+        assert_eq!(sampler.count(4, 1 << 16, 0, || false), None);
+        assert_eq!(sampler.count(8, 1 << 17, 0, || true), Some(true));
+        let nobody_asks = || panic!("it matters to nobody");
+        assert_eq!(sampler.count(12, (1 << 17) + 1, 0, nobody_asks), None);
     }
 
     #[test]
@@ -191,7 +201,7 @@ mod tests {
         let mut retired = 0;
         let mut count = |pc: u64, instructions: u64| {
             retired += instructions;
-            sampler.count(pc, retired, 0, false);
+            sampler.count(pc, retired, 0, || false);
         };
         (0..50).for_each(|pc| count(pc, 1000));
         [200, 300, 200].into_iter().for_each(|pc| count(pc, 1 << 20));
@@ -208,8 +218,8 @@ mod tests {
     fn what_others_execute_does_not_count() {
         let mut sampler = Sampler::new(1 << 20, false);
         sampler.skip(1 << 20);
-        assert!(!sampler.count(4, 1 << 20, 0, false));
-        assert!(sampler.count(4, 1 << 20, 1 << 14, false));
+        assert_eq!(sampler.count(4, 1 << 20, 0, || false), None);
+        assert_eq!(sampler.count(4, 1 << 20, 1 << 14, || false), Some(false));
     }
 
     #[test]

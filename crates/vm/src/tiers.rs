@@ -504,19 +504,18 @@ impl Tiers {
             }
         }
         let passages = self.interpreter.borrow().passages();
-        let was_hot = self.was_hot(pc);
-        if self.sampler.count(pc, self.state.hart.instret, passages, was_hot) {
+        // An earlier run found it hot, and nobody has translated it yet.
+        let was_hot = || {
+            let is_translated = |translator: &mut Translator| translator.is_translated(pc);
+            self.engine == Engine::Auto
+                && !self.translator.as_mut().is_some_and(is_translated)
+                && self.engines.was_hot(pc, &mut self.sampled)
+        };
+        let retired = self.state.hart.instret;
+        if let Some(was_hot) = self.sampler.count(pc, retired, passages, was_hot) {
             self.hot(pc, was_hot);
         }
         self.set_gates();
-    }
-
-    /// Whether an earlier run found the code at `pc` hot, and nobody has translated it yet.
-    fn was_hot(&mut self, pc: u64) -> bool {
-        let is_translated = |translator: &mut Translator| translator.is_translated(pc);
-        self.engine == Engine::Auto
-            && !self.translator.as_mut().is_some_and(is_translated)
-            && self.engines.was_hot(pc, &mut self.sampled)
     }
 
     /// Notes for later runs what this one has found hot.
