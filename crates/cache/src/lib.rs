@@ -85,7 +85,8 @@ impl Cache {
             return None;
         }
         let number = all.shelves.len() as u32;
-        all.shelves.push(Shelf::open(&self.directory, name, label(object)));
+        let label = if self.writes { label(object) } else { Vec::new() };
+        all.shelves.push(Shelf::new(name, label));
         all.numbers.insert(name, number);
         Some(number)
     }
@@ -115,7 +116,12 @@ impl Cache {
     /// Whether the object with this number may have such an entry.
     pub fn has(&self, number: u32, entry: u64) -> bool {
         !self.is_closed()
-            && self.shelves.lock().shelves.get(number as usize).is_some_and(|s| s.has(entry))
+            && self
+                .shelves
+                .lock()
+                .shelves
+                .get(number as usize)
+                .is_some_and(|s| s.has(&self.directory, entry))
     }
 
     /// That entry, if it is there as it was written, in `room`, which is made larger if it has to.
@@ -123,7 +129,8 @@ impl Cache {
         if self.is_closed() {
             return None;
         }
-        self.shelves.lock().shelves.get(number as usize)?.get(entry, room)
+        let all = self.shelves.lock();
+        all.shelves.get(number as usize)?.get(&self.directory, entry, room)
     }
 
     /// A new entry, in place of another one that there may be, for [`save`](Self::save).

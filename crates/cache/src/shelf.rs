@@ -5,14 +5,15 @@ use crate::file::{self, Index};
 use rustc_hash::FxHashMap;
 use rvrun_host::file_map::FileMap;
 use rvrun_memory::access;
+use std::cell::OnceCell;
 use std::io;
 
 /// See the module's documentation.
 pub struct Shelf {
     name: u128,
     label: Vec<u8>,
-    /// What was on disk when the object was first seen.
-    old: Option<Old>,
+    /// What was on disk when an entry was first looked for: most short programs look for none.
+    old: OnceCell<Option<Old>>,
     new: FxHashMap<u64, Vec<u8>>,
 }
 
@@ -52,17 +53,29 @@ fn take(room: &mut u64, bytes: usize) -> bool {
 
 impl Shelf {
     /// The shelf of the object with this name and label.
-    pub fn open(directory: &Directory, name: u128, label: Vec<u8>) -> Self {
-        Self { name, label, old: Old::open(directory, name), new: FxHashMap::default() }
+    pub fn new(name: u128, label: Vec<u8>) -> Self {
+        Self { name, label, old: OnceCell::new(), new: FxHashMap::default() }
     }
 
-    pub fn has(&self, number: u64) -> bool {
-        self.new.contains_key(&number) || self.old.as_ref().is_some_and(|old| old.index.has(number))
+    fn old(&self, directory: &Directory) -> Option<&Old> {
+        self.old.get_or_init(|| Old::open(directory, self.name)).as_ref()
+    }
+
+    pub fn has(&self, directory: &Directory, number: u64) -> bool {
+        let is_old = || self.old(directory).is_some_and(|old| old.index.has(number));
+        self.new.contains_key(&number) || is_old()
     }
 
     /// The entry with this number, in `room`.
-    pub fn get<'a>(&self, number: u64, room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
-        let Some(new) = self.new.get(&number) else { return self.old.as_ref()?.get(number, room) };
+    pub fn get<'a>(
+        &self,
+        directory: &Directory,
+        number: u64,
+        room: &'a mut Vec<u8>,
+    ) -> Option<&'a [u8]> {
+        let Some(new) = self.new.get(&number) else {
+            return self.old(directory)?.get(number, room);
+        };
         new.clone_into(room);
         Some(room)
     }
