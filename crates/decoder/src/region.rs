@@ -248,10 +248,16 @@ fn loop_around(plain: &Region, flat: Limits, code: &impl Code) -> Option<Loops> 
 }
 
 impl End {
-    /// Where control may leave the region to, jumps through registers and calls aside.
-    fn leaves(&self) -> impl Iterator<Item = u64> {
+    /// Where control may leave the region to, calls and jumps through registers aside; what is
+    /// behind a call is such a place.
+    pub fn leaves(&self) -> impl Iterator<Item = u64> {
         let edges = match self {
-            End::Goto(edge) | End::Skip { to: edge, .. } => [Some(edge), None],
+            End::Goto(edge)
+            | End::Skip { to: edge, .. }
+            | End::Call { back: edge, .. }
+            | End::CallIndirect { back: edge, .. }
+            | End::InlineReturn { back: edge, .. }
+            | End::Rest { back: edge, .. } => [Some(edge), None],
             End::Branch { taken, fall, .. } => [Some(taken), Some(fall)],
             _ => [None, None],
         };

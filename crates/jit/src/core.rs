@@ -88,6 +88,17 @@ pub enum Changes {
     All(Vec<u64>),
 }
 
+/// Which code without a loop is worth translating.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Straight {
+    /// None.
+    None,
+    /// What translations lead to, if it leads to others in turn.
+    Link,
+    /// Any, since later runs will have it, too, or it is translated anew.
+    Any,
+}
+
 /// See the module's documentation.
 pub(crate) struct Core {
     space: Arc<AddressSpace>,
@@ -107,7 +118,7 @@ pub(crate) struct Core {
     generation: u64,
     /// How often what is large has still to be asked for.
     waiting: FxHashMap<u64, u32>,
-    /// Entries of code without a loop, which is worth translating only for later runs.
+    /// Entries of code without a loop: see [`Straight`].
     straight: FxHashSet<u64>,
     /// How long all that was asked for takes to compile, about.
     asked: Duration,
@@ -265,17 +276,24 @@ impl Core {
     }
 
     /// Asks for a translation that is entered at `pc`; or, where jumps go to `pc`
-    /// of which it did not know, for a new one of the region that makes them.
-    pub fn request(&mut self, pc: u64, profile: &dyn Profile) {
+    /// of which it did not know, for a new one of the region that makes them. `is_left_to` says
+    /// whether translated code has got there.
+    pub fn request(&mut self, pc: u64, profile: &dyn Profile, is_left_to: bool) {
         if !self.wants(pc) || self.fetch(pc) {
             return;
         }
-        let even_straight = profile.was_hot(pc);
-        if !even_straight && self.straight.contains(&pc) {
+        let even_straight = match profile.was_hot(pc) {
+            true => Straight::Any,
+            false if is_left_to => Straight::Link,
+            false => Straight::None,
+        };
+        if even_straight == Straight::None && self.straight.contains(&pc) {
             return;
         }
         match self.jumper(pc, profile) {
-            Some(entry) if !self.pending.contains(&entry) => self.translate(entry, profile, true),
+            Some(entry) if !self.pending.contains(&entry) => {
+                self.translate(entry, profile, Straight::Any);
+            }
             Some(_) => {}
             None => self.translate(pc, profile, even_straight),
         }
@@ -306,7 +324,12 @@ impl Core {
         !self.options.sparing || taken + time <= FREE_TIME + process_time() / part
     }
 
-    fn translate(&mut self, pc: u64, profile: &dyn Profile, even_straight: bool) {
+    /// Whether the region is left to where others are entered.
+    fn leads_to_others(&self, region: &Region) -> bool {
+        region.nodes.iter().flat_map(|node| node.end.leaves()).any(|pc| self.store.contains(pc))
+    }
+
+    fn translate(&mut self, pc: u64, profile: &dyn Profile, even_straight: Straight) {
         // Finding a region takes a while, too.
         let was_hot = profile.was_hot(pc);
         if !self.affords(Duration::ZERO, was_hot) {
@@ -325,7 +348,12 @@ impl Core {
             }
             return;
         };
-        if !even_straight && self.options.sparing && !job.region.repeats() {
+        let is_wanted = match even_straight {
+            Straight::Any => true,
+            Straight::Link => self.leads_to_others(&job.region),
+            Straight::None => false,
+        };
+        if !is_wanted && self.options.sparing && !job.region.repeats() {
             self.straight.insert(pc);
             return;
         }

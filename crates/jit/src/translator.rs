@@ -302,7 +302,8 @@ impl Translator {
     /// Asks for a translation that is entered at `pc`; or, where jumps go to `pc`
     /// of which it did not know, for a new one of the region that makes them.
     pub fn request(&mut self, pc: u64, profile: &dyn Profile) {
-        self.with(|core| core.request(pc, profile));
+        let is_left_to = self.left_to == Some(pc);
+        self.with(|core| core.request(pc, profile, is_left_to));
     }
 
     /// Takes in what has been compiled.

@@ -1,7 +1,8 @@
 //! Host code in the making: how it is entered and left, and what it is about.
 //!
 //! While host code runs, `rsi` holds the hart's address and [`BIAS`], `rdx` the context's,
-//! and `rdi` how many instructions were retired that the hart does not count yet. `rax` is
+//! and `rdi` counts retired instructions, which the hart does not do meanwhile: it is below 0 up to
+//! the next pause. `rax` is
 //! scratch, and `rcx` where it is taken; others hold guest registers: see
 //! [`registers`](super::registers).
 //!
@@ -13,7 +14,7 @@
 //! exact: what was computed is written back before.
 
 use super::registers::{FloatRegisters, PINNED, Registers, Transfer};
-use super::{NOP, OUTSIDE, POINTER};
+use super::{INSTRUCTIONS, NOP, OUTSIDE, POINTER};
 use crate::context::{Context, JumpCacheEntry};
 use crate::ops::control;
 use crate::slot::{Handler, Link, Slot, Way};
@@ -160,7 +161,8 @@ impl Thunks {
         for (guest, host) in PINNED {
             transfer(&mut code, Transfer::Load { host, guest });
         }
-        dynasm!(code; .arch x64; xor edi, edi; ret);
+        at!(code, { mov rdi, } [rdx] INSTRUCTIONS, {});
+        dynasm!(code; .arch x64; ret);
         let thunks = Self { go, call, cold, link, follow, found, returned, bottom, fetch };
         Some((code.finalize().ok()?, thunks))
     }
@@ -179,9 +181,12 @@ fn settle(code: &mut VecAssembler<X64Relocation>) {
     for (guest, host) in PINNED {
         transfer(code, Transfer::Store { host, guest });
     }
+    dynasm!(code; .arch x64; mov r8, rdi);
+    at!(code, { sub r8, } [rdx] INSTRUCTIONS, {});
+    at!(code, { mov } [rdx] INSTRUCTIONS, { , rdi });
     dynasm!(code; .arch x64
         ; add rsi, BYTE -BIAS as i8
-        ; add [rsi + super::ends::INSTRET], rdi
+        ; add [rsi + super::ends::INSTRET], r8
         ; mov rdi, rax
     );
     at!(code, { mov } [rdx] POINTER, { , rsp });
@@ -203,7 +208,7 @@ pub struct Access {
 struct Slow {
     /// Where to go for that.
     label: DynamicLabel,
-    /// Where to go if an event was counted that the handler will count again.
+    /// Where to go for a pause, which the handler makes.
     after_event: Option<DynamicLabel>,
     /// The same, if where to return to was pushed as well.
     after_push: Option<DynamicLabel>,
@@ -475,7 +480,7 @@ impl Emitter {
         self.slow_of_op().label
     }
 
-    /// The same where an event was counted which the handler will count again.
+    /// The same where it is time for a pause.
     pub(super) fn slow_after_event(&mut self) -> DynamicLabel {
         let label = self.code.new_dynamic_label();
         *self.slow_of_op().after_event.get_or_insert(label)
@@ -516,7 +521,8 @@ impl Emitter {
                 asm!(self; =>label);
             }
             if after_event.or(after_push).is_some() {
-                at!(self.code, { inc DWORD } [rdx] super::ends::FUEL, {});
+                // It is the last event before a pause for the handler, too.
+                at!(self.code, { mov DWORD } [rdx] super::ends::FUEL, { , 1 });
             }
             asm!(self; =>label);
             if counted != 0 {

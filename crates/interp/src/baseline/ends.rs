@@ -15,7 +15,7 @@ use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 use rvrun_hart::Hart;
 use std::mem::offset_of;
 
-/// Offset in the context of the events that are left.
+/// Offset in the context of the events that are left to handlers.
 pub(super) const FUEL: i32 = (offset_of!(Context, fuel) + Fuel::LEFT) as i32;
 /// Offset in the hart of the instructions retired.
 pub(super) const INSTRET: i32 = offset_of!(Hart, instret) as i32;
@@ -80,7 +80,7 @@ impl Emitter {
                     self.come_back(3);
                 } else {
                     let pause = self.slow_after_event();
-                    self.count_event(pause);
+                    self.event(pause);
                     if sets == Sets::Register {
                         self.load_address(value(2));
                         self.set_link(op.rd);
@@ -139,7 +139,7 @@ impl Emitter {
     fn follow(&mut self, n: usize, event: bool) {
         if event {
             let pause = self.slow_after_event();
-            self.count_event(pause);
+            self.event(pause);
         }
         let label = self.code.new_dynamic_label();
         asm!(self; jmp =>label);
@@ -168,10 +168,9 @@ impl Emitter {
         self.general = labels;
     }
 
-    /// Counts an event, the last one of which before a pause goes to `pause`.
-    fn count_event(&mut self, pause: DynamicLabel) {
-        at!(self.code, { dec DWORD } [rdx] FUEL, {});
-        asm!(self; jz =>pause);
+    /// An event, which goes to `pause` if it is time for that.
+    fn event(&mut self, pause: DynamicLabel) {
+        asm!(self; test rdi, rdi; jns =>pause);
         self.goes_apart();
     }
 
@@ -189,7 +188,7 @@ impl Emitter {
             Err(_) => asm!(self; push r8),
         }
         let pause = self.slow_after_push();
-        self.count_event(pause);
+        self.event(pause);
         match (pinned(register), short) {
             (None, Ok(address)) => at!(self.code, { mov QWORD } [rsi] x(register), { , address }),
             (_, short) => {
@@ -235,7 +234,7 @@ impl Emitter {
         }
         asm!(self; jne =>label);
         self.goes_apart();
-        self.count_event(pause);
+        self.event(pause);
         asm!(self; ret);
         self.unexpected.push(Unexpected { label, target, offset, slow, pause });
     }
@@ -246,7 +245,7 @@ impl Emitter {
         for Unexpected { label, target, offset, slow, pause } in unexpected.drain(..) {
             asm!(self; =>label);
             self.look_up(target, offset, slow);
-            self.count_event(pause);
+            self.event(pause);
             self.jump_to_found();
         }
         self.unexpected = unexpected;

@@ -22,6 +22,7 @@ mod registers;
 mod templates;
 
 use crate::context::{Context, Exit};
+use crate::fuel::Fuel;
 use crate::returns::Returns;
 use crate::slot::{Handler, Next, Slot, Way};
 use emit::{Emitter, Parts, Thunks};
@@ -44,6 +45,8 @@ const ARENA: i32 = (offset_of!(Context, sites) + offset_of!(Sites, arena)) as i3
 /// of others while it does.
 const POINTER: i32 = (offset_of!(Context, returns) + Returns::POINTER) as i32;
 const OUTSIDE: i32 = (offset_of!(Context, returns) + Returns::OUTSIDE) as i32;
+/// Offset in the context of the instructions of host code until the next pause.
+const INSTRUCTIONS: i32 = (offset_of!(Context, fuel) + Fuel::INSTRUCTIONS) as i32;
 /// The first byte of a jump of five bytes, before the distance.
 const JMP: u8 = 0xe9;
 /// An instruction as long that does nothing.
@@ -430,7 +433,10 @@ macro_rules! faulted {
             "rvrun_baseline_faulted:",
             "add rsi, -{bias}",
             $(concat!("mov [rsi + {x} + 8 * ", $guest, "], ", $name),)*
-            "add [rsi + {instret}], rdi",
+            "mov r8, rdi",
+            "sub r8, [rdx + {instructions}]",
+            "mov [rdx + {instructions}], rdi",
+            "add [rsi + {instret}], r8",
             "mov [rdx + {pointer}], rsp",
             "mov rsp, [rdx + {outside}]",
             "jmp {refault}",
@@ -438,6 +444,7 @@ macro_rules! faulted {
             bias = const emit::BIAS,
             x = const offset_of!(Hart, x),
             instret = const offset_of!(Hart, instret),
+            instructions = const INSTRUCTIONS,
             pointer = const POINTER,
             outside = const OUTSIDE,
             refault = sym refault,

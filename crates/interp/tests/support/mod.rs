@@ -14,6 +14,11 @@ const EXEC: i32 = 4;
 const PRIVATE_ANONYMOUS: i32 = 0x22;
 pub const CODE_BYTES: u64 = 64 << 10;
 
+/// Whether blocks get host code at once.
+pub fn has_host_code() -> bool {
+    env!("CARGO_CRATE_NAME") == "baseline"
+}
+
 pub struct Guest {
     pub space: Arc<AddressSpace>,
     pub interpreter: Interpreter,
@@ -28,7 +33,7 @@ impl Guest {
         let prot = READ | WRITE | EXEC;
         let code = space.mmap(0, CODE_BYTES, prot, PRIVATE_ANONYMOUS, -1, 0, None).unwrap();
         let mut interpreter = Interpreter::new(space.clone(), Extensions::ALL);
-        if env!("CARGO_CRATE_NAME") == "baseline" {
+        if has_host_code() {
             interpreter.set_warm(Warm::AtOnce);
         }
         let mut hart = Hart::new();
