@@ -8,7 +8,7 @@
 
 use std::mem::offset_of;
 
-/// Events between two looks at the attention flag: some ten microseconds at most.
+/// Events between two looks at the attention flag: some fifty microseconds at most.
 const SLICE: u32 = 4096;
 
 /// Instructions of host code that stand for an event.
