@@ -650,7 +650,15 @@ fn find_carried(plan: &mut Plan, nodes: &[Node]) {
             true => effects::shows(instruction),
             false => effects::shows(instruction) | instruction.writes(),
         };
-        let other = inside.flat_map(|(_, node)| &node.body).fold(0, |set, i| set | other_use(i));
+        let (mut other, mut single, mut double) = (0, 0, 0);
+        for instruction in inside.flat_map(|(_, node)| &node.body) {
+            other |= other_use(instruction);
+            let in_single = [effects::reads_single, effects::writes_single].map(|f| f(instruction));
+            single |= in_single[0] | in_single[1];
+            double |= instruction.reads() & !in_single[0] | instruction.writes() & !in_single[1];
+        }
+        // A change of precision tests them anyway.
+        other |= single & double;
         let carried = plan.nodes[head].rewritten & plan.nodes[head].live & FLOATS & !other;
         plan.nodes.iter_mut().filter(|node| is_inside(node)).for_each(|n| n.carried = carried);
     }
