@@ -115,13 +115,11 @@ impl Cache {
 
     /// Whether the object with this number may have such an entry.
     pub fn has(&self, number: u32, entry: u64) -> bool {
-        !self.is_closed()
-            && self
-                .shelves
-                .lock()
-                .shelves
-                .get(number as usize)
-                .is_some_and(|s| s.has(&self.directory, entry))
+        if self.is_closed() {
+            return false;
+        }
+        let all = self.shelves.lock();
+        all.shelves.get(number as usize).is_some_and(|shelf| shelf.has(&self.directory, entry))
     }
 
     /// That entry, if it is there as it was written, in `room`, which is made larger if it has to.

@@ -30,6 +30,7 @@ mod listing;
 mod lower;
 #[cfg(feature = "planted-faults")]
 mod planted;
+mod raw;
 mod state;
 mod stats;
 mod store;

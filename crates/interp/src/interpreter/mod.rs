@@ -31,7 +31,7 @@ pub enum Stop {
     Trap(Trap),
     /// The attention flag was raised; the hart's pc is the next instruction.
     Attention,
-    /// As many events have passed as [`Interpreter::set_fuel`] allowed; the
+    /// As many events have passed as [`Interpreter::set_fuel`] allowed, or about so; the
     /// hart's pc is where the last one went.
     Sample,
     /// There is a gate at the hart's pc; see [`Interpreter::add_gate`].

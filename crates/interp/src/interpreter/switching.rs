@@ -7,8 +7,9 @@ use std::ops::Range;
 impl Interpreter {
     /// Makes [`run`](Self::run) stop with [`Stop::Sample`](super::Stop::Sample) at
     /// the `events`th event from now, once. Events are jumps and taken branches
-    /// backwards, calls, returns and other indirect jumps. `u32::MAX`, as at
-    /// first, stops nobody.
+    /// backwards, calls, returns and other indirect jumps. Host code made of warm blocks
+    /// does not count them: 64 of its instructions stand for one. `u32::MAX`, as at first, stops
+    /// nobody.
     pub fn set_fuel(&mut self, events: u32) {
         self.context.fuel = Fuel::new(events);
     }

@@ -31,6 +31,7 @@ use crate::analysis::{self, Held, Plan, floats_in, integers_in, run_starts};
 use crate::compile::Job;
 use crate::effects::{self, Way};
 use crate::helper::Helper;
+use crate::raw;
 use crate::state::{Leave, offset};
 use crate::words::Words;
 use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
@@ -329,7 +330,7 @@ impl Lowering<'_> {
     fn end(&mut self, node: &Node) {
         let pc = node.end_pc;
         if !matches!(node.end, End::Interpret) {
-            let carried = analysis::carried_on(node, &self.plan.nodes[self.node as usize]);
+            let carried = raw::carried_on(node, &self.plan.nodes[self.node as usize]);
             self.make_canonical(self.unused & !carried);
         }
         match &node.end {
