@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
 
-/// Crates that say what is translated, how, and what translations find where. Where they are
-/// not beside this one, its version says which they are.
-const CRATES: [&str; 6] = ["isa", "decoder", "host", "memory", "hart", "jit"];
+/// Crates that say what is translated, how, and what translations find where; and the same of the
+/// interpreter's host code, which is kept beside them. Where they are not beside this one, its
+/// version says which they are.
+const CRATES: [&str; 7] = ["isa", "decoder", "host", "memory", "hart", "interp", "jit"];
 
 fn files(directory: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {

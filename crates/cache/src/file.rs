@@ -3,12 +3,12 @@
 //! What a chunk has replaces what chunks before it have. The file ends where no whole chunk
 //! begins: whoever adds one writes it there.
 //!
-//! All numbers are little-endian. Checksums are XXH3-64 with the file's name as seed, so that
-//! nothing that was written for one file is right in another one.
+//! All numbers are little-endian. Checksums are XXH3-64 with the file's name and the entry's number
+//! as seed, so that nothing that was written for one file or entry is right in another one.
 //!
 //! | what | bytes |
 //! |---|---|
-//! | `RVRUNC01` | 8 |
+//! | `RVRUNC02` | 8 |
 //! | the file's name | 16 |
 //! | how many entries | 4 |
 //! | length of the label | 4 |
@@ -20,9 +20,9 @@
 
 use rustc_hash::FxBuildHasher;
 use std::hash::BuildHasher;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-const MAGIC: &[u8; 8] = b"RVRUNC01";
+const MAGIC: &[u8; 8] = b"RVRUNC02";
 const HEADER: usize = 48;
 const LENGTH_AT: usize = 32;
 const CHECKSUM_AT: usize = 40;
@@ -44,39 +44,52 @@ struct Row {
     checksum: u64,
 }
 
-/// Numbers that may be in an index: a bit each, by hash. Most that are asked for are not
-/// there, and this says so with one look, where a search takes ten.
+/// Where the numbers of an index are in it. A bit of the filter is set for each, by hash: most
+/// numbers that are asked for are not there, and this says so with one look.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Filter {
-    bits: Vec<u64>,
-    /// The distance from a hash to its place: 64 less the logarithm of how many bits there are.
+struct Places {
+    filter: Vec<u64>,
+    /// By hash, or behind the place of that: the index of a row and one more, or 0.
+    places: Vec<u32>,
+    /// The distance from a hash to its place: 64 less the logarithm of how many places there are.
     shift: u32,
 }
 
-impl Filter {
-    /// One bit in so many is set at most.
-    const SPARSENESS: usize = 16;
+impl Places {
+    /// Bits of the filter for each place.
+    const SPARSENESS: usize = 8;
 
     fn of(rows: &[Row]) -> Self {
         if rows.is_empty() {
             return Self::default();
         }
-        let bits = (rows.len() * Self::SPARSENESS).next_power_of_two().max(64);
-        let mut filter = Self { bits: vec![0; bits / 64], shift: 64 - bits.ilog2() };
-        for row in rows {
-            let place = filter.place(row.number);
-            filter.bits[place / 64] |= 1 << (place % 64);
+        let count = (rows.len() * 2).next_power_of_two().max(64);
+        let filter = vec![0; count * Self::SPARSENESS / 64];
+        let mut all = Self { filter, places: vec![0; count], shift: 64 - count.ilog2() };
+        for (index, row) in (1..).zip(rows) {
+            let (bit, mut at) = all.hash(row.number);
+            all.filter[bit / 64] |= 1 << (bit % 64);
+            while all.places[at] != 0 {
+                at = (at + 1) % count;
+            }
+            all.places[at] = index;
         }
-        filter
+        all
     }
 
-    fn place(&self, number: u64) -> usize {
-        (FxBuildHasher.hash_one(number) >> self.shift) as usize
+    /// The bit of a number, and the first place where it may be.
+    fn hash(&self, number: u64) -> (usize, usize) {
+        let hash = FxBuildHasher.hash_one(number);
+        ((hash >> (self.shift - Self::SPARSENESS.ilog2())) as usize, (hash >> self.shift) as usize)
     }
 
-    fn may_have(&self, number: u64) -> bool {
-        let place = self.place(number);
-        self.bits.get(place / 64).is_some_and(|bits| bits >> (place % 64) & 1 != 0)
+    /// The indices of rows that may have this number.
+    fn find(&self, number: u64) -> impl Iterator<Item = usize> {
+        let (bit, first) = if self.places.is_empty() { (0, 0) } else { self.hash(number) };
+        let may_have = self.filter.get(bit / 64).is_some_and(|bits| bits >> (bit % 64) & 1 != 0);
+        let places = self.places[first..].iter().chain(&self.places[..first]);
+        let places = places.take_while(move |place| may_have && **place != 0);
+        places.map(|place| *place as usize - 1)
     }
 }
 
@@ -85,7 +98,7 @@ impl Filter {
 pub struct Index {
     name: u128,
     rows: Vec<Row>,
-    filter: Filter,
+    places: Places,
     chunks: usize,
     end: u64,
     /// The path of an object that it is for.
@@ -116,7 +129,7 @@ impl Index {
             index.rows.dedup_by_key(|row| row.number);
             index.rows.reverse();
         }
-        index.filter = Filter::of(&index.rows);
+        index.places = Places::of(&index.rows);
         (index.chunks > 0).then_some(index)
     }
 
@@ -157,11 +170,8 @@ impl Index {
     }
 
     fn row(&self, number: u64) -> Option<&Row> {
-        if !self.filter.may_have(number) {
-            return None;
-        }
-        let at = self.rows.binary_search_by_key(&number, |row| row.number).ok()?;
-        self.rows.get(at)
+        let mut rows = self.places.find(number).filter_map(|index| self.rows.get(index));
+        rows.find(|row| row.number == number)
     }
 
     /// Whether there is an entry with this number.
@@ -192,10 +202,7 @@ fn field<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 }
 
 fn checksum(name: u128, number: u64, bytes: &[u8]) -> u64 {
-    let mut hasher = Xxh3::with_seed(name as u64 ^ (name >> 64) as u64);
-    hasher.update(&number.to_le_bytes());
-    hasher.update(bytes);
-    hasher.digest()
+    xxh3_64_with_seed(bytes, name as u64 ^ (name >> 64) as u64 ^ number)
 }
 
 /// A chunk of these entries, whose numbers are in ascending order.
@@ -269,15 +276,17 @@ mod tests {
     }
 
     #[test]
-    fn filters_refuse_nearly_all_that_is_not_there() {
+    fn rows_are_found_by_number() {
         let row = |number| Row { number, at: 0, len: 0, checksum: 0 };
         let rows: Vec<Row> = (0..3000).map(|n| row(0x12345 + 14 * n)).collect();
-        let filter = Filter::of(&rows);
-        assert!(rows.iter().all(|row| filter.may_have(row.number)));
+        let places = Places::of(&rows);
+        for (index, row) in rows.iter().enumerate() {
+            assert!(places.find(row.number).any(|found| found == index));
+        }
         let others = (0..10_000).map(|n| 0x12346 + 14 * n);
-        let wrong = others.filter(|number| filter.may_have(*number)).count();
-        assert!(wrong < 1000, "{wrong}");
-        assert!(!Filter::of(&[]).may_have(0));
+        let wrong = others.filter(|number| places.find(*number).next().is_some()).count();
+        assert!(wrong < 2000, "{wrong}");
+        assert_eq!(Places::of(&[]).find(0).next(), None);
     }
 
     #[test]

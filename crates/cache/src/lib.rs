@@ -26,8 +26,9 @@ use shelf::Shelf;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128_with_seed};
 
 /// Bytes of an object's beginning that are part of its name.
 const PAGE: usize = 4096;
@@ -38,11 +39,28 @@ const MAX_OBJECTS: usize = 4096;
 /// Bytes of new entries that a process remembers.
 const MAX_NEW: usize = 128 << 20;
 
+/// Gives what all entries depend on.
+pub type Version = Box<dyn FnOnce() -> Vec<u8> + Send>;
+
+/// The directory, and what of it is for this version.
+struct Files {
+    directory: Directory,
+    version: LazyLock<Vec<u8>, Version>,
+}
+
+impl Files {
+    /// The name of the file for an object with this content.
+    fn name(&self, content: u128) -> u128 {
+        let mut hasher = Xxh3::new();
+        hasher.update(&self.version);
+        hasher.update(&content.to_le_bytes());
+        hasher.digest128()
+    }
+}
+
 /// A process's way to the directory.
 pub struct Cache {
-    directory: Directory,
-    /// What all entries depend on.
-    version: Vec<u8>,
+    files: Files,
     writes: bool,
     /// Whether it is not used any more.
     closed: AtomicBool,
@@ -59,11 +77,11 @@ struct Shelves {
 
 impl Cache {
     /// The cache in `directory`, which is made when there is something to be written. Entries
-    /// are only for who asks with the same `version`.
-    pub fn new(directory: Directory, version: Vec<u8>, writes: bool) -> Self {
+    /// are only for who asks with the same version, which is what `version` gives: most short
+    /// programs look for none.
+    pub fn new(directory: Directory, version: Version, writes: bool) -> Self {
         Self {
-            directory,
-            version,
+            files: Files { directory, version: LazyLock::new(version) },
             writes,
             closed: AtomicBool::new(false),
             shelves: Mutex::default(),
@@ -76,7 +94,7 @@ impl Cache {
         if self.is_closed() {
             return None;
         }
-        let name = self.name(object)?;
+        let name = content(object)?;
         let mut all = self.shelves.lock();
         if let Some(number) = all.numbers.get(&name) {
             return Some(*number);
@@ -91,24 +109,6 @@ impl Cache {
         Some(number)
     }
 
-    fn name(&self, object: BorrowedFd) -> Option<u128> {
-        let attributes = rustix::fs::fstat(object).ok()?;
-        // Reading a device may change something. A file without a name is some program's own
-        // code, which it makes anew each time.
-        if !FileType::from_raw_mode(attributes.st_mode).is_file() || attributes.st_nlink == 0 {
-            return None;
-        }
-        let size = attributes.st_size;
-        let mut page = [0; PAGE];
-        let n = rustix::io::pread(object, &mut page, 0).ok()?;
-        let mut hasher = Xxh3::new();
-        hasher.update(&(self.version.len() as u64).to_le_bytes());
-        hasher.update(&self.version);
-        hasher.update(&size.to_le_bytes());
-        hasher.update(&page[..n]);
-        Some(hasher.digest128())
-    }
-
     fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }
@@ -119,7 +119,7 @@ impl Cache {
             return false;
         }
         let all = self.shelves.lock();
-        all.shelves.get(number as usize).is_some_and(|shelf| shelf.has(&self.directory, entry))
+        all.shelves.get(number as usize).is_some_and(|shelf| shelf.has(&self.files, entry))
     }
 
     /// That entry, if it is there as it was written, in `room`, which is made larger if it has to.
@@ -128,7 +128,7 @@ impl Cache {
             return None;
         }
         let all = self.shelves.lock();
-        all.shelves.get(number as usize)?.get(&self.directory, entry, room)
+        all.shelves.get(number as usize)?.get(&self.files, entry, room)
     }
 
     /// A new entry, in place of another one that there may be, for [`save`](Self::save).
@@ -158,15 +158,15 @@ impl Cache {
         if std::mem::take(&mut all.new) == 0 {
             return;
         }
-        let Ok(Some(_lock)) = self.directory.make(waits).and_then(|()| self.directory.lock(waits))
-        else {
+        let directory = &self.files.directory;
+        let Ok(Some(_lock)) = directory.make(waits).and_then(|()| directory.lock(waits)) else {
             return;
         };
         for shelf in &mut all.shelves {
             // A full disk, say: the next one may be smaller.
-            let _ = shelf.save(&self.directory);
+            let _ = shelf.save(&self.files);
         }
-        let _ = self.directory.shrink();
+        let _ = directory.shrink();
     }
 
     /// In the child of a fork: what is new is the parent's to write. If another thread of the
@@ -180,6 +180,19 @@ impl Cache {
             None => self.closed.store(true, Ordering::Relaxed),
         }
     }
+}
+
+/// What an object is known by; none if it cannot be read, or is no regular file with a name.
+fn content(object: BorrowedFd) -> Option<u128> {
+    let attributes = rustix::fs::fstat(object).ok()?;
+    // Reading a device may change something. A file without a name is some program's own
+    // code, which it makes anew each time.
+    if !FileType::from_raw_mode(attributes.st_mode).is_file() || attributes.st_nlink == 0 {
+        return None;
+    }
+    let mut page = [0; PAGE];
+    let n = rustix::io::pread(object, &mut page, 0).ok()?;
+    Some(xxh3_128_with_seed(&page[..n], attributes.st_size as u64))
 }
 
 /// What users may know an open file by.
@@ -211,7 +224,7 @@ mod tests {
         /// A process's cache of so many bytes.
         fn cache(&self, bytes: u64) -> Cache {
             let directory = Directory::new(self.0.path().join("cache"), bytes);
-            Cache::new(directory, b"version".to_vec(), true)
+            Cache::new(directory, Box::new(|| b"version".to_vec()), true)
         }
 
         /// An object with these contents.
@@ -286,7 +299,7 @@ mod tests {
         cache.put(cache.number(object.as_fd()).unwrap(), 1, vec![1]);
         cache.save(true);
         let directory = Directory::new(place.0.path().join("cache"), MUCH);
-        let other = Cache::new(directory, b"versiom".to_vec(), true);
+        let other = Cache::new(directory, Box::new(|| b"versiom".to_vec()), true);
         assert!(!other.has(other.number(object.as_fd()).unwrap(), 1));
     }
 

@@ -1,6 +1,6 @@
 //! The entries of one object, as a process has them.
 
-use crate::directory::Directory;
+use crate::Files;
 use crate::file::{self, Index};
 use rustc_hash::FxHashMap;
 use rvrun_host::file_map::FileMap;
@@ -10,7 +10,8 @@ use std::io;
 
 /// See the module's documentation.
 pub struct Shelf {
-    name: u128,
+    /// What the object is known by.
+    content: u128,
     label: Vec<u8>,
     /// What was on disk when an entry was first looked for: most short programs look for none.
     old: OnceCell<Option<Old>>,
@@ -31,8 +32,8 @@ impl Old {
         access::copy_in(self.map.address() + at, buffer).ok()
     }
 
-    fn open(directory: &Directory, name: u128) -> Option<Self> {
-        let (file, len) = directory.open(name)?;
+    fn open(files: &Files, name: u128) -> Option<Self> {
+        let (file, len) = files.directory.open(name)?;
         let map = FileMap::new(&file, usize::try_from(len).ok()?).ok()?;
         let mut old = Self { map, index: Index::default() };
         old.index = Index::read(name, &|at, buffer| old.read(at, buffer))?;
@@ -52,29 +53,24 @@ fn take(room: &mut u64, bytes: usize) -> bool {
 }
 
 impl Shelf {
-    /// The shelf of the object with this name and label.
-    pub fn new(name: u128, label: Vec<u8>) -> Self {
-        Self { name, label, old: OnceCell::new(), new: FxHashMap::default() }
+    /// The shelf of the object with this content and label.
+    pub fn new(content: u128, label: Vec<u8>) -> Self {
+        Self { content, label, old: OnceCell::new(), new: FxHashMap::default() }
     }
 
-    fn old(&self, directory: &Directory) -> Option<&Old> {
-        self.old.get_or_init(|| Old::open(directory, self.name)).as_ref()
+    fn old(&self, files: &Files) -> Option<&Old> {
+        self.old.get_or_init(|| Old::open(files, files.name(self.content))).as_ref()
     }
 
-    pub fn has(&self, directory: &Directory, number: u64) -> bool {
-        let is_old = || self.old(directory).is_some_and(|old| old.index.has(number));
+    pub fn has(&self, files: &Files, number: u64) -> bool {
+        let is_old = || self.old(files).is_some_and(|old| old.index.has(number));
         self.new.contains_key(&number) || is_old()
     }
 
     /// The entry with this number, in `room`.
-    pub fn get<'a>(
-        &self,
-        directory: &Directory,
-        number: u64,
-        room: &'a mut Vec<u8>,
-    ) -> Option<&'a [u8]> {
+    pub fn get<'a>(&self, files: &Files, number: u64, room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
         let Some(new) = self.new.get(&number) else {
-            return self.old(directory)?.get(number, room);
+            return self.old(files)?.get(number, room);
         };
         new.clone_into(room);
         Some(room)
@@ -85,7 +81,8 @@ impl Shelf {
     }
 
     /// Writes what is new behind what there is by now, or all of it anew.
-    pub fn save(&mut self, directory: &Directory) -> io::Result<()> {
+    pub fn save(&mut self, files: &Files) -> io::Result<()> {
+        let (name, directory) = (files.name(self.content), &files.directory);
         let mut room = directory.file_bytes();
         let mut new: Vec<(u64, Vec<u8>)> = std::mem::take(&mut self.new).into_iter().collect();
         new.retain(|(_, bytes)| take(&mut room, bytes.len()));
@@ -93,14 +90,14 @@ impl Shelf {
             return Ok(());
         }
         new.sort_unstable_by_key(|(number, _)| *number);
-        let there = Old::open(directory, self.name);
-        let chunk = file::chunk(self.name, &self.label, &new);
+        let there = Old::open(files, name);
+        let chunk = file::chunk(name, &self.label, &new);
         let Some(old) = there else {
-            return directory.replace(self.name, &chunk);
+            return directory.replace(name, &chunk);
         };
         let room = directory.file_bytes();
         if let Some(end) = old.index.end().filter(|end| end + chunk.len() as u64 <= room) {
-            return directory.add(self.name, end, &chunk);
+            return directory.add(name, end, &chunk);
         }
         // What is new is kept, and of what is old as much as has room beside it.
         let mut room = (room / 2).saturating_sub(chunk.len() as u64);
@@ -116,7 +113,7 @@ impl Shelf {
         // Sorting is stable: what is new stays before what is old.
         entries.sort_by_key(|(number, _)| *number);
         entries.dedup_by_key(|(number, _)| *number);
-        directory.replace(self.name, &file::chunk(self.name, &self.label, &entries))
+        directory.replace(name, &file::chunk(name, &self.label, &entries))
     }
 
     pub fn forget_new(&mut self) {

@@ -153,7 +153,7 @@ fn list(directory: &CacheDirectory, files: &[CacheFile]) -> String {
         // Writing to a string does not fail.
         let _ = writeln!(
             text,
-            "{:>10} {:>7} translations, used {:>6} ago  {}",
+            "{:>10} {:>7} entries, used {:>6} ago  {}",
             mebibytes(file.bytes),
             file.entries,
             age(file.used),
@@ -175,7 +175,7 @@ fn verify(files: &[CacheFile]) -> (String, u8) {
             0 => writeln!(text, "{} is damaged and not used", file.path.display()),
             all => writeln!(
                 text,
-                "{} ({label}): {} of {all} translations are damaged and not used",
+                "{} ({label}): {} of {all} entries are damaged and not used",
                 file.path.display(),
                 file.bad
             ),
@@ -183,6 +183,6 @@ fn verify(files: &[CacheFile]) -> (String, u8) {
     }
     let bad = files.iter().filter(|file| file.bad > 0).count();
     let entries: usize = files.iter().map(|file| file.entries).sum();
-    let _ = writeln!(text, "{entries} translations in {} files, {bad} files damaged", files.len());
+    let _ = writeln!(text, "{entries} entries in {} files, {bad} files damaged", files.len());
     (text, u8::from(bad > 0))
 }

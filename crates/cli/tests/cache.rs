@@ -97,7 +97,7 @@ fn what_is_hot_is_kept_where_only_its_owner_can_look() {
     assert_eq!(mode(&place.file()), 0o600);
     let list = place.command(&[], &["cache", "ls"]);
     let line = list.stdout.lines().next().unwrap();
-    assert!(line.contains(" translations, used") && line.ends_with("/works"), "{}", list.stdout);
+    assert!(line.contains(" entries, used") && line.ends_with("/works"), "{}", list.stdout);
     let verified = place.command(&[], &["cache", "verify"]);
     assert_eq!(verified.status.code(), Some(0));
     assert!(verified.stdout.ends_with(" in 1 files, 0 files damaged\n"), "{}", verified.stdout);

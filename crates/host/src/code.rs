@@ -32,9 +32,6 @@ const MAX_ARENAS: usize = 4096;
 /// more is spread over more of them than the host's processor remembers the addresses of.
 const SMALL: usize = 1 << 20;
 
-/// Bytes whose pages are asked for at once.
-const POPULATED: usize = 16 << 10;
-
 /// Bytes of a large page of x86-64.
 const HUGE_PAGE: usize = 2 << 20;
 
@@ -82,8 +79,8 @@ pub struct CodeArena {
     /// Bytes of code; behind them are slots' jumps, then what returns their numbers.
     len: usize,
     slots: usize,
-    /// Bytes from the beginning whose pages were asked for.
-    populated: usize,
+    /// Offsets up to which and from which on pages were asked for.
+    populated: [usize; 2],
 }
 
 // SAFETY: the mapping belongs to no thread, and writing takes `&mut`.
@@ -131,7 +128,7 @@ impl CodeArena {
         }
         place.landing.store(landing, Ordering::Release);
         place.len.store(all, Ordering::Release);
-        Ok(Self { start: start.cast(), len, slots, populated: 0 })
+        Ok(Self { start: start.cast(), len, slots, populated: [0, len] })
     }
 
     /// Bytes of the arena.
@@ -170,15 +167,23 @@ impl CodeArena {
         self.write_anywhere(offset, code);
     }
 
-    /// Asks for the pages up to `end` and some more at once, if those before `offset` are there:
-    /// code is written from the beginning on, and a fault for each page takes several times as
-    /// long.
+    /// Asks for the pages of what is written and some more at once, if it is next to what was
+    /// written before: code is written from the beginning on, or from the end, and a fault for
+    /// each page takes several times as long.
     fn populate(&mut self, offset: usize, end: usize) {
-        if offset <= self.populated && end > self.populated {
-            let to = end.next_multiple_of(POPULATED).min(self.len);
-            process::populate_pages(self.address(self.populated), self.address(to));
-            self.populated = to;
-        }
+        let [low, high] = self.populated;
+        let pages = if offset <= low && end > low {
+            let to = end.next_multiple_of(process::populated_at_once(low)).min(self.len);
+            self.populated[0] = to;
+            low..to
+        } else if end >= high && offset < high {
+            let step = process::populated_at_once(self.len - high);
+            self.populated[1] = offset - offset % step;
+            self.populated[1]..high
+        } else {
+            return;
+        };
+        process::populate_pages(self.address(pages.start), self.address(pages.end));
     }
 
     /// The address of the slot at `index`, to be called or jumped to; none if there are not so

@@ -7,14 +7,15 @@
 //! [`MAX_CHUNKS`]. Nothing here may be called while handlers run, except through
 //! the interpreter's own loop after they have stopped.
 
-use crate::baseline::Baseline;
+use crate::baseline::kept::{Kept, Trace};
+use crate::baseline::{Baseline, Last};
 use crate::context::Context;
 use crate::gates::Gates;
 use crate::slot::{Link, Slot};
 use hashbrown::HashTable;
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHasher};
 use rvrun_decoder::MAX_BLOCK_BYTES;
-use rvrun_host::process::populate;
+use rvrun_host::process::Populated;
 use std::hash::{BuildHasher, Hasher};
 use std::num::NonZeroU64;
 use std::ops::Range;
@@ -24,13 +25,16 @@ use std::ptr;
 const FIRST_BLOCKS: usize = 1 << 16;
 /// Blocks that can be found before what finds them has to grow: a small program has no more.
 const FEW_BLOCKS: usize = 1280;
-/// Bytes of blocks or slots whose pages are asked for at once.
-const POPULATED: usize = 16 << 10;
-/// Slots of a chunk: 64 KiB.
-const CHUNK_SLOTS: usize = 1 << 12;
+/// How much larger it gets then.
+const GROWTH: usize = 7;
+/// Slots of one of the first chunks, 64 KiB, and how many these are.
+const SMALL_CHUNK: usize = 1 << 12;
+const SMALL_CHUNKS: usize = 4;
+/// Slots of the others: 1 MiB.
+const CHUNK: usize = 1 << 16;
 /// All chunks: 128 MiB. The text of large programs (compilers, browsers) takes
 /// about four bytes of slots a byte of code that was executed.
-const MAX_CHUNKS: usize = 2048;
+const MAX_CHUNKS: usize = 128;
 
 const PAGE: u64 = 4096;
 
@@ -75,6 +79,7 @@ pub struct Compiled {
 
 struct Chunk {
     slots: Vec<Slot>,
+    populated: Populated,
     /// The first block in it; those after it follow in ascending order of their slots.
     first: Id,
 }
@@ -83,6 +88,7 @@ struct Chunk {
 pub struct Blocks {
     chunks: Vec<Chunk>,
     entries: Vec<Entry>,
+    populated: Populated,
     by_pc: HashTable<Id>,
     /// A block of each page in which some begin, to find what a change of code
     /// touches; the others of that page follow it in a list.
@@ -104,6 +110,7 @@ impl Blocks {
         Self {
             chunks: Vec::new(),
             entries: Vec::with_capacity(FIRST_BLOCKS),
+            populated: Populated::default(),
             by_pc: HashTable::with_capacity(FEW_BLOCKS),
             by_page: FxHashMap::default(),
             paged: 0,
@@ -120,18 +127,48 @@ impl Blocks {
     }
 
     /// Makes host code for the block at `pc` if there is one, unless this was done before, with
-    /// runs of at least `fewest` ops.
-    pub fn compile(&mut self, pc: u64, fewest: usize, context: &mut Context) -> Compiled {
+    /// runs of at least `fewest` ops, and adds it to the trace.
+    pub fn compile(
+        &mut self,
+        pc: u64,
+        fewest: usize,
+        trace: Option<&mut Trace>,
+        context: &mut Context,
+    ) -> Compiled {
+        self.equip(pc, |baseline, entry, slots| {
+            Some(baseline.compile(entry.pc..entry.end(), slots, fewest, trace, context))
+        })
+    }
+
+    /// Takes in the host code of a block that is there, if there is none yet and it was made from
+    /// the same code.
+    pub fn recall(&mut self, kept: &Kept, context: &mut Context) -> Compiled {
+        self.equip(kept.pc, |baseline, entry, slots| {
+            let is_right = kept.is_of(entry.length.into(), slots.len());
+            is_right.then(|| baseline.recall(kept, slots, context))
+        })
+    }
+
+    /// Gives the block at `pc` host code, if it is there and this was not done before. `code` says
+    /// where the block ends, unless there is none for it.
+    fn equip(
+        &mut self,
+        pc: u64,
+        code: impl FnOnce(&mut Baseline, &Entry, &mut [Slot]) -> Option<Last>,
+    ) -> Compiled {
         let Some(id) = self.find(pc) else { return Compiled::default() };
         let entry = &mut self.entries[id as usize];
-        if std::mem::replace(&mut entry.compiled, true) {
+        if entry.compiled {
             return Compiled::default();
         }
         let (first, count) = (entry.slots.cast_mut(), entry.slot_count.into());
         // SAFETY: these are the block's slots in their chunk, which nobody else refers to while
         // no handlers run.
         let slots = || unsafe { std::slice::from_raw_parts_mut(first, count) };
-        let last = self.baseline.compile(pc, slots(), fewest, context);
+        let Some(last) = code(&mut self.baseline, entry, slots()) else {
+            return Compiled::default();
+        };
+        entry.compiled = true;
         let more = self.more_incoming.get(&id).into_iter().flatten();
         for link in entry.incoming.iter().chain(more).filter(|link| !link.is_null()) {
             self.baseline.chain(link.cast(), first);
@@ -222,20 +259,22 @@ impl Blocks {
         let chunk = match self.chunks.last_mut() {
             Some(chunk) if chunk.slots.capacity() - chunk.slots.len() >= block.len() => chunk,
             _ => {
-                let slots = Vec::with_capacity(CHUNK_SLOTS);
-                self.chunks.push(Chunk { slots, first: id });
+                let few = self.chunks.len() < SMALL_CHUNKS;
+                let slots = Vec::with_capacity(if few { SMALL_CHUNK } else { CHUNK });
+                let populated = Populated::default();
+                self.chunks.push(Chunk { slots, populated, first: id });
                 self.chunks.last_mut().expect("a chunk was just added")
             }
         };
         let first = chunk.slots.len();
-        populate_ahead(&mut chunk.slots, block.len());
+        chunk.populated.ahead(&mut chunk.slots, block.len());
         // Within its capacity, so the slots before stay where they are.
         chunk.slots.extend_from_slice(block);
         let slots = chunk.slots[first..].as_ptr();
         let length = end.wrapping_sub(pc) as u16;
         let slot_count = block.len() as u16;
         let incoming = [ptr::null_mut(); 2];
-        populate_ahead(&mut self.entries, 1);
+        self.populated.ahead(&mut self.entries, 1);
         let compiled = false;
         let next_in_page = NONE;
         self.entries.push(Entry {
@@ -251,7 +290,12 @@ impl Blocks {
             self.contents.insert(id, content);
         }
         let entries = &self.entries;
-        self.by_pc.insert_unique(hash_of_pc(pc), id, |id| hash_of_pc(entries[*id as usize].pc));
+        let hash = |id: &Id| hash_of_pc(entries[*id as usize].pc);
+        if self.by_pc.len() == self.by_pc.capacity() {
+            // Who has more than a few has many.
+            self.by_pc.reserve(self.by_pc.len() * GROWTH, hash);
+        }
+        self.by_pc.insert_unique(hash_of_pc(pc), id, hash);
         slots
     }
 
@@ -393,17 +437,6 @@ impl Blocks {
         let mut baseline = std::mem::take(&mut self.baseline);
         baseline.clear(context);
         *self = Self { gates, baseline, ..Self::new() };
-    }
-}
-
-/// Asks for the next pages of `memory` when `count` more get there.
-fn populate_ahead<T>(memory: &mut Vec<T>, count: usize) {
-    let step = POPULATED / size_of::<T>();
-    let (now, then) = (memory.len(), memory.len() + count);
-    if now == 0 || now / step != then / step {
-        let spare = memory.spare_capacity_mut();
-        let until = ((then / step + 1) * step - now).min(spare.len());
-        populate(&mut spare[..until]);
     }
 }
 

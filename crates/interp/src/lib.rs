@@ -31,4 +31,5 @@ mod returns;
 mod slot;
 mod targets;
 
+pub use baseline::kept::{Keeper, version};
 pub use interpreter::{Interpreter, Stop, Warm};

@@ -12,15 +12,67 @@
 
 use crate::ops::{self, HANDLERS, alu, control, float, fused};
 use crate::slot::{Handler, Link, Op, Slot, Way};
-use rvrun_decoder::{Terminator, is_link_register, terminator};
+use rvrun_decoder::{MAX_BLOCK_BYTES, Terminator, is_link_register, terminator};
 use rvrun_hart::SINK;
 use rvrun_isa::{
-    Extensions, Instruction, Kind, Opcode, ROWS, candidates, for_each_instruction, length, operands,
+    BUCKETS, Extensions, Instruction, Kind, Opcode, ROWS, bucket, candidate, candidates,
+    for_each_instruction, length, operands,
 };
+use rvrun_memory::access;
+use std::ops::Deref;
 use std::ptr;
+
+/// Bytes of a line of the host's caches.
+const LINE: u64 = 64;
 
 /// `pause` reaches engines as the fence that it is encoded as.
 const PAUSE_SETS: i32 = 0x10;
+
+/// Slots that the longest block has at most: two for each instruction, and those of its end.
+const MOST_SLOTS: usize = MAX_BLOCK_BYTES as usize + 8;
+
+/// The slots of a block in the making. They serve for one block after another, and never grow: to
+/// ask for that with each of them costs as much as the rest.
+pub struct Slots {
+    slots: Box<[Slot; MOST_SLOTS]>,
+    len: usize,
+}
+
+impl Slots {
+    pub fn new() -> Self {
+        Self { slots: Box::new([Slot { value: 0 }; MOST_SLOTS]), len: 0 }
+    }
+
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    #[inline(always)]
+    fn push(&mut self, slot: Slot) {
+        if let Some(place) = self.slots.get_mut(self.len) {
+            *place = slot;
+            self.len += 1;
+        }
+    }
+
+    #[inline(always)]
+    fn pop(&mut self) {
+        self.len = self.len.saturating_sub(1);
+    }
+
+    #[inline(always)]
+    fn extend<const N: usize>(&mut self, slots: [Slot; N]) {
+        slots.into_iter().for_each(|slot| self.push(slot));
+    }
+}
+
+impl Deref for Slots {
+    type Target = [Slot];
+
+    fn deref(&self) -> &[Slot] {
+        &self.slots[..self.len]
+    }
+}
 
 /// Appends the slots of the block at `pc` to `slots`; gives the address behind the block.
 ///
@@ -32,24 +84,29 @@ pub fn predecode(
     most_bytes: u64,
     extensions: Extensions,
     soft_float: bool,
-    slots: &mut Vec<Slot>,
+    slots: &mut Slots,
     fetch: impl Fn(u64) -> Option<u32>,
 ) -> u64 {
     let first = First { rd: 0, rs1: 0, at: 0, what: What::Nothing };
-    let mut block = Emitter { start: pc, pc, count: 0, soft_float, first, slots };
+    let mut block = Emitter { start: pc, pc, count: 0, extensions, soft_float, first, slots };
     loop {
         let Some(bits) = fetch(block.pc) else {
             return block.end(Terminator::FetchFault, block.pc);
         };
         let len = length(bits as u16);
         let next = block.pc.wrapping_add(len.into());
-        let emitted = candidates(bits, extensions)
-            .map(|opcode| EMITTERS[opcode as usize](&mut block, bits))
-            .find(|emitted| *emitted != Emitted::Nothing);
+        let [first, second] = LIKELY[bucket(bits)];
+        let mut emitted = first(&mut block, bits);
+        if emitted == Emitted::Nothing {
+            emitted = second(&mut block, bits);
+        }
+        if emitted == Emitted::Nothing {
+            emitted = emit_any(&mut block, bits);
+        }
         match emitted {
-            Some(Emitted::Last) => return next,
-            Some(_) => block.pc = next,
-            None => {
+            Emitted::Last => return next,
+            Emitted::Body => block.pc = next,
+            Emitted::Nothing => {
                 let bits = if len == 2 { bits & 0xffff } else { bits };
                 return block.end(Terminator::Illegal { bits }, next);
             }
@@ -64,7 +121,7 @@ pub fn predecode(
 /// What has become of an instruction.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Emitted {
-    /// The operands are reserved.
+    /// It is another row's, or none: the operands may be reserved.
     Nothing,
     /// It is in the block.
     Body,
@@ -81,7 +138,7 @@ macro_rules! emitters {
         alias { $($alias:ident $aname:ident $($aext:ident)|+ [$($afield:ident)*] $apattern:literal => $target:ident;)* }
     ) => {
         /// By opcode.
-        static EMITTERS: [Emit; ROWS.len()] = [
+        const EMITTERS: [Emit; ROWS.len()] = [
             $(emit::<{ Opcode::$op as usize }>,)*
             $(emit::<{ Opcode::$alias as usize }>,)*
         ];
@@ -90,7 +147,42 @@ macro_rules! emitters {
 
 for_each_instruction!(emitters);
 
+/// The first two rows that a word may be of, by its bucket: nearly all words are of one of them.
+static LIKELY: [[Emit; 2]; BUCKETS] = {
+    let mut likely = [[emit_nothing as Emit; 2]; BUCKETS];
+    let mut bucket = 0;
+    while bucket < BUCKETS {
+        let mut number = 0;
+        while number < 2 {
+            if let Some(opcode) = candidate(bucket, number) {
+                likely[bucket][number] = EMITTERS[opcode as usize];
+            }
+            number += 1;
+        }
+        bucket += 1;
+    }
+    likely
+};
+
+fn emit_nothing(_: &mut Emitter<'_>, _: u32) -> Emitted {
+    Emitted::Nothing
+}
+
+/// Emits an instruction of whatever row it is of.
+#[cold]
+fn emit_any(block: &mut Emitter<'_>, bits: u32) -> Emitted {
+    static ALL: [Emit; ROWS.len()] = EMITTERS;
+    candidates(bits, block.extensions)
+        .map(|opcode| ALL[opcode as usize](block, bits))
+        .find(|emitted| *emitted != Emitted::Nothing)
+        .unwrap_or(Emitted::Nothing)
+}
+
 fn emit<const ROW: usize>(block: &mut Emitter<'_>, bits: u32) -> Emitted {
+    let row = &ROWS[ROW];
+    if bits & row.mask != row.value || !row.extensions.intersects(block.extensions) {
+        return Emitted::Nothing;
+    }
     let Some(instruction) = operands::<ROW>(bits) else {
         return Emitted::Nothing;
     };
@@ -131,10 +223,11 @@ struct Emitter<'a> {
     pc: u64,
     /// Instructions before it.
     count: i32,
+    extensions: Extensions,
     soft_float: bool,
     /// The instruction before it.
     first: First,
-    slots: &'a mut Vec<Slot>,
+    slots: &'a mut Slots,
 }
 
 impl Emitter<'_> {
@@ -239,6 +332,14 @@ impl Emitter<'_> {
         let terminator_pc = self.pc;
         let backward = |target: u64| target <= terminator_pc;
         let slots = &mut *self.slots;
+        // What comes next is pre-decoded next: most of that would be waiting for memory.
+        if let Terminator::Jump { target }
+        | Terminator::Branch { taken: target, .. }
+        | Terminator::Call { target, .. } = terminator
+        {
+            access::prefetch(target);
+        }
+        access::prefetch(end.wrapping_add(LINE));
         match terminator {
             Terminator::FallThrough => slots.extend([op(control::jump, 0, 0), link(end), way]),
             Terminator::Jump { target } => {
@@ -322,7 +423,7 @@ fn branch_handler(branch: &Instruction, backward: bool) -> Handler {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rvrun_decoder::{MAX_BLOCK_BYTES, lift};
+    use rvrun_decoder::lift;
 
     /// Marsaglia's xorshift.
     fn random(state: &mut u64) -> u64 {
@@ -364,7 +465,7 @@ mod tests {
                     Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
                 };
                 let block = lift(start, extensions, Vec::new(), fetch);
-                let mut slots = Vec::new();
+                let mut slots = Slots::new();
                 let end = predecode(start, MAX_BLOCK_BYTES, extensions, false, &mut slots, fetch);
                 assert_eq!(end, block.end);
                 let at = ((block.terminator_pc - start) / 2) as u8;

@@ -79,14 +79,28 @@ pub fn operands<const ROW: usize>(word: u32) -> Option<Instruction> {
 const BUCKET_BITS: [&[u32]; 2] =
     [&[0, 1, 5, 6, 10, 11, 12, 13, 14, 15], &[2, 3, 4, 5, 6, 12, 13, 14, 29, 30, 31]];
 const COMPRESSED_BUCKETS: usize = 1 << BUCKET_BITS[0].len();
-const BUCKETS: usize = COMPRESSED_BUCKETS + (1 << BUCKET_BITS[1].len());
+/// How many buckets there are.
+pub const BUCKETS: usize = COMPRESSED_BUCKETS + (1 << BUCKET_BITS[1].len());
 
-const fn bucket(word: u32) -> usize {
+/// The bucket of `word`, below [`BUCKETS`]: words in one have most of the bits in common that tell
+/// opcodes apart.
+#[inline]
+pub const fn bucket(word: u32) -> usize {
     if length(word as u16) == 2 {
         (word & 3 | word >> 3 & 0xc | word >> 6 & 0x3f0) as usize
     } else {
         COMPRESSED_BUCKETS + (word >> 2 & 0x1f | word >> 7 & 0xe0 | word >> 21 & 0x700) as usize
     }
+}
+
+/// The opcodes that words in this bucket may have, in decoding order: the one with this number;
+/// nothing if there are not so many.
+///
+/// # Panics
+/// If there is no such bucket.
+pub const fn candidate(bucket: usize, number: usize) -> Option<Opcode> {
+    let at = INDEX.starts[bucket] as usize + number;
+    if at < INDEX.starts[bucket + 1] as usize { Some(INDEX.opcodes[at]) } else { None }
 }
 
 struct Index {

@@ -51,13 +51,16 @@ pub struct CodeObject {
 }
 
 /// A run of executable pages.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CodeRegion {
     /// Its addresses.
     pub range: Range<GuestAddr>,
     /// Whether code there may change without the guest changing its mappings: the
     /// guest, or somebody who shares the memory, can write there.
     pub writable: bool,
+    /// The number of the file that it is mapped from, and where that file's first byte is or would
+    /// be, as of a [`CodeObject`].
+    pub object: Option<(u32, GuestAddr)>,
 }
 
 #[derive(Default)]
@@ -503,7 +506,8 @@ impl AddressSpace {
         let state = self.state.read();
         let (range, attributes) = state.regions.at(addr)?;
         let writable = attributes.shared || attributes.prot & PROT_WRITE != 0;
-        (attributes.prot & PROT_EXEC != 0).then_some(CodeRegion { range, writable })
+        let object = attributes.object;
+        (attributes.prot & PROT_EXEC != 0).then_some(CodeRegion { range, writable, object })
     }
 
     /// Has files numbered that code is mapped from, from now on.

@@ -156,6 +156,12 @@ impl Engines {
         self.translates.load(Ordering::Acquire)
     }
 
+    /// Who keeps host code of blocks for other processes, if somebody does.
+    pub(crate) fn block_keeper(&self) -> Option<Arc<dyn rvrun_interp::Keeper>> {
+        let keeper = self.keeper.clone().filter(|_| !self.borrowed);
+        keeper.map(|keeper| keeper as Arc<dyn rvrun_interp::Keeper>)
+    }
+
     /// Whether translations are kept for other processes.
     pub(crate) fn keeps(&self) -> bool {
         self.keeper.is_some()

@@ -185,6 +185,7 @@ impl Tiers {
         {
             let chaos = engines.chaos.is_some();
             interpreter.set_warm(if chaos { Warm::AtOnce } else { Warm::Seen });
+            interpreter.set_keeper(engines.block_keeper());
         }
     }
 

@@ -5,13 +5,15 @@
 //! code, with a direct one. What these handlers do rarely is left
 //! to them: a link that leads nowhere yet, a pause, an address that the jump cache lacks.
 
-use super::emit::{Emitter, Exit, Unexpected, asm, at, x};
-use super::registers::{RCX, pinned};
+use super::JMP;
+use super::emit::{Emitter, Flag, Label, Unexpected, asm, at, x};
+use super::registers::{R8, RCX, pinned};
 use super::templates::{Condition, End, Sets};
+use super::thunks::CALL;
 use crate::context::{Context, JumpCacheEntry};
 use crate::fuel::Fuel;
-use crate::slot::{Handler, Op, Slot, Way};
-use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
+use crate::slot::{Op, Slot};
+use dynasmrt::{DynasmApi, dynasm};
 use rvrun_hart::Hart;
 use std::mem::offset_of;
 
@@ -27,21 +29,21 @@ const ENTRY: i8 = size_of::<JumpCacheEntry>().trailing_zeros() as i8 - 1;
 const CODE: i32 = offset_of!(JumpCacheEntry, code) as i32;
 
 impl Emitter {
-    /// Goes on with the op at `slot`, which is behind the run and has no host code.
-    pub fn go_on(&mut self, slot: *const Slot) {
+    /// Goes on with the op of that index, which is behind the run and has no host code.
+    pub fn go_on(&mut self, slot: usize) {
         self.flush();
-        self.leave_to(slot, None);
+        self.leave_to(slot, false);
     }
 
-    /// Leaves the op at `slot` to its handler: that one if it is not in the slot any more.
-    pub fn leave_to(&mut self, slot: *const Slot, handler: Option<Handler>) {
-        asm!(self; mov rax, QWORD slot as i64);
-        match handler {
-            Some(handler) => {
-                asm!(self; mov rcx, QWORD handler as usize as i64);
-                self.leave(self.thunks.call);
-            }
-            None => self.leave(self.thunks.go),
+    /// Leaves the op of that index to its handler, which is not in its slot any more if it
+    /// `is_first` in a run.
+    pub fn leave_to(&mut self, slot: usize, is_first: bool) {
+        self.load_slot(slot);
+        if is_first {
+            self.load_handler(slot);
+            self.leave(self.thunks.call);
+        } else {
+            self.leave(self.thunks.go);
         }
     }
 
@@ -64,9 +66,8 @@ impl Emitter {
             End::Call => {
                 self.flush();
                 self.call_returns(op.rd, value(1));
-                let label = self.code.new_dynamic_label();
-                asm!(self; call =>label);
-                self.exit(label, 2, false);
+                self.code.put([CALL, 0, 0, 0, 0]);
+                self.exit(self.slot + 2, false);
                 self.come_back(4);
             }
             End::Indirect { sets } => {
@@ -123,16 +124,15 @@ impl Emitter {
     /// Follows the link in the slot that is `n` behind the op's if `condition` holds. That is
     /// no event.
     fn leave_if(&mut self, condition: Condition, n: usize) {
-        let to = self.code.new_dynamic_label();
-        match condition {
-            Condition::Equal => asm!(self; je =>to),
-            Condition::NotEqual => asm!(self; jne =>to),
-            Condition::Less => asm!(self; jl =>to),
-            Condition::NotLess => asm!(self; jge =>to),
-            Condition::Below => asm!(self; jb =>to),
-            Condition::NotBelow => asm!(self; jae =>to),
-        }
-        self.exit(to, n, false);
+        self.branch(match condition {
+            Condition::Equal => Flag::Equal,
+            Condition::NotEqual => Flag::NotEqual,
+            Condition::Less => Flag::Less,
+            Condition::NotLess => Flag::NotLess,
+            Condition::Below => Flag::Below,
+            Condition::NotBelow => Flag::NotBelow,
+        });
+        self.exit(self.slot + n, false);
     }
 
     /// Follows the link in the slot that is `n` behind the op's, and ends the code.
@@ -141,37 +141,14 @@ impl Emitter {
             let pause = self.slow_after_event();
             self.event(pause);
         }
-        let label = self.code.new_dynamic_label();
-        asm!(self; jmp =>label);
-        self.exit(label, n, true);
-    }
-
-    /// Says that the instruction before goes to `label`, which is to follow a link, and whether
-    /// it is the code's last one.
-    fn exit(&mut self, label: DynamicLabel, n: usize, last: bool) {
-        self.goes_apart();
-        self.general.push(label);
-        let way = Way { end: self.len() as u32, general: 0, last };
-        self.parts.exits.push(Exit { link: self.slot.wrapping_add(n), way });
-    }
-
-    /// The ways along links to whatever is there.
-    pub(super) fn general_ways(&mut self) {
-        let mut labels = std::mem::take(&mut self.general);
-        for (index, label) in labels.drain(..).enumerate() {
-            let general = self.len() as u32;
-            let exit = &mut self.parts.exits[index];
-            exit.way.general = general;
-            asm!(self; =>label; mov rax, QWORD exit.link as i64);
-            self.leave(self.thunks.link);
-        }
-        self.general = labels;
+        self.code.put([JMP, 0, 0, 0, 0]);
+        self.exit(self.slot + n, true);
     }
 
     /// An event, which goes to `pause` if it is time for that.
-    fn event(&mut self, pause: DynamicLabel) {
-        asm!(self; test rdi, rdi; jns =>pause);
-        self.goes_apart();
+    fn event(&mut self, pause: Label) {
+        asm!(self; test rdi, rdi);
+        self.jump_if(Flag::NotSign, pause);
     }
 
     /// Pushes where a call is to be returned to, counts it, and sets its register. No host
@@ -184,7 +161,10 @@ impl Emitter {
         // The stack may be full.
         self.access();
         match short {
-            Ok(address) => asm!(self; push address),
+            Ok(address) => {
+                asm!(self; push address);
+                self.is_fixed = true;
+            }
             Err(_) => asm!(self; push r8),
         }
         let pause = self.slow_after_push();
@@ -203,8 +183,11 @@ impl Emitter {
     /// Loads a guest's address into `r8`.
     fn load_address(&mut self, address: u64) {
         match i32::try_from(address as i64) {
-            Ok(address) => asm!(self; mov r8, DWORD address),
-            Err(_) => asm!(self; mov r8, QWORD address as i64),
+            Ok(address) => {
+                asm!(self; mov r8, DWORD address);
+                self.is_fixed = true;
+            }
+            Err(_) => self.load_far_address(R8, address),
         }
     }
 
@@ -218,22 +201,21 @@ impl Emitter {
 
     /// What is behind a call: goes on along the link in the slot that is `n` behind the op's.
     fn come_back(&mut self, n: usize) {
-        let label = self.code.new_dynamic_label();
-        asm!(self; add rsp, BYTE 8; jmp =>label);
-        self.exit(label, n, true);
+        asm!(self; add rsp, BYTE 8);
+        self.code.put([JMP, 0, 0, 0, 0]);
+        self.exit(self.slot + n, true);
     }
 
     /// Returns to the guest's address in the host register `target`, and `offset`.
     fn return_to(&mut self, target: u8, offset: i32) {
-        let label = self.code.new_dynamic_label();
+        let label = self.label();
         let (slow, pause) = (self.slow(), self.slow_after_event());
         if offset == 0 {
             asm!(self; cmp Rq(target), [rsp + 8]);
         } else {
             asm!(self; lea rax, [Rq(target) + offset]; cmp rax, [rsp + 8]);
         }
-        asm!(self; jne =>label);
-        self.goes_apart();
+        self.jump_if(Flag::NotEqual, label);
         self.event(pause);
         asm!(self; ret);
         self.unexpected.push(Unexpected { label, target, offset, slow, pause });
@@ -243,7 +225,7 @@ impl Emitter {
     pub(super) fn unexpected_returns(&mut self) {
         let mut unexpected = std::mem::take(&mut self.unexpected);
         for Unexpected { label, target, offset, slow, pause } in unexpected.drain(..) {
-            asm!(self; =>label);
+            self.put_label(label);
             self.look_up(target, offset, slow);
             self.event(pause);
             self.jump_to_found();
@@ -253,15 +235,14 @@ impl Emitter {
 
     /// Looks the guest's address in the host register `target`, and `offset`, up: `rax` gets the
     /// address of its entry. Leaves the op to its handler if there is none.
-    fn look_up(&mut self, target: u8, offset: i32, slow: DynamicLabel) {
+    fn look_up(&mut self, target: u8, offset: i32, slow: Label) {
         // Keys have bit 0 set. An odd sum finds none: what its bit 0 says is the handler's.
         self.load_effective_address(RCX, target, offset.wrapping_add(1));
         asm!(self; mov rax, rcx; shl rax, ENTRY);
         at!(self.code, { and rax, } [rdx] offset_of!(Context, jump_cache_mask) as i32, {});
         at!(self.code, { add rax, } [rdx] offset_of!(Context, jump_cache_start) as i32, {});
         at!(self.code, { cmp rcx, } [rax] offset_of!(JumpCacheEntry, key) as i32, {});
-        asm!(self; jne =>slow);
-        self.goes_apart();
+        self.jump_if(Flag::NotEqual, slow);
     }
 
     /// Jumps to what was looked up.

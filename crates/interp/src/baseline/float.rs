@@ -4,11 +4,11 @@
 //! instruction is left to the handler, which then computes once more and raises the same
 //! flags: results that are NaNs, unordered operands, words that are not boxed.
 
-use super::emit::{Emitter, asm, f};
+use super::emit::{Emitter, Flag, asm, f};
 use super::templates::{Arithmetic, Comparison, Float, Sign, Width};
 use crate::ops::float::third_source;
 use crate::slot::Op;
-use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
+use dynasmrt::{DynasmApi, dynasm};
 
 /// The upper half of a boxed word (F, "NaN Boxing of Narrower Values").
 const BOX: i32 = -1;
@@ -136,8 +136,8 @@ impl Emitter {
         match width {
             Width::Single => {
                 let slow = self.slow();
-                asm!(self; cmp DWORD [rsi + f(guest) + 4], BYTE -1; jne =>slow);
-                self.goes_apart();
+                asm!(self; cmp DWORD [rsi + f(guest) + 4], BYTE -1);
+                self.jump_if(Flag::NotEqual, slow);
                 asm!(self; movss Rx(vector), [rsi + f(guest)]);
             }
             Width::Double => asm!(self; movsd Rx(vector), [rsi + f(guest)]),
@@ -165,10 +165,10 @@ impl Emitter {
     fn set(&mut self, rd: u8, width: Width, d: u8) {
         let slow = self.slow();
         match width {
-            Width::Single => asm!(self; ucomiss Rx(d), Rx(d); jp =>slow),
-            Width::Double => asm!(self; ucomisd Rx(d), Rx(d); jp =>slow),
+            Width::Single => asm!(self; ucomiss Rx(d), Rx(d)),
+            Width::Double => asm!(self; ucomisd Rx(d), Rx(d)),
         }
-        self.goes_apart();
+        self.jump_if(Flag::Parity, slow);
         self.put(rd, width, d);
     }
 
@@ -241,8 +241,7 @@ impl Emitter {
             (_, Single) => asm!(self; comiss Rx(a), Rx(b)),
             (_, Double) => asm!(self; comisd Rx(a), Rx(b)),
         }
-        asm!(self; jp =>slow);
-        self.goes_apart();
+        self.jump_if(Flag::Parity, slow);
         match what {
             Equal => asm!(self; sete al),
             Less => asm!(self; seta al),
@@ -313,18 +312,17 @@ impl Emitter {
         self.flush();
         let slow = self.slow();
         if op.imm & 7 != TOWARDS_ZERO {
-            asm!(self; jmp =>slow);
-            self.goes_apart();
+            self.jump(slow);
             return;
         }
         let a = self.operand(op.rs1, Width::Double, NONE);
         // What does not fit becomes the least number, from which 1 cannot be taken.
         if long {
-            asm!(self; cvttsd2si rax, Rx(a); cmp rax, BYTE 1; jo =>slow);
+            asm!(self; cvttsd2si rax, Rx(a); cmp rax, BYTE 1);
         } else {
-            asm!(self; cvttsd2si eax, Rx(a); cmp eax, BYTE 1; jo =>slow);
+            asm!(self; cvttsd2si eax, Rx(a); cmp eax, BYTE 1);
         }
-        self.goes_apart();
+        self.jump_if(Flag::Overflow, slow);
         let d = self.define(op.rd);
         if long {
             asm!(self; mov Rq(d), rax);

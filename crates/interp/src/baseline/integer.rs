@@ -1,10 +1,10 @@
 //! Host code for integer operations, loads and stores.
 
-use super::emit::{Emitter, asm, short, transfer};
+use super::emit::{Emitter, Flag, asm, short, transfer};
 use super::registers::{Transfer, pinned};
 use super::templates::{Binary, Load, Store, Unary};
 use crate::slot::Op;
-use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
+use dynasmrt::{DynasmApi, dynasm};
 use rvrun_hart::SINK;
 
 /// An instruction with a memory operand.
@@ -22,6 +22,17 @@ const LEA_WORD: Encoding = Encoding { wide: false, opcode: &[0x8d] };
 const HALFWORD: u8 = 0x66;
 
 impl Emitter {
+    /// Sets a register to one of the guest's addresses.
+    pub fn address(&mut self, rd: u8, address: u64) {
+        if i32::try_from(address as i64).is_ok() || u32::try_from(address).is_ok() {
+            self.constant(rd, address);
+            self.is_fixed = true;
+        } else {
+            let d = self.define(rd);
+            self.load_far_address(d, address);
+        }
+    }
+
     pub fn constant(&mut self, rd: u8, value: u64) {
         let d = self.define(rd);
         if value == 0 {
@@ -362,12 +373,13 @@ impl Emitter {
         let slow = self.slow();
         // For a divisor of -1 or 0, one more is 0 or 1.
         match binary {
-            Div | Rem => asm!(self; lea rcx, [Rq(b) + 1]; cmp rcx, 1; jbe =>slow),
-            Divw | Remw => asm!(self; lea ecx, [Rq(b) + 1]; cmp ecx, 1; jbe =>slow),
-            Divu | Remu => asm!(self; test Rq(b), Rq(b); jz =>slow),
-            _ => asm!(self; test Rd(b), Rd(b); jz =>slow),
+            Div | Rem => asm!(self; lea rcx, [Rq(b) + 1]; cmp rcx, 1),
+            Divw | Remw => asm!(self; lea ecx, [Rq(b) + 1]; cmp ecx, 1),
+            Divu | Remu => asm!(self; test Rq(b), Rq(b)),
+            _ => asm!(self; test Rd(b), Rd(b)),
         }
-        self.goes_apart();
+        let is_signed = matches!(binary, Div | Rem | Divw | Remw);
+        self.jump_if(if is_signed { Flag::NotAbove } else { Flag::Equal }, slow);
         let d = self.define(op.rd);
         // The context waits in rcx.
         asm!(self; mov rcx, rdx);

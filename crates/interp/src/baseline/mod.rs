@@ -10,6 +10,8 @@
 //! Where an access faults, [`refault`] takes over: the hart in memory is exact, so the
 //! op's handler does the same access once more, and reports the fault.
 
+mod buffer;
+mod code;
 #[allow(clippy::useless_conversion, reason = "dynasm converts the numbers of registers")]
 mod emit;
 #[allow(clippy::useless_conversion, reason = "dynasm converts the numbers of registers")]
@@ -18,26 +20,36 @@ mod ends;
 mod float;
 #[allow(clippy::useless_conversion, reason = "dynasm converts the numbers of registers")]
 mod integer;
+pub mod kept;
 mod registers;
 mod templates;
+#[allow(clippy::useless_conversion, reason = "dynasm converts the numbers of registers")]
+mod thunks;
 
 use crate::context::{Context, Exit};
 use crate::fuel::Fuel;
 use crate::returns::Returns;
 use crate::slot::{Handler, Next, Slot, Way};
-use emit::{Emitter, Parts, Thunks};
+use code::{Access, Code, Exit as WayOut, Place, Run};
+use emit::Emitter;
+use kept::{Kept, Trace};
 use registers::PINNED;
 use rvrun_hart::Hart;
-use rvrun_host::code::{self, CodeArena};
+use rvrun_host::code::{self as host_code, CodeArena};
+use rvrun_host::process::Populated;
 use std::mem::offset_of;
+use std::ops::Range;
 use templates::{End, Sets, Template, template};
+use thunks::Thunks;
 
 /// Bytes of the code of a hart, taken when they are used: that of some millions of instructions.
 const ARENA_BYTES: usize = 64 << 20;
 /// Ops of a body that are worth code of their own.
 pub const WORTH_IT: usize = 2;
-/// More than the code of any block.
-const MOST_BYTES: usize = 1 << 16;
+
+/// Accesses and runs that there is room for at first, as far as it is touched.
+const FIRST_SITES: usize = 1 << 18;
+const FIRST_ENTRIES: usize = 1 << 17;
 
 /// Offset in the context of the arena's address.
 const ARENA: i32 = (offset_of!(Context, sites) + offset_of!(Sites, arena)) as i32;
@@ -68,6 +80,7 @@ pub struct Sites {
     /// Where the arena is, once there is one.
     arena: usize,
     sites: Vec<Site>,
+    populated: Populated,
 }
 
 impl Sites {
@@ -92,11 +105,14 @@ pub struct Baseline {
     apart: usize,
     refused: bool,
     emitter: Option<Box<Emitter>>,
+    /// Memory for the next block's code.
+    filled: Vec<u8>,
     /// Memory for the ops of the next block.
     ops: Vec<(usize, Option<Template>)>,
     /// What is executed often. The index of each is before its entrance, so that who has that needs
     /// not look far.
     entries: Vec<Entry>,
+    populated: Populated,
     /// The link that the last instruction in the arena follows, if it does that.
     open: Option<*const Slot>,
 }
@@ -121,7 +137,7 @@ struct Head {
 impl Baseline {
     /// Whether the next block may not fit.
     pub fn is_full(&self) -> bool {
-        self.arena.is_some() && self.used + MOST_BYTES > self.apart
+        self.arena.is_some() && self.used + buffer::CAPACITY > self.apart
     }
 
     /// Forgets all code. None of it may be reachable any more.
@@ -187,87 +203,130 @@ impl Baseline {
         arena.write(code, if off { &jump } else { &head.bytes });
     }
 
-    /// Makes code for the block at `pc` that consists of `slots`, whose handlers are those that
+    /// Makes code for the block at `guest` that consists of `slots`, whose handlers are those that
     /// pre-decoding chose, unless there is no room, or no memory for code. Stretches of fewer
-    /// than `fewest` ops keep their handlers, except at the end. Gives where the block ends.
+    /// than `fewest` ops keep their handlers, except at the end. What is made becomes part of the
+    /// trace, if there is one. Gives where the block ends.
     pub fn compile(
         &mut self,
-        pc: u64,
+        guest: Range<u64>,
         slots: &mut [Slot],
         fewest: usize,
+        trace: Option<&mut Trace>,
         context: &mut Context,
     ) -> Last {
         let mut all = std::mem::take(&mut self.ops);
         all.clear();
         all.extend(ops(slots));
         let last = Last::of(&all);
-        if !self.is_full() && self.has_arena(context) {
-            let emitter = self.emitter.take();
-            let mut emitter = emitter.unwrap_or_else(|| Emitter::new(self.thunks).into());
-            emitter.clear();
+        if let Some(mut emitter) = self.emitter(context) {
             emit(&mut emitter, slots, &all, fewest);
-            if emitter.finish(self.entries.len() as u32).is_some() {
-                self.place(&mut emitter, pc, slots, &mut context.sites);
-                self.emitter = Some(emitter);
+            if let Some(code) = emitter.finish() {
+                let pc = guest.start;
+                if let Some(trace) = trace {
+                    // What it cannot have is made anew each time.
+                    let _ = trace.add(guest, slots.len(), last.index, &code);
+                }
+                self.place(&code, pc, slots, 0, &mut context.sites);
             }
+            self.emitter = Some(emitter);
         }
         self.ops = all;
         last
     }
 
-    /// Gives the code of the block at `pc` that consists of `slots` its place, if there is room.
-    fn place(&mut self, emitter: &mut Emitter, pc: u64, slots: &mut [Slot], sites: &mut Sites) {
-        let before = self.general_before(&emitter.parts, pc);
-        let Emitter { parts, done: code, .. } = emitter;
+    /// Takes in the code of the block that consists of `slots`, which was [made from
+    /// it](Kept::is_of), unless there is no room, or no memory for code. Gives where the block ends.
+    pub fn recall(&mut self, kept: &Kept, slots: &mut [Slot], context: &mut Context) -> Last {
+        let last = Last::at(slots, kept.last);
+        if !self.is_full() && self.has_arena(context) {
+            self.place(&kept.code, kept.pc, slots, kept.moved, &mut context.sites);
+        }
+        last
+    }
+
+    /// What to make the code of the next block with, if there is room for that.
+    fn emitter(&mut self, context: &mut Context) -> Option<Box<Emitter>> {
+        if self.is_full() || !self.has_arena(context) {
+            return None;
+        }
+        let emitter = self.emitter.take();
+        let mut emitter = emitter.unwrap_or_else(|| Emitter::new(self.thunks).into());
+        emitter.clear();
+        Some(emitter)
+    }
+
+    /// Gives the code of the block at `pc` that consists of `slots` its place; no block with code
+    /// that is not what an emitter has made. `moved` says how far the guest's code has been moved
+    /// since.
+    fn place(
+        &mut self,
+        code: &Code,
+        pc: u64,
+        slots: &mut [Slot],
+        moved: u64,
+        sites: &mut Sites,
+    ) -> Option<()> {
+        let before = self.general_before(code, pc);
         let (often, rarely) = code.sizes();
-        let Some(arena) = self.arena.as_mut().filter(|_| often + rarely <= MOST_BYTES) else {
-            return;
-        };
+        let arena = self.arena.as_mut()?;
         let start = self.used - if before.is_some() { NOP.len() } else { 0 };
-        self.apart -= rarely;
-        let apart = self.apart;
-        self.used = start + often;
-        // Both parts count from the beginning of the first one.
-        let rare = |offset: usize| apart + (offset - often);
-        let (first, second) = code.at(arena.address(start), arena.address(apart));
+        let apart = self.apart - rarely;
+        self.filled.clear();
+        let place = Place {
+            arena: arena.address(0),
+            thunks: self.thunks,
+            often: arena.address(start),
+            rarely: arena.address(apart),
+            slots,
+            moved,
+            number: self.entries.len() as u32,
+        };
+        code.fill(&place, &mut self.filled)?;
+        let (first, second) = self.filled.split_at(often);
         arena.write(start, first);
         arena.write(apart, second);
+        (self.used, self.apart) = (start + often, apart);
+        // Both parts count from the beginning of the first one.
+        let rare = |offset: usize| apart + (offset - often);
         let head = before.zip(first.first_chunk().copied());
-        self.open = parts.last_way(often);
-        let first = slots.as_ptr();
-        for emit::Exit { link, way } in parts.exits.drain(..) {
-            let (end, general) = (way.end + start as u32, rare(way.general as usize) as u32);
-            // SAFETY: links are among the slots of their block.
-            let index = unsafe { link.offset_from_unsigned(first) };
-            slots[index + 1].way = Way { end, general, ..way };
+        self.open = code.last_way().map(|link| &raw const slots[link]);
+        for WayOut { link, end, general, last } in code.lists.exits {
+            let end = u32::from(*end) + start as u32;
+            let general = rare((*general).into()) as u32;
+            slots[usize::from(*link) + 1].way = Way { end, general, last: *last != 0 };
         }
-        sites.sites.extend(parts.accesses.drain(..).map(|access| Site {
-            ip: arena.address(start + access.at),
-            slot: access.slot,
-            handler: access.handler,
-            counted: access.counted,
+        sites.populated.ahead(&mut sites.sites, code.lists.accesses.len());
+        self.populated.ahead(&mut self.entries, code.lists.runs.len());
+        sites.sites.extend(code.lists.accesses.iter().map(|Access { at, slot, counted }| {
+            let slot = &slots[usize::from(*slot)];
+            // SAFETY: an access is an op's.
+            let handler = unsafe { slot.op.handler };
+            let ip = arena.address(start + usize::from(*at));
+            Site { ip, slot, handler, counted: counted.get().into() }
         }));
-        for (n, run) in parts.runs.drain(..).enumerate() {
-            let entrance = arena.address(rare(run.entrance));
+        for (n, Run { index, code, entrance }) in code.lists.runs.iter().enumerate() {
+            let entrance = arena.address(rare((*entrance).into()));
             let head = head.filter(|_| n == 0).map(|(general, bytes)| Head { bytes, general });
-            self.entries.push(Entry { code: start + run.code, head });
+            self.entries.push(Entry { code: start + usize::from(*code), head });
             // SAFETY: code for that op is there, and it has the calling convention of handlers.
-            slots[run.index].op.handler =
+            slots[usize::from(*index)].op.handler =
                 unsafe { std::mem::transmute::<usize, Handler>(entrance) };
         }
+        Some(())
     }
 
     /// What the last jump in the arena leads to at first, if the code of the block at `pc` may have
     /// the place of that jump since it goes there.
-    fn general_before(&self, parts: &Parts, pc: u64) -> Option<usize> {
+    fn general_before(&self, code: &Code, pc: u64) -> Option<usize> {
         let link = self.open?;
         // SAFETY: it is a link of a block in the store.
         if unsafe { (*link).link.pc } != pc {
             return None;
         }
         // A jump may stand in place of the first bytes, which must not change then.
-        let begins = parts.runs.first().is_some_and(|run| run.index == 0);
-        let fixed = parts.exits.iter().all(|exit| exit.changes() >= NOP.len());
+        let begins = code.lists.runs.first().is_some_and(|run| run.index == 0);
+        let fixed = code.lists.exits.iter().all(|exit| exit.changes() >= NOP.len());
         (begins && fixed).then(|| way_along(link).general as usize)
     }
 
@@ -283,12 +342,15 @@ impl Baseline {
     fn begin(&mut self, context: &mut Context) -> Option<()> {
         let landing = faulted as *const () as usize;
         let mut arena = CodeArena::with_landing(ARENA_BYTES, landing).ok()?;
-        let (code, mut thunks) = Thunks::code()?;
+        let (code, thunks) = Thunks::code()?;
         arena.write(0, &code);
-        thunks.place(arena.address(0));
-        context.returns.begin(thunks.returned, thunks.bottom).ok()?;
+        let [returned, bottom, found] =
+            [thunks.returned, thunks.bottom, thunks.found].map(|offset| arena.address(offset));
+        context.returns.begin(returned, bottom).ok()?;
         context.sites.arena = arena.address(0);
-        context.begin_code(thunks.found);
+        context.sites.sites.reserve(FIRST_SITES);
+        self.entries.reserve(FIRST_ENTRIES);
+        context.begin_code(found);
         self.thunks = thunks;
         self.thunk_bytes = code.len();
         (self.used, self.apart) = (code.len(), ARENA_BYTES);
@@ -326,6 +388,16 @@ impl Last {
     fn of(ops: &Ops) -> Self {
         match ops.last() {
             Some(&(index, Some(Template::End(end)))) => Self { index, end },
+            _ => Self { index: 0, end: End::Stop },
+        }
+    }
+
+    /// The same where the last op has that index.
+    fn at(slots: &[Slot], index: usize) -> Self {
+        // SAFETY: an op is there.
+        let handler = slots.get(index).map(|slot| unsafe { slot.op.handler });
+        match handler.and_then(template) {
+            Some(Template::End(end)) => Self { index, end },
             _ => Self { index: 0, end: End::Stop },
         }
     }
@@ -383,7 +455,7 @@ fn emit(emitter: &mut Emitter, slots: &[Slot], ops: &Ops, fewest: usize) {
     // What leads to the block is to find host code, whatever its first op.
     if runs.peek().is_none_or(|(_, (first, ..))| *first != 0) {
         emitter.begin_run(0, 0);
-        emitter.leave_to(slots.as_ptr(), Some(op(0).handler));
+        emitter.leave_to(0, true);
     }
     for (run, (first, last, end, ends)) in runs {
         let counted = if ends { op(last).imm } else { 0 };
@@ -391,13 +463,13 @@ fn emit(emitter: &mut Emitter, slots: &[Slot], ops: &Ops, fewest: usize) {
         for &(index, template) in run {
             let Some(template) = template else { continue };
             let op = op(index);
-            emitter.begin(&raw const slots[index], op.handler, index == first);
+            emitter.begin(index, index == first);
             match template {
                 Template::Binary(binary) => emitter.binary(op, binary),
                 Template::Unary(unary) => emitter.unary(op, unary),
                 Template::Constant => emitter.constant(op.rd, i64::from(op.imm) as u64),
                 // SAFETY: a value is behind this op.
-                Template::Address => emitter.constant(op.rd, unsafe { slots[index + 1].value }),
+                Template::Address => emitter.address(op.rd, unsafe { slots[index + 1].value }),
                 Template::Load(load) => emitter.load(op, load),
                 Template::Store(store) => emitter.store(op, store),
                 Template::Float(float) => emitter.float(op, float),
@@ -405,7 +477,7 @@ fn emit(emitter: &mut Emitter, slots: &[Slot], ops: &Ops, fewest: usize) {
             }
         }
         if !ends {
-            emitter.go_on(&raw const slots[last + end.slots()]);
+            emitter.go_on(last + end.slots());
         }
     }
 }
@@ -474,7 +546,7 @@ unsafe extern "sysv64" fn refault(
     hart: &mut Hart,
     context: &mut Context,
 ) -> Next {
-    match context.sites.find(code::fault_ip()) {
+    match context.sites.find(host_code::fault_ip()) {
         // SAFETY: it is that slot's handler, and its block is live: its code was executed.
         Some(&Site { slot, handler, counted, .. }) => unsafe {
             hart.instret = hart.instret.wrapping_sub(counted as u64);

@@ -18,6 +18,8 @@ pub const HOST: [u8; 3] = [8, 9, RCX];
 
 /// The number that the encoding has for that one.
 pub const RCX: u8 = 1;
+/// The same of the first one.
+pub const R8: u8 = HOST[0];
 
 /// The host register of a guest register that is pinned.
 pub fn pinned(guest: u8) -> Option<u8> {

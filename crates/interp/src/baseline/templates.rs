@@ -342,14 +342,23 @@ fn rounding() -> Vec<(Opcode, Float)> {
 /// Whether the host has what the template's code needs.
 fn available(template: Template) -> bool {
     use Binary::*;
-    match template {
-        Template::Binary(Sll | Srl | Sra | Sllw | Srlw | Sraw) => {
-            std::arch::is_x86_feature_detected!("bmi2")
-        }
-        Template::Float(Float::Fused { .. }) => std::arch::is_x86_feature_detected!("fma"),
-        Template::Binary(Andn) => std::arch::is_x86_feature_detected!("bmi1"),
-        _ => true,
-    }
+    let [bmi2, fma, bmi1] = available_features();
+    let needed = match template {
+        Template::Binary(Sll | Srl | Sra | Sllw | Srlw | Sraw) => bmi2,
+        Template::Float(Float::Fused { .. }) => fma,
+        Template::Binary(Andn) => bmi1,
+        _ => 1,
+    };
+    needed != 0
+}
+
+/// Which of the features the host has that some templates need: 1 for each of them.
+pub fn available_features() -> [u8; 3] {
+    [
+        std::arch::is_x86_feature_detected!("bmi2").into(),
+        std::arch::is_x86_feature_detected!("fma").into(),
+        std::arch::is_x86_feature_detected!("bmi1").into(),
+    ]
 }
 
 macro_rules! plain {

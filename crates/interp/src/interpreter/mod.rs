@@ -7,9 +7,10 @@ mod warm;
 
 pub use warm::Warm;
 
+use crate::Keeper;
 use crate::blocks::{Blocks, content_hash};
 use crate::context::{Context, Exit};
-use crate::predecode::predecode;
+use crate::predecode::{Slots, predecode};
 use crate::slot::{Link, Slot};
 use crate::targets::Targets;
 use rvrun_decoder::MAX_BLOCK_BYTES;
@@ -50,7 +51,7 @@ pub struct Interpreter {
     /// The executable mapping that was last lifted from.
     code: CodeRegion,
     /// Memory for the next block's slots.
-    scratch: Vec<Slot>,
+    scratch: Slots,
     /// Blocks of one instruction, for [`step`](Self::step).
     singles: step::Singles,
     /// Targets of indirect jumps that are neither calls nor returns.
@@ -62,6 +63,10 @@ pub struct Interpreter {
     pauses: u32,
     /// Whether the last block that was to get host code was let wait.
     waits: bool,
+    /// Who keeps host code for other processes.
+    keeper: Option<Arc<dyn Keeper>>,
+    /// Memory for what was kept.
+    room: Vec<u8>,
 }
 
 impl Interpreter {
@@ -73,14 +78,16 @@ impl Interpreter {
             blocks: Blocks::new(),
             context: Context::new(extensions),
             epoch,
-            code: CodeRegion { range: 0..0, writable: false },
-            scratch: Vec::new(),
+            code: CodeRegion::default(),
+            scratch: Slots::new(),
             singles: step::Singles::default(),
             targets: Targets::default(),
             fences: 0,
             warm: Warm::Never,
             pauses: 0,
             waits: false,
+            keeper: None,
+            room: Vec::new(),
         }
     }
 
@@ -213,32 +220,39 @@ impl Interpreter {
         if self.blocks.is_full() {
             self.clear();
         }
-        let mut slots = std::mem::take(&mut self.scratch);
-        slots.clear();
-        let (end, writable) = self.predecode(pc, MAX_BLOCK_BYTES, &mut slots);
-        let content = if writable { hash_of(&self.space, pc, end) } else { None };
-        let slot = self.blocks.insert(pc, end, &slots, content);
-        self.scratch = slots;
-        if self.warm == Warm::AtOnce {
-            self.compile(pc);
+        let slot = self.insert(pc);
+        match self.warm {
+            Warm::Never => {}
+            Warm::Seen if self.is_cold() => {}
+            Warm::Seen => drop(self.recall(pc)),
+            Warm::AtOnce => drop(self.compile(pc)),
         }
         slot
     }
 
-    /// Pre-decodes the block at `pc` into `slots`; gives the address behind it and
+    /// Pre-decodes the block at `pc`, which is not there.
+    fn insert(&mut self, pc: u64) -> *const Slot {
+        let (end, writable) = self.predecode(pc, MAX_BLOCK_BYTES);
+        let content = if writable { hash_of(&self.space, pc, end) } else { None };
+        self.blocks.insert(pc, end, &self.scratch, content)
+    }
+
+    /// Pre-decodes the block at `pc` into the memory for that; gives the address behind it and
     /// whether its code may change in place.
-    fn predecode(&mut self, pc: u64, most_bytes: u64, slots: &mut Vec<Slot>) -> (u64, bool) {
+    fn predecode(&mut self, pc: u64, most_bytes: u64) -> (u64, bool) {
         let code = self.code_region(pc);
         let Context { extensions, soft_float, .. } = self.context;
         // Where no four bytes lie in one mapping, the slow way finds out what there is.
         let whole = (code.range.end - code.range.start).saturating_sub(3);
-        let end = predecode(pc, most_bytes, extensions, soft_float, slots, |at| {
+        let Self { space, scratch, .. } = self;
+        scratch.clear();
+        let end = predecode(pc, most_bytes, extensions, soft_float, scratch, |at| {
             let mut bits = 0;
             if at.wrapping_sub(code.range.start) < whole && access::load_u32(at, &mut bits).is_ok()
             {
                 return Some(bits as u32);
             }
-            self.instruction_bits(at)
+            instruction_bits(space, at)
         });
         (end, code.writable)
     }
@@ -261,7 +275,7 @@ impl Interpreter {
     /// The executable mapping around `pc`; an empty one if there is none.
     fn code_region(&mut self, pc: u64) -> CodeRegion {
         if !self.code.range.contains(&pc) {
-            let none = CodeRegion { range: pc..pc, writable: false };
+            let none = CodeRegion { range: pc..pc, ..CodeRegion::default() };
             self.code = self.space.code_region(pc).unwrap_or(none);
         }
         self.code.clone()
@@ -351,16 +365,8 @@ impl Interpreter {
         Trap::IllegalInstruction { bits: self.instruction_bits(pc).unwrap_or(0) }
     }
 
-    /// The instruction at `pc`, a compressed one in the low half, if it can be fetched as a whole.
     fn instruction_bits(&self, pc: u64) -> Option<u32> {
-        let mut bytes = [0; 4];
-        let n = self.space.fetch(pc, &mut bytes).unwrap_or(0);
-        let bits = u32::from_le_bytes(bytes);
-        match n {
-            4 if length(bits) == 4 => Some(bits),
-            2..=4 if length(bits) == 2 => Some(bits & 0xffff),
-            _ => None,
-        }
+        instruction_bits(&self.space, pc)
     }
 
     /// Why the instruction at `pc` cannot be fetched: for one that crosses into
@@ -375,6 +381,18 @@ impl Interpreter {
             }
         }
         Fault { addr: pc, kind: AccessKind::Fetch, cause: FaultCause::NotMapped }
+    }
+}
+
+/// The instruction at `pc`, a compressed one in the low half, if it can be fetched as a whole.
+fn instruction_bits(space: &AddressSpace, pc: u64) -> Option<u32> {
+    let mut bytes = [0; 4];
+    let n = space.fetch(pc, &mut bytes).unwrap_or(0);
+    let bits = u32::from_le_bytes(bytes);
+    match n {
+        4 if length(bits) == 4 => Some(bits),
+        2..=4 if length(bits) == 2 => Some(bits & 0xffff),
+        _ => None,
     }
 }
 

@@ -59,8 +59,8 @@ impl Interpreter {
         if let Some(slots) = self.singles.0.get(&pc) {
             return slots.as_ptr();
         }
-        let mut slots = Vec::new();
-        self.predecode(pc, ONE, &mut slots);
+        self.predecode(pc, ONE);
+        let slots = self.scratch.to_vec();
         if self.singles.0.len() >= MAX_SINGLES {
             self.singles.clear();
         }

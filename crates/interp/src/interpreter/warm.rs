@@ -1,9 +1,13 @@
 //! Which blocks get host code.
 
 use super::Interpreter;
+use crate::Keeper;
 use crate::baseline;
+use crate::baseline::kept::Trace;
 use crate::blocks::Compiled;
 use crate::slot::Slot;
+use rvrun_memory::CodeRegion;
+use std::sync::Arc;
 
 /// When host code is made in place of handlers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,12 +40,17 @@ impl Interpreter {
         self.warm = warm;
     }
 
+    /// Says who keeps host code that is made when blocks are [seen](Warm::Seen).
+    pub fn set_keeper(&mut self, keeper: Option<Arc<dyn Keeper>>) {
+        self.keeper = keeper;
+    }
+
     /// At a pause at `pc`: nobody refers to a slot.
     pub(super) fn pause(&mut self, pc: u64) {
         if self.warm != Warm::Seen {
             return;
         }
-        if self.pauses < FIRST_PAUSE {
+        if self.is_cold() {
             self.pauses += 1;
         } else if self.blocks.is_full_of_code() {
             self.clear();
@@ -61,22 +70,79 @@ impl Interpreter {
         }
     }
 
-    /// Makes host code for the block at `pc` if there is one and this did not happen before, and
-    /// for those to which it leads straight on. Gives whether the block begins with what was
-    /// made.
+    /// Whether the program has not executed enough yet for any host code.
+    pub(super) fn is_cold(&self) -> bool {
+        self.pauses < FIRST_PAUSE
+    }
+
+    /// Takes in or makes host code for the block at `pc` if there is one and this did not happen
+    /// before, and for those to which it leads straight on. Gives whether the block begins with
+    /// code that is new.
     pub(super) fn compile(&mut self, pc: u64) -> bool {
+        if self.recall(pc) {
+            return true;
+        }
         let fewest = if self.warm == Warm::AtOnce { 1 } else { baseline::WORTH_IT };
+        let mut trace = self.begin_trace(pc);
         let mut next = Some(pc);
         let mut made = false;
         for n in 0..MOST_BLOCKS {
             let Some(at) = next else { break };
-            let Compiled { code, goes_on } = self.blocks.compile(at, fewest, &mut self.context);
+            let Compiled { code, goes_on } =
+                self.blocks.compile(at, fewest, trace.as_mut(), &mut self.context);
             next = goes_on;
             if let Some(code) = code {
                 self.context.cache_code(at, code);
                 made |= n == 0;
             }
         }
+        if let Some(trace) = trace.and_then(Trace::finish)
+            && let Some((keeper, object, base)) = self.keeper_of(pc)
+        {
+            keeper.put(object, pc.wrapping_sub(base), trace);
+        }
+        made
+    }
+
+    /// A trace for what is made from the block at `pc` on, if that is to be kept.
+    fn begin_trace(&mut self, pc: u64) -> Option<Trace> {
+        let (keeper, _, base) = self.keeper_of(pc)?;
+        keeper.is_writing().then(|| Trace::new(self.code.range.clone(), base))
+    }
+
+    /// Who keeps host code of the block at `pc`, of which object, and where that is.
+    fn keeper_of(&mut self, pc: u64) -> Option<(Arc<dyn Keeper>, u32, u64)> {
+        let keeper = self.keeper.clone()?;
+        let CodeRegion { writable, object, .. } = self.code_region(pc);
+        let (number, base) = object.filter(|_| !writable && !self.context.soft_float)?;
+        Some((keeper, number, base))
+    }
+
+    /// Takes in host code of the block at `pc`, if that is there, and of others that was kept with
+    /// it; these are pre-decoded. Gives whether the block begins with code that is new.
+    pub(super) fn recall(&mut self, pc: u64) -> bool {
+        let Some((keeper, object, base)) = self.keeper_of(pc) else { return false };
+        let mut made = false;
+        let mut room = std::mem::take(&mut self.room);
+        let trace = keeper.get(object, pc.wrapping_sub(base), &mut room).unwrap_or_default();
+        for kept in baseline::kept::blocks(trace, base) {
+            let is_there = self.blocks.get(kept.pc).is_some();
+            let range = &self.code.range;
+            let is_inside =
+                range.start <= kept.pc && kept.pc <= kept.end() && kept.end() <= range.end;
+            if !is_inside || !is_there && self.blocks.is_full() {
+                break;
+            }
+            if !is_there {
+                self.insert(kept.pc);
+            }
+            let Compiled { code, .. } = self.blocks.recall(&kept, &mut self.context);
+            if let Some(code) = code {
+                self.context.cache_code(kept.pc, code);
+                made |= kept.pc == pc;
+            }
+        }
+        self.room = room;
         made
     }
 }
