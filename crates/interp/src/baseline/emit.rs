@@ -261,13 +261,13 @@ impl Emitter {
     /// Jumps to `label` if `flag` says so.
     pub(super) fn jump_if(&mut self, flag: Flag, label: Label) {
         self.branch(flag);
-        self.to_label(label);
+        self.note_jump(label);
     }
 
     /// Jumps to `label`.
     pub(super) fn jump(&mut self, label: Label) {
         self.code.put([JMP, 0, 0, 0, 0]);
-        self.to_label(label);
+        self.note_jump(label);
     }
 
     /// Emits a jump to nowhere yet.
@@ -275,7 +275,7 @@ impl Emitter {
         self.code.put([0x0f, 0x80 | flag as u8, 0, 0, 0, 0]);
     }
 
-    fn to_label(&mut self, label: Label) {
+    fn note_jump(&mut self, label: Label) {
         let at = self.last(size_of::<i32>());
         self.jumps.push(Jump { at, to: U16::new(label.0) });
     }
