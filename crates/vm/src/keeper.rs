@@ -28,7 +28,7 @@ const SHORT: Duration = Duration::from_millis(100);
 /// make them anew takes a fifth of a millisecond.
 const FEW_TRACES: usize = 64 << 10;
 
-/// Bytes of traces that it writes at most: what is left is for the next one.
+/// Bytes of traces that it writes at most, unless it was asked to: what is left is for the next one.
 const MANY_TRACES: usize = 16 << 20;
 
 /// What entries of a program on harts with these extensions depend on.
@@ -54,19 +54,31 @@ pub struct Kept {
     news: Mutex<News>,
     /// Whether there can be any: not in the child of a fork whose parent was noting some just then.
     is_noting: AtomicBool,
-    /// Bytes of traces.
+    /// Bytes of traces, and how many there may be.
     trace_bytes: AtomicUsize,
+    most_trace_bytes: usize,
 }
 
 impl Kept {
-    /// The cache for programs in `space` on harts with these extensions.
-    pub fn new(config: CacheConfig, extensions: Extensions, space: &AddressSpace) -> Arc<Self> {
+    /// The cache for programs in `space` on harts with these extensions. `waits` says that this
+    /// process was asked to [keep](Self::save) what it finds.
+    pub fn new(
+        config: CacheConfig,
+        extensions: Extensions,
+        space: &AddressSpace,
+        waits: bool,
+    ) -> Arc<Self> {
         let CacheConfig { directory, writes } = config;
         let cache = Cache::new(directory, Box::new(move || version(extensions)), writes);
         // What it cannot keep is not worth finding.
         let is_noting = AtomicBool::new(writes);
-        let trace_bytes = AtomicUsize::new(0);
-        let kept = Arc::new(Self { cache, news: Mutex::default(), is_noting, trace_bytes });
+        let kept = Arc::new(Self {
+            cache,
+            news: Mutex::default(),
+            is_noting,
+            trace_bytes: AtomicUsize::new(0),
+            most_trace_bytes: if waits { usize::MAX } else { MANY_TRACES },
+        });
         let namer = kept.clone();
         space.number_code_files(Box::new(move |file| namer.cache.number(file)));
         kept
@@ -163,7 +175,7 @@ impl rvrun_interp::Keeper for Kept {
     }
 
     fn is_writing(&self) -> bool {
-        self.is_noting() && self.trace_bytes.load(Ordering::Relaxed) < MANY_TRACES
+        self.is_noting() && self.trace_bytes.load(Ordering::Relaxed) < self.most_trace_bytes
     }
 }
 
@@ -178,7 +190,12 @@ mod tests {
         let directory = tempfile::TempDir::new().unwrap();
         let kept = |writes| {
             let directory = Directory::new(directory.path().join("cache"), 1 << 20);
-            Kept::new(CacheConfig { directory, writes }, Extensions::ALL, &AddressSpace::new())
+            Kept::new(
+                CacheConfig { directory, writes },
+                Extensions::ALL,
+                &AddressSpace::new(),
+                false,
+            )
         };
         let object = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
         let number = |kept: &Kept| kept.cache.number(object.as_fd()).unwrap();
@@ -213,7 +230,7 @@ mod tests {
         let kept = || {
             let directory = Directory::new(directory.path().join("cache"), 512 << 20);
             let config = CacheConfig { directory, writes: true };
-            Kept::new(config, Extensions::ALL, &AddressSpace::new())
+            Kept::new(config, Extensions::ALL, &AddressSpace::new(), false)
         };
         let object = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
         let number = |kept: &Kept| kept.cache.number(object.as_fd()).unwrap();
@@ -246,7 +263,7 @@ mod tests {
     fn a_child_does_without_profiles_that_another_thread_was_using() {
         let directory = Directory::new("/nonexistent".into(), 1 << 20);
         let config = CacheConfig { directory, writes: true };
-        let kept = Kept::new(config, Extensions::ALL, &AddressSpace::new());
+        let kept = Kept::new(config, Extensions::ALL, &AddressSpace::new(), false);
         let held = kept.news.lock();
         kept.forked();
         // None of these waits.
