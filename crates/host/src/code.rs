@@ -17,9 +17,10 @@
 //! known state wherever it may fault, has an arena with a *landing*
 //! ([`CodeArena::with_landing`]): the handler resumes there.
 
-use crate::process;
+use crate::large;
 use std::cell::Cell;
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// What [`enter`] returns after a fault; no translation returns it.
@@ -27,13 +28,6 @@ pub const FAULTED: u64 = 1;
 
 /// How many arenas there can be at once: one for each thread of a program.
 const MAX_ARENAS: usize = 4096;
-
-/// Bytes of code, at either end of an arena, for which pages of the usual size will do. What is
-/// more is spread over more of them than the host's processor remembers the addresses of.
-const SMALL: usize = 1 << 20;
-
-/// Bytes of a large page of x86-64.
-const HUGE_PAGE: usize = 2 << 20;
 
 /// What the fault handler knows of an arena.
 struct Place {
@@ -79,7 +73,10 @@ pub struct CodeArena {
     /// Bytes of code; behind them are slots' jumps, then what returns their numbers.
     len: usize,
     slots: usize,
-    /// Offsets up to which and from which on pages were asked for.
+    /// Offsets of code with large pages, which are worth it for more than a little: code is spread
+    /// over more small ones than the host's processor remembers the addresses of.
+    large: Range<usize>,
+    /// Offsets up to which and from which on small pages were asked for.
     populated: [usize; 2],
 }
 
@@ -110,25 +107,20 @@ impl CodeArena {
         let no_memory = || io::Error::from_raw_os_error(libc::ENOMEM);
         let all = slots.checked_mul(JUMP + RETURN).and_then(|slots| len.checked_add(slots));
         let all = all.filter(|all| *all <= REACH).ok_or_else(no_memory)?;
-        let start = process::anonymous(all, libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC)?;
+        let prot = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
+        let (start, large) = large::reserve(all, prot, len.saturating_sub(large::SMALL))?;
         let claim = |place: &&Place| {
             let (order, failed) = (Ordering::AcqRel, Ordering::Acquire);
             place.start.compare_exchange(0, start as usize, order, failed).is_ok()
         };
         let Some(place) = ARENAS.iter().find(claim) else {
             // SAFETY: the mapping was just made, and nobody knows of it.
-            unsafe { libc::munmap(start, all) };
+            unsafe { libc::munmap(start.cast(), all) };
             return Err(no_memory());
         };
-        let first = (start as usize + SMALL).next_multiple_of(HUGE_PAGE);
-        let last = (start as usize + len).saturating_sub(SMALL) & !(HUGE_PAGE - 1);
-        if last > first {
-            // SAFETY: the advice is about the mapping that was just made.
-            unsafe { libc::madvise(first as *mut _, last - first, libc::MADV_HUGEPAGE) };
-        }
         place.landing.store(landing, Ordering::Release);
         place.len.store(all, Ordering::Release);
-        Ok(Self { start: start.cast(), len, slots, populated: [0, len] })
+        Ok(Self { start, len, slots, large, populated: [0, len] })
     }
 
     /// Bytes of the arena.
@@ -172,18 +164,11 @@ impl CodeArena {
     /// each page takes several times as long.
     fn populate(&mut self, offset: usize, end: usize) {
         let [low, high] = self.populated;
-        let pages = if offset <= low && end > low {
-            let to = end.next_multiple_of(process::populated_at_once(low)).min(self.len);
-            self.populated[0] = to;
-            low..to
-        } else if end >= high && offset < high {
-            let step = process::populated_at_once(self.len - high);
-            self.populated[1] = offset - offset % step;
-            self.populated[1]..high
-        } else {
-            return;
-        };
-        process::populate_pages(self.address(pages.start), self.address(pages.end));
+        if offset <= low && low < end && low < self.large.start {
+            self.populated[0] = large::populate_up(self.start, low, end, self.large.start);
+        } else if end >= high && offset < high && high > self.large.end {
+            self.populated[1] = large::populate_down(self.start, offset, high, self.large.end);
+        }
     }
 
     /// The address of the slot at `index`, to be called or jumped to; none if there are not so

@@ -9,6 +9,7 @@ pub mod code;
 pub mod fault;
 pub mod file_map;
 pub mod guarded;
+pub mod large;
 pub mod lock;
 pub mod process;
 pub mod processor;

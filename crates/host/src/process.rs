@@ -179,7 +179,7 @@ const PAGE: usize = 4096;
 
 /// Bytes whose pages are worth asking for at once where so many are in use: few for a short
 /// program, and later as many as may turn out to be for nothing.
-pub fn populated_at_once(used: usize) -> usize {
+fn populated_at_once(used: usize) -> usize {
     (used.next_power_of_two() / 16).clamp(16 << 10, 128 << 10)
 }
 
@@ -223,13 +223,15 @@ pub(crate) fn populate_pages(start: usize, end: usize) {
 ///
 /// To be called as early as can be: the heap's first 132 KiB, which the C library
 /// takes before `main`, stay where they are. Should the page be taken already, or
-/// the host refuse it, all of the heap is where it would have been. Those first pages
-/// are asked for at once: even a short program's VM needs most of them.
+/// the host refuse it, all of the heap is where it would have been. The first of those pages
+/// are asked for at once: even a short program's VM needs them.
 pub fn keep_heap_high() {
     const FIRST: usize = 132 << 10;
+    const USED: usize = 80 << 10;
     // SAFETY: asks for the program break without moving it.
     let end = unsafe { libc::sbrk(0) as usize }.next_multiple_of(PAGE);
-    populate_pages(end.saturating_sub(FIRST), end);
+    let start = end.saturating_sub(FIRST);
+    populate_pages(start, start + USED);
     // SAFETY: the mapping replaces nothing and nobody uses it.
     unsafe {
         let flags = libc::MAP_PRIVATE

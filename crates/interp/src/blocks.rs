@@ -1,21 +1,24 @@
 //! The pre-decoded blocks of one hart: where they are, how they are linked,
 //! and how they are dropped.
 //!
-//! Slots live in chunks that never move, so links are plain pointers. A dropped
+//! Slots stay where they are, so links are plain pointers. A dropped
 //! block is unlinked from its predecessors and forgotten, but its slots stay
 //! until the store is cleared as a whole; that happens when it outgrows
-//! [`MAX_CHUNKS`]. Nothing here may be called while handlers run, except through
+//! [`MAX_SLOTS`]. Nothing here may be called while handlers run, except through
 //! the interpreter's own loop after they have stopped.
 
 use crate::baseline::kept::{Kept, Trace};
 use crate::baseline::{Baseline, Last};
 use crate::context::Context;
 use crate::gates::Gates;
+use crate::predecode::MOST_SLOTS;
 use crate::slot::{Link, Slot};
 use hashbrown::HashTable;
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHasher};
 use rvrun_decoder::MAX_BLOCK_BYTES;
+use rvrun_host::large::Lasting;
 use rvrun_host::process::Populated;
+use std::alloc::Layout;
 use std::hash::{BuildHasher, Hasher};
 use std::num::NonZeroU64;
 use std::ops::Range;
@@ -27,14 +30,11 @@ const FIRST_BLOCKS: usize = 1 << 16;
 const FEW_BLOCKS: usize = 1280;
 /// How much larger it gets then.
 const GROWTH: usize = 7;
-/// Slots of one of the first chunks, 64 KiB, and how many these are.
-const SMALL_CHUNK: usize = 1 << 12;
-const SMALL_CHUNKS: usize = 4;
-/// Slots of the others: 1 MiB.
-const CHUNK: usize = 1 << 16;
-/// All chunks: 128 MiB. The text of large programs (compilers, browsers) takes
+/// All slots: 128 MiB. The text of large programs (compilers, browsers) takes
 /// about four bytes of slots a byte of code that was executed.
-const MAX_CHUNKS: usize = 128;
+const MAX_SLOTS: usize = 1 << 23;
+/// The least with which anything can be executed.
+const FEWEST_SLOTS: usize = 1 << 16;
 
 const PAGE: u64 = 4096;
 
@@ -77,16 +77,11 @@ pub struct Compiled {
     pub goes_on: Option<u64>,
 }
 
-struct Chunk {
-    slots: Vec<Slot>,
-    populated: Populated,
-    /// The first block in it; those after it follow in ascending order of their slots.
-    first: Id,
-}
-
 /// See the module's documentation.
 pub struct Blocks {
-    chunks: Vec<Chunk>,
+    /// None before there is any.
+    slots: Option<Lasting<Slot>>,
+    /// In ascending order of their slots.
     entries: Vec<Entry>,
     populated: Populated,
     by_pc: HashTable<Id>,
@@ -108,7 +103,7 @@ pub struct Blocks {
 impl Blocks {
     pub fn new() -> Self {
         Self {
-            chunks: Vec::new(),
+            slots: None,
             entries: Vec::with_capacity(FIRST_BLOCKS),
             populated: Populated::default(),
             by_pc: HashTable::with_capacity(FEW_BLOCKS),
@@ -162,7 +157,7 @@ impl Blocks {
             return Compiled::default();
         }
         let (first, count) = (entry.slots.cast_mut(), entry.slot_count.into());
-        // SAFETY: these are the block's slots in their chunk, which nobody else refers to while
+        // SAFETY: these are the block's slots, which nobody else refers to while
         // no handlers run.
         let slots = || unsafe { std::slice::from_raw_parts_mut(first, count) };
         let Some(last) = code(&mut self.baseline, entry, slots()) else {
@@ -248,6 +243,9 @@ impl Blocks {
 
     /// Adds the block at `pc`, before `end`, that `block` has been pre-decoded to.
     /// `content` is the hash of its bytes where they may change in place.
+    ///
+    /// # Panics
+    /// If the store [is full](Self::is_full).
     pub fn insert(
         &mut self,
         pc: u64,
@@ -256,21 +254,8 @@ impl Blocks {
         content: Option<NonZeroU64>,
     ) -> *const Slot {
         let id = self.entries.len() as Id;
-        let chunk = match self.chunks.last_mut() {
-            Some(chunk) if chunk.slots.capacity() - chunk.slots.len() >= block.len() => chunk,
-            _ => {
-                let few = self.chunks.len() < SMALL_CHUNKS;
-                let slots = Vec::with_capacity(if few { SMALL_CHUNK } else { CHUNK });
-                let populated = Populated::default();
-                self.chunks.push(Chunk { slots, populated, first: id });
-                self.chunks.last_mut().expect("a chunk was just added")
-            }
-        };
-        let first = chunk.slots.len();
-        chunk.populated.ahead(&mut chunk.slots, block.len());
-        // Within its capacity, so the slots before stay where they are.
-        chunk.slots.extend_from_slice(block);
-        let slots = chunk.slots[first..].as_ptr();
+        let slots = self.slots.get_or_insert_with(memory_for_slots).extend(block);
+        let slots = slots.expect("who inserts has asked whether there is room");
         let length = end.wrapping_sub(pc) as u16;
         let slot_count = block.len() as u16;
         let incoming = [ptr::null_mut(); 2];
@@ -301,7 +286,7 @@ impl Blocks {
 
     /// Makes `link` lead to the gate or the block at its pc, if there is one.
     pub fn link(&mut self, link: *mut Link) {
-        // SAFETY: handlers stop only with links of live slots, which chunks keep in place.
+        // SAFETY: handlers stop only with links of live slots, which stay in place.
         let link_ref = unsafe { &mut *link };
         if let Some(gate) = self.gates.enter(link_ref.pc, link) {
             link_ref.next = gate;
@@ -318,13 +303,12 @@ impl Blocks {
 
     /// The pc of the op at `slot`, and that of its block.
     pub fn position(&self, slot: *const Slot) -> Option<(u64, u64)> {
-        let at = self.chunks.iter().position(|c| c.slots.as_ptr_range().contains(&slot))?;
-        let (first, behind) = (self.chunks[at].first, self.chunks.get(at + 1).map(|c| c.first));
-        let behind = behind.map_or(self.entries.len(), |id| id as usize);
-        let entries = self.entries.get(first as usize..behind)?;
-        let after = entries.partition_point(|entry| entry.slots <= slot);
-        let entry = entries.get(after.checked_sub(1)?)?;
-        // SAFETY: handlers stop only with the slot of an op, within a chunk.
+        let after = self.entries.partition_point(|entry| entry.slots <= slot);
+        let entry = self.entries.get(after.checked_sub(1)?)?;
+        if slot >= entry.slots.wrapping_add(entry.slot_count.into()) {
+            return None;
+        }
+        // SAFETY: handlers stop only with the slot of an op, which stays in place.
         let at = unsafe { (*slot).op.at };
         Some((entry.pc + 2 * u64::from(at), entry.pc))
     }
@@ -385,7 +369,7 @@ impl Blocks {
     /// Makes links of blocks in the store lead nowhere.
     fn cut(&mut self, links: Vec<*mut Link>) {
         for link in links {
-            // SAFETY: chunks keep the slots of all blocks, dropped ones included, in place.
+            // SAFETY: the slots of all blocks, dropped ones included, stay in place.
             unsafe { (*link).next = ptr::null() };
             self.baseline.unchain(link.cast());
         }
@@ -427,7 +411,7 @@ impl Blocks {
 
     /// Whether the store has outgrown its bound and must be cleared before the next insertion.
     pub fn is_full(&self) -> bool {
-        self.chunks.len() > MAX_CHUNKS
+        self.slots.as_ref().is_some_and(|slots| slots.room() < MOST_SLOTS)
     }
 
     /// Drops everything but the gates.
@@ -437,6 +421,18 @@ impl Blocks {
         let mut baseline = std::mem::take(&mut self.baseline);
         baseline.clear(context);
         *self = Self { gates, baseline, ..Self::new() };
+    }
+}
+
+/// Memory for as many slots as there may be, or as the host has memory for.
+fn memory_for_slots() -> Lasting<Slot> {
+    let mut capacity = MAX_SLOTS;
+    loop {
+        match Lasting::new(capacity) {
+            Ok(slots) => return slots,
+            Err(_) if capacity > FEWEST_SLOTS => capacity /= 2,
+            Err(_) => std::alloc::handle_alloc_error(Layout::new::<[Slot; FEWEST_SLOTS]>()),
+        }
     }
 }
 

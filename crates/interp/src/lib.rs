@@ -17,7 +17,7 @@
 //!
 //! `unsafe` is confined to the handlers ([`ops`]), host code in their place and the
 //! store of blocks ([`blocks`]), which share one invariant: a slot pointer that handlers see
-//! points into a live chunk, at an op that pre-decoding laid out.
+//! points into live memory, at an op that pre-decoding laid out.
 
 mod baseline;
 mod blocks;

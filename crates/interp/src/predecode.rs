@@ -29,7 +29,7 @@ const LINE: u64 = 64;
 const PAUSE_SETS: i32 = 0x10;
 
 /// Slots that the longest block has at most: two for each instruction, and those of its end.
-const MOST_SLOTS: usize = MAX_BLOCK_BYTES as usize + 8;
+pub const MOST_SLOTS: usize = MAX_BLOCK_BYTES as usize + 8;
 
 /// The slots of a block in the making. They serve for one block after another, and never grow: to
 /// ask for that with each of them costs as much as the rest.

@@ -36,6 +36,7 @@ use kept::{Kept, Trace};
 use registers::PINNED;
 use rvrun_hart::Hart;
 use rvrun_host::code::{self as host_code, CodeArena};
+use rvrun_host::large::SMALL;
 use rvrun_host::process::Populated;
 use std::mem::offset_of;
 use std::ops::Range;
@@ -43,7 +44,8 @@ use templates::{End, Sets, Template, template};
 use thunks::Thunks;
 
 /// Bytes of the code of a hart, taken when they are used: that of some millions of instructions.
-const ARENA_BYTES: usize = 64 << 20;
+/// Both ends have small pages.
+const ARENA_BYTES: usize = (64 << 20) + 2 * SMALL;
 /// Ops of a body that are worth code of their own.
 pub const WORTH_IT: usize = 2;
 

@@ -1,0 +1,161 @@
+//! Memory that may get large.
+//!
+//! Pages of the usual size cost 1.6 us each: 1.3 to get them, be it one by one or many at once, and
+//! 0.3 to give them back. A page of 2 MiB costs as much as 120 of them (in a virtual machine with
+//! Linux 6.x). So what grows has 256 KiB of small pages at first, and large ones from there on.
+
+use crate::process::{anonymous, populate_pages};
+use std::io;
+use std::ops::Range;
+
+/// Bytes with small pages, at an end at which memory begins to be used.
+pub const SMALL: usize = 256 << 10;
+
+/// Bytes of a large page of x86-64.
+const LARGE_PAGE: usize = 2 << 20;
+
+/// Bytes whose pages are asked for at once among small ones.
+const POPULATED: usize = 16 << 10;
+
+/// Reserves `len` bytes of zeroes that are taken when they are touched. Those from [`SMALL`] up to
+/// the offset `end`, about, have large pages if the host has any: gives these as well, by their
+/// offsets.
+///
+/// # Errors
+/// The host's, when it has no memory or forbids such a protection.
+pub fn reserve(len: usize, prot: i32, end: usize) -> io::Result<(*mut u8, Range<usize>)> {
+    let all = len.checked_add(LARGE_PAGE).ok_or(io::ErrorKind::OutOfMemory)?;
+    let mapped = anonymous(all, prot)? as usize;
+    let start = (mapped + SMALL).next_multiple_of(LARGE_PAGE) - SMALL;
+    for (from, to) in [(mapped, start), (start + len, mapped + all)] {
+        if from < to {
+            // SAFETY: these are parts of the mapping that was just made, which nobody knows of.
+            unsafe { libc::munmap(from as *mut _, to - from) };
+        }
+    }
+    let first = start + SMALL;
+    let last = (start + end.min(len)) & !(LARGE_PAGE - 1);
+    if last <= first {
+        return Ok((start as *mut u8, len..len));
+    }
+    // SAFETY: the advice is about the mapping that was just made.
+    unsafe { libc::madvise(first as *mut _, last - first, libc::MADV_HUGEPAGE) };
+    Ok((start as *mut u8, first - start..last - start))
+}
+
+/// Asks for the small pages of memory at `start` from the offset `from` to `to` and some more, but
+/// not beyond `most`; gives up to where.
+pub(crate) fn populate_up(start: *mut u8, from: usize, to: usize, most: usize) -> usize {
+    let to = to.next_multiple_of(POPULATED).min(most);
+    populate_pages(start as usize + from, start as usize + to);
+    to
+}
+
+/// The same of memory that is used from its end on, but not before `least`.
+pub(crate) fn populate_down(start: *mut u8, from: usize, to: usize, least: usize) -> usize {
+    let from = (from - from % POPULATED).max(least);
+    populate_pages(start as usize + from, start as usize + to);
+    from
+}
+
+/// A list whose items stay where they are.
+pub struct Lasting<T> {
+    start: *mut T,
+    len: usize,
+    capacity: usize,
+    /// Bytes of small pages that there are, and of which some have been asked for.
+    small: usize,
+    populated: usize,
+}
+
+impl<T: Copy> Lasting<T> {
+    /// An empty list with room for so many items.
+    ///
+    /// # Errors
+    /// The host's, when it has no memory.
+    pub fn new(capacity: usize) -> io::Result<Self> {
+        let bytes = capacity.checked_mul(size_of::<T>()).ok_or(io::ErrorKind::OutOfMemory)?;
+        let prot = libc::PROT_READ | libc::PROT_WRITE;
+        let (start, large) = reserve(bytes.max(SMALL), prot, bytes)?;
+        Ok(Self { start: start.cast(), len: 0, capacity, small: large.start, populated: 0 })
+    }
+
+    /// How many items there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How many more there is room for.
+    pub fn room(&self) -> usize {
+        self.capacity - self.len
+    }
+
+    /// Appends `items`, and gives where they are; none if there is no room.
+    pub fn extend(&mut self, items: &[T]) -> Option<*const T> {
+        if items.len() > self.room() {
+            return None;
+        }
+        let end = (self.len + items.len()) * size_of::<T>();
+        if end > self.populated && self.populated < self.small {
+            self.populated = populate_up(self.start.cast(), self.populated, end, self.small);
+        }
+        // SAFETY: there is room, in memory that is this list's own.
+        let place = unsafe { self.start.add(self.len) };
+        // SAFETY: as before, and as many items; nobody has a reference to what is behind the list.
+        unsafe { place.copy_from_nonoverlapping(items.as_ptr(), items.len()) };
+        self.len += items.len();
+        Some(place)
+    }
+}
+
+impl<T> Drop for Lasting<T> {
+    fn drop(&mut self) {
+        let bytes = (self.capacity * size_of::<T>()).max(SMALL);
+        // SAFETY: the mapping is this list's own, and whoever has its items' addresses must not use
+        // them any more.
+        unsafe { libc::munmap(self.start.cast(), bytes) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_stay_where_they_are() {
+        let mut list = Lasting::new(1 << 20).unwrap();
+        let mut places = Vec::new();
+        for n in 0..1u64 << 18 {
+            places.push(list.extend(&[n, !n, n, n]).unwrap());
+        }
+        assert_eq!(list.room(), 0);
+        assert!(list.extend(&[0]).is_none());
+        for (n, place) in (0..).zip(places) {
+            // SAFETY: the list is there.
+            assert_eq!(unsafe { place.cast::<[u64; 4]>().read() }, [n, !n, n, n]);
+        }
+    }
+
+    #[test]
+    fn large_pages_are_whole_and_between_small_ones() {
+        for len in [SMALL, 2 * SMALL, 4 << 20, (64 << 20) + 2 * SMALL] {
+            let prot = libc::PROT_READ | libc::PROT_WRITE;
+            let (start, large) = reserve(len, prot, len - SMALL).unwrap();
+            if large.start == len {
+                assert!(len < 4 << 20, "{len}");
+            } else {
+                assert_eq!(large.start, SMALL);
+                assert!(large.end + SMALL <= len && large.end > large.start);
+                assert!((start as usize + large.start).is_multiple_of(LARGE_PAGE));
+                assert!((start as usize + large.end).is_multiple_of(LARGE_PAGE));
+            }
+            // SAFETY: the mapping is the test's own.
+            unsafe { libc::munmap(start.cast(), len) };
+        }
+    }
+}
