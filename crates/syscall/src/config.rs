@@ -1,5 +1,6 @@
 //! What the VM tells this crate: its settings, the machine to show, the program.
 
+use crate::path::Sysroot;
 use std::ffi::OsString;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ pub type StraceSink = Box<dyn Fn(&str) + Send + Sync>;
 /// Settings that hold for the whole life of a guest process.
 pub struct Config {
     /// Where the guest's absolute paths are looked up first.
-    pub sysroot: Option<PathBuf>,
+    pub sysroot: Option<Sysroot>,
     /// Where to report system calls, if at all.
     pub strace: Option<Strace>,
     /// How to start the VM again when the guest executes a riscv64 program.

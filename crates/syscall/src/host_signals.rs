@@ -64,23 +64,48 @@ fn set_plain(signal: i32, handler: u64, flags: u64) {
     raw::syscall(libc::SYS_rt_sigaction, args);
 }
 
-/// The guest's first dispositions: ignored signals stay ignored across `execve`,
-/// others have their default (`execve(2)`).
-pub(crate) fn inherited_actions() -> [Action; 64] {
-    // Keeps the linker from dropping the section.
-    let _ = std::hint::black_box(RECORD_IGNORED);
-    let early = IGNORED_AT_START.load(Ordering::Relaxed);
-    let mut actions = [Action::default(); 64];
-    for (signal, action) in (1..).zip(actions.iter_mut()) {
-        let ignored = host_action(signal)[0] == libc::SIG_IGN as u64;
-        if if EARLY & bit(signal) != 0 { early & bit(signal) != 0 } else { ignored } {
-            action.handler = libc::SIG_IGN as u64;
-        }
-        if EARLY & bit(signal) != 0 {
+/// What the guest wants done with each signal.
+#[derive(Clone, Copy)]
+pub(crate) struct Actions {
+    actions: [Action; 64],
+    /// Signals whose first action only the host knows yet.
+    unknown: u64,
+}
+
+impl Actions {
+    /// The guest's first ones: ignored signals stay ignored across `execve`, others have their
+    /// default (`execve(2)`). Short programs want to know of few.
+    pub(crate) fn inherited() -> Self {
+        // Keeps the linker from dropping the section.
+        let _ = std::hint::black_box(RECORD_IGNORED);
+        let ignored = IGNORED_AT_START.load(Ordering::Relaxed);
+        let mut inherited = Self { actions: [Action::default(); 64], unknown: !EARLY };
+        for signal in (1..=64).filter(|signal| EARLY & bit(*signal) != 0) {
+            let action = inherited.of(signal);
+            if ignored & bit(signal) != 0 {
+                action.handler = libc::SIG_IGN as u64;
+            }
             set_action(signal, action);
         }
+        inherited
     }
-    actions
+
+    /// That of a signal: 1 to 64.
+    pub(crate) fn of(&mut self, signal: i32) -> &mut Action {
+        let action = &mut self.actions[signal as usize - 1];
+        if self.unknown & bit(signal) != 0 {
+            self.unknown &= !bit(signal);
+            if host_action(signal)[0] == libc::SIG_IGN as u64 {
+                action.handler = libc::SIG_IGN as u64;
+            }
+        }
+        action
+    }
+
+    /// Those of signals that may be handled, with the signal.
+    pub(crate) fn handled(&mut self) -> impl Iterator<Item = (i32, &mut Action)> {
+        (1..).zip(&mut self.actions).filter(|(_, action)| action.is_handled())
+    }
 }
 
 /// While the program is about to be replaced: the host's whole mask is the guest's, and

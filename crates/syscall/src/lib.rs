@@ -46,6 +46,7 @@ pub use calls::clone::Borrower;
 pub use config::{Config, Cpu, ExecConfig, Layout, ProcessImage, Strace, StraceSink};
 pub use dispatch::{Outcome, dispatch};
 pub use docs::syscalls_page;
+pub use path::Sysroot;
 pub use program::script_line;
 pub use row::{Arg, Args, Flow, Handler, Kind, Last, PathArg, Row, Support, SysResult};
 pub use rvrun_memory::Errno;

@@ -59,7 +59,7 @@ impl Intent {
 
 /// A directory that holds a riscv64 system.
 #[derive(Clone, Debug)]
-pub(crate) struct Sysroot {
+pub struct Sysroot {
     /// Its path on the host, absolute, without links and without a final slash.
     root: PathBuf,
     /// Whether it is a whole system, rather than libraries only.
@@ -77,10 +77,15 @@ enum Walk {
 impl Sysroot {
     /// Takes a directory as sysroot. A directory that does not exist is kept as
     /// it is given: nothing will be found below it.
-    pub(crate) fn new(root: &Path) -> Self {
+    pub fn new(root: &Path) -> Self {
         let root = std::fs::canonicalize(root).unwrap_or_else(|_| root.to_path_buf());
         let whole = ["usr/bin", "usr/lib"].iter().all(|directory| root.join(directory).is_dir());
         Self { root, whole }
+    }
+
+    /// Its path on the host.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// The guest's view of a path on the host: without the sysroot.

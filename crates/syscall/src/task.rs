@@ -4,12 +4,13 @@ use crate::abi::sigaction::Action;
 use crate::calls::clone::Borrower;
 use crate::calls::io_uring::Rings;
 use crate::config::{Config, ProcessImage};
+use crate::host_signals::{self, Actions};
 use crate::path::Sysroot;
 use crate::seccomp::{Sandbox, Sandboxes, bpf};
 use crate::signals::stack::SignalStack;
 use crate::strace::Pending;
 use crate::threads::{Membership, Newborn, Threads};
-use crate::{host_signals, raw, robust, shown};
+use crate::{raw, robust, shown};
 use rvrun_host::lock::Mutex;
 use rvrun_host::process::name_thread;
 use rvrun_memory::AddressSpace;
@@ -59,7 +60,7 @@ pub(crate) struct Process {
     pub(crate) shown_by_host: bool,
     pub(crate) sysroot: Option<Sysroot>,
     /// What the guest wants done with signal N, at N - 1.
-    pub(crate) actions: Mutex<[Action; 64]>,
+    pub(crate) actions: Mutex<Actions>,
     /// Whether the working directory lies below the sysroot.
     pub(crate) inside_sysroot: AtomicBool,
     /// Whether this process was made by fork or has made another.
@@ -86,8 +87,8 @@ impl Task {
         name_thread(name);
         robust::reset();
         let process = Process {
-            sysroot: config.sysroot.as_deref().map(Sysroot::new),
-            actions: Mutex::new(host_signals::inherited_actions()),
+            sysroot: config.sysroot.clone(),
+            actions: Mutex::new(Actions::inherited()),
             inside_sysroot: AtomicBool::new(false),
             relatives: AtomicBool::new(false),
             threads: Threads::new(),
@@ -199,13 +200,13 @@ impl Task {
 impl Process {
     /// What the guest wants done with a signal.
     pub(crate) fn action(&self, signal: i32) -> Action {
-        self.actions.lock()[signal as usize - 1]
+        *self.actions.lock().of(signal)
     }
 
     /// The same, to do it: an action that is for one time only is the default one then.
     pub(crate) fn use_action(&self, signal: i32) -> Action {
         let mut actions = self.actions.lock();
-        let action = &mut actions[signal as usize - 1];
+        let action = actions.of(signal);
         let used = *action;
         if used.is_handled() && used.flags & libc::SA_RESETHAND as u32 as u64 != 0 {
             action.handler = libc::SIG_DFL as u64;

@@ -13,10 +13,10 @@ use std::sync::atomic::Ordering;
 /// The host's path for a guest's absolute path.
 ///
 /// Without a sysroot, or where nothing is found below it, that is the path itself.
-pub fn resolve(sysroot: Option<&Path>, guest: &Path) -> PathBuf {
+pub fn resolve(sysroot: Option<&Sysroot>, guest: &Path) -> PathBuf {
     let bytes = guest.as_os_str().as_bytes();
     let found = match sysroot {
-        Some(root) if bytes.starts_with(b"/") => Sysroot::new(root).resolve(bytes, Intent::Follow),
+        Some(sysroot) if bytes.starts_with(b"/") => sysroot.resolve(bytes, Intent::Follow),
         _ => Ok(None),
     };
     found.ok().flatten().unwrap_or_else(|| guest.to_path_buf())

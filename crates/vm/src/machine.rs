@@ -18,7 +18,8 @@ use rvrun_host::signals::Listening;
 use rvrun_host::{fault, process, vfork};
 use rvrun_memory::AddressSpace;
 use rvrun_syscall::{
-    Borrower, Cause, Config, Errno, Layout, Newborn, Outcome, ProcessImage, Strace, Task, dispatch,
+    Borrower, Cause, Config, Errno, Layout, Newborn, Outcome, ProcessImage, Strace, Sysroot, Task,
+    dispatch,
 };
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
@@ -358,7 +359,8 @@ fn load(
     program: Program,
     space: &Arc<AddressSpace>,
 ) -> Result<(Hart, Config, ProcessImage), Error> {
-    let program = script::follow(program)?;
+    let sysroot = program.sysroot.as_deref().map(Sysroot::new);
+    let program = script::follow(program, sysroot.as_ref())?;
     let file = ProgramFile::open(&program.path)?;
     let random_bytes = process::random_bytes()
         .map_err(|source| Error::Host { what: "cannot get random numbers".into(), source })?;
@@ -367,7 +369,7 @@ fn load(
     let loaded = loader::load_program(space, &file, &mut random)?;
     let linker = match &file.image.interpreter {
         Some(path) => {
-            let linker = open_interpreter(&file, path, program.sysroot.as_deref())?;
+            let linker = open_interpreter(&file, path, sysroot.as_ref())?;
             Some(loader::load_anywhere(space, &linker)?)
         }
         None => None,
@@ -427,7 +429,7 @@ fn load(
     let layout = Layout { code, data, stack: pointer, args, env };
     let image = ProcessImage { program: path, execfn, auxv, brk_start: heap, sigreturn, layout };
     let config = Config {
-        sysroot: program.sysroot,
+        sysroot,
         strace: program.strace.map(|sink| Strace { sink, show_pid: program.strace_pid }),
         exec: program.exec,
         uname_release: None,
@@ -441,7 +443,7 @@ fn load(
 fn open_interpreter(
     program: &ProgramFile,
     path: &[u8],
-    sysroot: Option<&Path>,
+    sysroot: Option<&Sysroot>,
 ) -> Result<ProgramFile, Error> {
     let guest = Path::new(OsStr::from_bytes(path));
     let found = rvrun_syscall::resolve(sysroot, guest);
@@ -449,7 +451,7 @@ fn open_interpreter(
         Error::NotFound { .. } => Error::NoInterpreter {
             program: program.path.clone(),
             interpreter: guest.display().to_string(),
-            sysroot: sysroot.map(Path::to_path_buf),
+            sysroot: sysroot.map(|sysroot| sysroot.root().to_path_buf()),
         },
         Error::NotRunnable { why, .. } => Error::NotRunnable {
             path: program.path.clone(),

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::program::Program;
+use rvrun_syscall::Sysroot;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
@@ -15,7 +16,7 @@ const MAX_SCRIPTS: u32 = 5;
 ///
 /// # Errors
 /// For a `#!` line that the kernel refuses, and when scripts lead to scripts too often.
-pub fn follow(mut program: Program) -> Result<Program, Error> {
+pub fn follow(mut program: Program, sysroot: Option<&Sysroot>) -> Result<Program, Error> {
     for _ in 0..=MAX_SCRIPTS {
         let not_runnable =
             |why: &str| Error::NotRunnable { path: program.path.clone(), why: why.into() };
@@ -25,7 +26,7 @@ pub fn follow(mut program: Program) -> Result<Program, Error> {
             return Ok(program);
         };
         let guest = PathBuf::from(OsString::from_vec(interpreter));
-        let found = rvrun_syscall::resolve(program.sysroot.as_deref(), &guest);
+        let found = rvrun_syscall::resolve(sysroot, &guest);
         if !found.exists() {
             let why = format!("a script for {}, which is not there", guest.display());
             return Err(not_runnable(&why));
@@ -47,7 +48,7 @@ type Line = (Vec<u8>, Option<Vec<u8>>);
 /// The interpreter and the argument that a script names; none if the file is no script.
 /// A file that cannot be read is none: whoever opens it next says why.
 fn first_line(path: &Path) -> Result<Option<Line>, ()> {
-    let mut head = Vec::new();
+    let mut head = Vec::with_capacity(256);
     let regular = path.metadata().is_ok_and(|metadata| metadata.is_file());
     if !regular {
         return Ok(None);

@@ -346,10 +346,8 @@ fn start(task: &mut Task, hart: &mut Hart, child: &Child) {
 
 /// Gives the caught signals their default action; ignored ones stay ignored.
 fn clear_handlers(task: &Task) {
-    for (signal, action) in (1..).zip(task.process.actions.lock().iter_mut()) {
-        if action.is_handled() {
-            *action = Default::default();
-            host_signals::set_action(signal, action);
-        }
+    for (signal, action) in task.process.actions.lock().handled() {
+        *action = Default::default();
+        host_signals::set_action(signal, action);
     }
 }

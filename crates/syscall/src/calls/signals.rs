@@ -35,15 +35,18 @@ pub(crate) fn rt_sigaction(task: &mut Task, args: Args) -> SysResult {
         0 => None,
         _ => Some(Action::from_guest(&guest::read_array::<{ sigaction::SIZE }>(new)?)),
     };
-    let index = usize::try_from(signal - 1).ok().filter(|index| *index < 64).ok_or(EINVAL)?;
+    if !(1..=64).contains(&signal) {
+        return Err(EINVAL);
+    }
     if wanted.is_some() && UNBLOCKABLE & bit(signal) != 0 {
         return Err(EINVAL);
     }
     let previous = {
         let mut actions = task.process.actions.lock();
-        let previous = actions[index];
+        let current = actions.of(signal);
+        let previous = *current;
         if let Some(action) = wanted {
-            actions[index] = action;
+            *current = action;
             host_signals::set_action(signal, &action);
         }
         previous

@@ -3,7 +3,7 @@
 use crate::config::Layout;
 use crate::guest;
 use crate::task::{Process, Task};
-use rvrun_host::signals::{FAULTS, held};
+use rvrun_host::signals::{FAULTS, bit, held};
 use std::ops::Range;
 
 /// Bytes of `cmdline` at most for a process that writes its title itself.
@@ -51,11 +51,13 @@ struct Signals {
 impl Signals {
     fn of(task: &Task) -> Self {
         let (mut ignored, mut caught) = (0, 0);
-        for (index, action) in task.process.actions.lock().iter().enumerate() {
+        let mut actions = task.process.actions.lock();
+        for signal in 1..=64 {
+            let action = actions.of(signal);
             if action.is_handled() {
-                caught |= 1 << index;
+                caught |= bit(signal);
             } else if action.handler == libc::SIG_IGN as u64 {
-                ignored |= 1 << index;
+                ignored |= bit(signal);
             }
         }
         Self { ignored, caught, blocked: task.blocked, held: held() & task.blocked }
