@@ -7,7 +7,7 @@
 //! [`MAX_SLOTS`]. Nothing here may be called while handlers run, except through
 //! the interpreter's own loop after they have stopped.
 
-use crate::baseline::kept::{Kept, Trace};
+use crate::baseline::kept::{GuestCode, Kept, Trace};
 use crate::baseline::{Baseline, Last};
 use crate::context::Context;
 use crate::gates::Gates;
@@ -45,8 +45,9 @@ const NONE: Id = Id::MAX;
 
 struct Entry {
     pc: u64,
-    /// Bytes of guest code.
+    /// Bytes of guest code, and what they were.
     length: u16,
+    content: u32,
     /// Slots.
     slot_count: u16,
     /// Whether host code was made for it, or it can have none.
@@ -131,7 +132,8 @@ impl Blocks {
         context: &mut Context,
     ) -> Compiled {
         self.equip(pc, |baseline, entry, slots| {
-            Some(baseline.compile(entry.pc..entry.end(), slots, fewest, trace, context))
+            let guest = GuestCode { range: entry.pc..entry.end(), content: entry.content };
+            Some(baseline.compile(guest, slots, fewest, trace, context))
         })
     }
 
@@ -241,18 +243,18 @@ impl Blocks {
         self.by_pc.find(hash_of_pc(pc), |id| self.entries[*id as usize].pc == pc).copied()
     }
 
-    /// Adds the block at `pc`, before `end`, that `block` has been pre-decoded to.
-    /// `content` is the hash of its bytes where they may change in place.
+    /// Adds the block that `guest` has been pre-decoded to.
+    /// `changing` is the hash of its bytes where they may change in place.
     ///
     /// # Panics
     /// If the store [is full](Self::is_full).
     pub fn insert(
         &mut self,
-        pc: u64,
-        end: u64,
+        guest: GuestCode,
         block: &[Slot],
-        content: Option<NonZeroU64>,
+        changing: Option<NonZeroU64>,
     ) -> *const Slot {
+        let GuestCode { range: Range { start: pc, end }, content } = guest;
         let id = self.entries.len() as Id;
         let slots = self.slots.get_or_insert_with(memory_for_slots).extend(block);
         let slots = slots.expect("who inserts has asked whether there is room");
@@ -265,14 +267,15 @@ impl Blocks {
         self.entries.push(Entry {
             pc,
             length,
+            content,
             slot_count,
             compiled,
             next_in_page,
             slots,
             incoming,
         });
-        if let Some(content) = content {
-            self.contents.insert(id, content);
+        if let Some(hash) = changing {
+            self.contents.insert(id, hash);
         }
         let entries = &self.entries;
         let hash = |id: &Id| hash_of_pc(entries[*id as usize].pc);

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -79,21 +80,26 @@ struct End {
     code: u64,
 }
 
-/// Runs the code of `file`, mapped at `place`, with host code that `keeper` keeps, or by handlers.
-fn run(file: &File, place: u64, keeper: Option<&Arc<Shelf>>) -> End {
+/// The code of `file`, mapped at `place`, and a hart that is to begin there.
+fn start(file: &File, place: u64) -> (Arc<AddressSpace>, u64, Interpreter, Hart) {
     fault::install().unwrap();
     let space = Arc::new(AddressSpace::new());
     space.number_code_files(Box::new(|_| Some(0)));
     let (flags, fd) = (PRIVATE | FIXED_NOREPLACE, file.as_raw_fd());
     let code = space.mmap(place, PAGE, READ_EXECUTE, flags, fd, PAGE, None).unwrap();
-    let mut interpreter = Interpreter::new(space.clone(), Extensions::ALL);
+    let interpreter = Interpreter::new(space.clone(), Extensions::ALL);
+    let mut hart = Hart::new();
+    hart.pc = code;
+    (space, code, interpreter, hart)
+}
+
+/// Runs the code of `file`, mapped at `place`, with host code that `keeper` keeps, or by handlers.
+fn run(file: &File, place: u64, keeper: Option<&Arc<Shelf>>) -> End {
+    let (space, code, mut interpreter, mut hart) = start(file, place);
     if let Some(keeper) = keeper {
         interpreter.set_warm(Warm::AtOnce);
         interpreter.set_keeper(Some(keeper.clone()));
     }
-    let mut hart = Hart::new();
-    hart.pc = code;
-    hart.x[9] = code;
     let stop = interpreter.run(&mut hart);
     hart.x[usize::from(rvrun_hart::SINK)] = 0;
     space.munmap(code, PAGE).unwrap();
@@ -189,6 +195,37 @@ fn other_code_has_none_of_it() {
         let (_, new) = run_kept(&file(&other), place, &own);
         assert!(new > 0, "{at}");
     }
+}
+
+#[test]
+fn code_of_a_file_that_was_written_to_is_not_kept() {
+    const LOOP: [&str; 8] = [
+        "addi a0, a0, 1",
+        "jal zero, .+12",
+        "ecall",
+        "ecall",
+        // At 16: to 32 in the end, else to 0 if s0 says so.
+        "addi a1, a1, -1",
+        "beq a1, zero, .+12",
+        "bne s0, zero, .-24",
+        "jal zero, .-12",
+    ];
+    let file = file(&[&LOOP[..], &["ecall"]].concat());
+    let keeper = Arc::new(Shelf::default());
+    let (space, code, mut interpreter, mut hart) = start(&file, free_place());
+    interpreter.set_warm(Warm::Seen);
+    interpreter.set_keeper(Some(keeper.clone()));
+    // The first block is executed once, and the others often enough for host code.
+    hart.x[11] = 1 << 18;
+    assert_eq!(interpreter.run(&mut hart), Stop::Syscall);
+    assert!(keeper.new.load(Ordering::Relaxed) > 0);
+    let other = encode(&assemble("addi a0, a0, 2").unwrap()).unwrap().to_le_bytes();
+    file.write_all_at(&other, PAGE).unwrap();
+    (hart.pc, hart.x[8], hart.x[11]) = (code + 16, 1, 1000);
+    assert_eq!(interpreter.run(&mut hart), Stop::Syscall);
+    assert_eq!(hart.x[10], 1 + 999, "it is as it was pre-decoded");
+    assert!(!keeper.traces.lock().unwrap().contains_key(&PAGE));
+    space.munmap(code, PAGE).unwrap();
 }
 
 #[test]

@@ -10,8 +10,11 @@
 use super::code::{Code, Lists};
 use super::templates::available_features;
 use super::{ARENA, INSTRUCTIONS, OUTSIDE, POINTER, ends};
+use rustc_hash::FxBuildHasher;
 use rvrun_decoder::MAX_BLOCK_BYTES;
+use rvrun_isa::length;
 use rvrun_memory::access;
+use std::hash::BuildHasher;
 use std::ops::Range;
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -62,6 +65,35 @@ fn small(number: usize) -> Option<U16> {
     u16::try_from(number).ok().map(U16::new)
 }
 
+/// What a block was made from.
+pub struct GuestCode {
+    /// Where it is.
+    pub range: Range<u64>,
+    /// What it was then, by [`add_content`] of each instruction. A file that code is mapped from
+    /// may be written to at any time.
+    pub content: u32,
+}
+
+/// A hash of what `content` was of, and an instruction.
+pub fn add_content(content: u32, bits: u32) -> u32 {
+    let bits = if length(bits as u16) == 2 { bits & 0xffff } else { bits };
+    (FxBuildHasher.hash_one((content, bits)) >> 32) as u32
+}
+
+/// The same of all instructions in `bytes`.
+fn content_of(mut bytes: &[u8]) -> u32 {
+    let mut content = 0;
+    while let [first, second, ..] = *bytes {
+        let length = length(u16::from_le_bytes([first, second])).into();
+        let (instruction, rest) = bytes.split_at(bytes.len().min(length));
+        let mut bits = [0; 4];
+        bits[..instruction.len()].copy_from_slice(instruction);
+        content = add_content(content, u32::from_le_bytes(bits));
+        bytes = rest;
+    }
+    content
+}
+
 /// A trace in the making.
 pub struct Trace {
     /// The object's code, which does not change.
@@ -81,15 +113,19 @@ impl Trace {
         (!self.bytes.is_empty()).then_some(self.bytes)
     }
 
-    /// Adds the code of the block at `guest`, which has so many slots and whose last op has that
-    /// index, if all of it is the object's. None if it is not.
-    pub fn add(&mut self, guest: Range<u64>, slots: usize, last: usize, code: &Code) -> Option<()> {
+    /// Adds the code of the block of `guest`, which has so many slots and whose last op has that
+    /// index, if all of it is the object's, and still there. None if it is not.
+    pub fn add(&mut self, guest: GuestCode, slots: usize, last: usize, code: &Code) -> Option<()> {
+        let GuestCode { range: guest, content } = guest;
         let mut room = [0; MAX_BLOCK_BYTES as usize];
         let original = room.get_mut(..guest.end.checked_sub(guest.start)? as usize)?;
         if guest.start < self.range.start || guest.end > self.range.end {
             return None;
         }
         access::copy_in(guest.start, original).ok()?;
+        if content_of(original) != content {
+            return None;
+        }
         let Lists { jumps, leaves, slots: of_slots, handlers, addresses, accesses, exits, runs } =
             code.lists;
         let head = Head {

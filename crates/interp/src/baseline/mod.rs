@@ -32,14 +32,13 @@ use crate::returns::Returns;
 use crate::slot::{Handler, Next, Slot, Way};
 use code::{Access, Code, Exit as WayOut, Place, Run};
 use emit::Emitter;
-use kept::{Kept, Trace};
+use kept::{GuestCode, Kept, Trace};
 use registers::PINNED;
 use rvrun_hart::Hart;
 use rvrun_host::code::{self as host_code, CodeArena};
 use rvrun_host::large::SMALL;
 use rvrun_host::process::Populated;
 use std::mem::offset_of;
-use std::ops::Range;
 use templates::{End, Sets, Template, template};
 use thunks::Thunks;
 
@@ -205,13 +204,13 @@ impl Baseline {
         arena.write(code, if off { &jump } else { &head.bytes });
     }
 
-    /// Makes code for the block at `guest` that consists of `slots`, whose handlers are those that
+    /// Makes code for the block of `guest` that consists of `slots`, whose handlers are those that
     /// pre-decoding chose, unless there is no room, or no memory for code. Stretches of fewer
     /// than `fewest` ops keep their handlers, except at the end. What is made becomes part of the
     /// trace, if there is one. Gives where the block ends.
     pub fn compile(
         &mut self,
-        guest: Range<u64>,
+        guest: GuestCode,
         slots: &mut [Slot],
         fewest: usize,
         trace: Option<&mut Trace>,
@@ -224,7 +223,7 @@ impl Baseline {
         if let Some(mut emitter) = self.emitter(context) {
             emit(&mut emitter, slots, &all, fewest);
             if let Some(code) = emitter.finish() {
-                let pc = guest.start;
+                let pc = guest.range.start;
                 if let Some(trace) = trace {
                     // What it cannot have is made anew each time.
                     let _ = trace.add(guest, slots.len(), last.index, &code);

@@ -8,6 +8,7 @@ mod warm;
 pub use warm::Warm;
 
 use crate::Keeper;
+use crate::baseline::kept::{GuestCode, add_content};
 use crate::blocks::{Blocks, content_hash};
 use crate::context::{Context, Exit};
 use crate::predecode::{Slots, predecode};
@@ -18,6 +19,7 @@ use rvrun_hart::{Hart, Passage, Trap, float};
 use rvrun_host::code;
 use rvrun_isa::Extensions;
 use rvrun_memory::{AccessKind, AddressSpace, CodeRegion, Fault, FaultCause, access};
+use std::cell::Cell;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -232,29 +234,32 @@ impl Interpreter {
 
     /// Pre-decodes the block at `pc`, which is not there.
     fn insert(&mut self, pc: u64) -> *const Slot {
-        let (end, writable) = self.predecode(pc, MAX_BLOCK_BYTES);
-        let content = if writable { hash_of(&self.space, pc, end) } else { None };
-        self.blocks.insert(pc, end, &self.scratch, content)
+        let (guest, writable) = self.predecode(pc, MAX_BLOCK_BYTES);
+        let changing = if writable { hash_of(&self.space, pc, guest.range.end) } else { None };
+        self.blocks.insert(guest, &self.scratch, changing)
     }
 
-    /// Pre-decodes the block at `pc` into the memory for that; gives the address behind it and
-    /// whether its code may change in place.
-    fn predecode(&mut self, pc: u64, most_bytes: u64) -> (u64, bool) {
+    /// Pre-decodes the block at `pc` into the memory for that; gives what it was made from and
+    /// whether that may change in place.
+    fn predecode(&mut self, pc: u64, most_bytes: u64) -> (GuestCode, bool) {
         let code = self.code_region(pc);
         let Context { extensions, soft_float, .. } = self.context;
         // Where no four bytes lie in one mapping, the slow way finds out what there is.
         let whole = (code.range.end - code.range.start).saturating_sub(3);
         let Self { space, scratch, .. } = self;
         scratch.clear();
+        let content = Cell::new(0);
         let end = predecode(pc, most_bytes, extensions, soft_float, scratch, |at| {
             let mut bits = 0;
-            if at.wrapping_sub(code.range.start) < whole && access::load_u32(at, &mut bits).is_ok()
-            {
-                return Some(bits as u32);
-            }
-            instruction_bits(space, at)
+            let near = at.wrapping_sub(code.range.start) < whole;
+            let bits = match near && access::load_u32(at, &mut bits).is_ok() {
+                true => bits as u32,
+                false => instruction_bits(space, at)?,
+            };
+            content.set(add_content(content.get(), bits));
+            Some(bits)
         });
-        (end, code.writable)
+        (GuestCode { range: pc..end, content: content.get() }, code.writable)
     }
 
     /// [`entrance`](Self::entrance), if indirect jumps are likely to go there.
