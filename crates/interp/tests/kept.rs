@@ -1,6 +1,9 @@
 //! Host code of blocks that outlives the process: taken in again where the guest's code is
 //! somewhere else, and only where it is the same.
 
+mod code_file;
+
+use code_file::{PAGE, file};
 use rvrun_hart::Hart;
 use rvrun_host::fault;
 use rvrun_interp::{Interpreter, Keeper, Stop, Warm};
@@ -8,17 +11,14 @@ use rvrun_isa::{Extensions, assemble, encode};
 use rvrun_memory::AddressSpace;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 const READ_EXECUTE: i32 = 5;
 const PRIVATE: i32 = 2;
 const FIXED_NOREPLACE: i32 = 0x10_0000;
-const PAGE: u64 = 4096;
 /// How far code is moved.
 const FAR: u64 = 64 << 20;
 
@@ -51,25 +51,6 @@ impl Keeper for Shelf {
     fn is_writing(&self) -> bool {
         true
     }
-}
-
-/// A file of code, with a page of something else before it.
-fn file(lines: &[&str]) -> File {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("traces-{}-{number}", std::process::id());
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let mut bytes = vec![0; PAGE as usize];
-    for line in lines {
-        let instruction = assemble(line).unwrap_or_else(|error| panic!("{line}: {error}"));
-        let bits = encode(&instruction).unwrap().to_le_bytes();
-        bytes.extend(&bits[..instruction.len.into()]);
-    }
-    bytes.resize(2 * PAGE as usize, 0);
-    let mut file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
-    file.write_all(&bytes).unwrap();
-    std::fs::remove_file(path).unwrap();
-    file
 }
 
 /// Why a program stopped, its registers then, and where its code was.

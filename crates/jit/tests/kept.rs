@@ -1,25 +1,26 @@
 //! Translations that outlive the process: taken in again where their code is somewhere else,
 //! and only where it is the same.
 
+#[path = "../../interp/tests/code_file/mod.rs"]
+mod code_file;
+
+use code_file::{PAGE, file};
 use rvrun_hart::{Hart, float};
 use rvrun_host::fault;
-use rvrun_isa::{Extensions, assemble, encode};
+use rvrun_isa::Extensions;
 use rvrun_jit::{
     All, Keeper, Mode, Options, Outcome, State, Stepped, Translations, Translator, Variant,
 };
 use rvrun_memory::{AddressSpace, Fault};
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::Write;
 use std::os::fd::AsRawFd;
-use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 
 const READ_EXECUTE: i32 = 5;
 const PRIVATE: i32 = 2;
 const FIXED_NOREPLACE: i32 = 0x10_0000;
-const PAGE: u64 = 4096;
 
 /// Keeps translations in memory.
 #[derive(Default)]
@@ -34,25 +35,6 @@ impl Keeper for Shelf {
     fn put(&self, _object: u32, which: Variant, translation: Vec<u8>) {
         self.0.lock().unwrap().insert(which, translation);
     }
-}
-
-/// A file of code, with a page of something else before it.
-fn file(lines: &[&str]) -> File {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("kept-{}-{number}", std::process::id());
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let mut bytes = vec![0; PAGE as usize];
-    for line in lines {
-        let instruction = assemble(line).unwrap_or_else(|error| panic!("{line}: {error}"));
-        let bits = encode(&instruction).unwrap().to_le_bytes();
-        bytes.extend(&bits[..instruction.len.into()]);
-    }
-    bytes.resize(2 * PAGE as usize, 0);
-    let mut file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
-    file.write_all(&bytes).unwrap();
-    std::fs::remove_file(path).unwrap();
-    file
 }
 
 /// How a program ended.
