@@ -26,7 +26,7 @@ Examples:
   rvrun --env LANG=C ./program       change its environment
   rvrun --verify ./program           have the engines check each other
   rvrun replay FILE                  show again what --verify has found
-  rvrun cache ls                     what is kept of translations; also verify, purge
+  rvrun cache ls                     what is kept for later runs; also verify, purge
   rvrun cache warm ./program         run it once to keep what is hot
   rvrun conformance                  every instruction on every engine
   rvrun conformance DIR              programs that check themselves
