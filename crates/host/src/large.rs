@@ -6,7 +6,8 @@
 
 use crate::process::{anonymous, populate_pages};
 use std::io;
-use std::ops::Range;
+use std::ops::{Deref, DerefMut, Range};
+use std::ptr::NonNull;
 
 /// Bytes with small pages, at an end at which memory begins to be used.
 pub const SMALL: usize = 256 << 10;
@@ -60,12 +61,19 @@ pub(crate) fn populate_down(start: *mut u8, from: usize, to: usize, least: usize
 
 /// A list whose items stay where they are.
 pub struct Lasting<T> {
-    start: *mut T,
+    start: NonNull<T>,
     len: usize,
     capacity: usize,
     /// Bytes of small pages that there are, and of which some have been asked for.
     small: usize,
     populated: usize,
+}
+
+impl<T> Default for Lasting<T> {
+    /// A list with room for nothing.
+    fn default() -> Self {
+        Self { start: NonNull::dangling(), len: 0, capacity: 0, small: 0, populated: 0 }
+    }
 }
 
 impl<T: Copy> Lasting<T> {
@@ -77,20 +85,11 @@ impl<T: Copy> Lasting<T> {
         let bytes = capacity.checked_mul(size_of::<T>()).ok_or(io::ErrorKind::OutOfMemory)?;
         let prot = libc::PROT_READ | libc::PROT_WRITE;
         let (start, large) = reserve(bytes.max(SMALL), prot, bytes)?;
-        Ok(Self { start: start.cast(), len: 0, capacity, small: large.start, populated: 0 })
+        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { start, len: 0, capacity, small: large.start, populated: 0 })
     }
 
-    /// How many items there are.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// How many more there is room for.
+    /// How many more items there is room for.
     pub fn room(&self) -> usize {
         self.capacity - self.len
     }
@@ -102,23 +101,48 @@ impl<T: Copy> Lasting<T> {
         }
         let end = (self.len + items.len()) * size_of::<T>();
         if end > self.populated && self.populated < self.small {
-            self.populated = populate_up(self.start.cast(), self.populated, end, self.small);
+            let start = self.start.as_ptr().cast();
+            self.populated = populate_up(start, self.populated, end, self.small);
         }
         // SAFETY: there is room, in memory that is this list's own.
-        let place = unsafe { self.start.add(self.len) };
+        let place = unsafe { self.start.as_ptr().add(self.len) };
         // SAFETY: as before, and as many items; nobody has a reference to what is behind the list.
         unsafe { place.copy_from_nonoverlapping(items.as_ptr(), items.len()) };
         self.len += items.len();
         Some(place)
     }
+
+    /// Forgets all items.
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+}
+
+impl<T> Deref for Lasting<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        // SAFETY: so many items were written there, and changing them takes `&mut`.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
+    }
+}
+
+impl<T> DerefMut for Lasting<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: so many items were written there, and nobody else has a reference.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
+    }
 }
 
 impl<T> Drop for Lasting<T> {
     fn drop(&mut self) {
+        if self.capacity == 0 {
+            return;
+        }
         let bytes = (self.capacity * size_of::<T>()).max(SMALL);
         // SAFETY: the mapping is this list's own, and whoever has its items' addresses must not use
         // them any more.
-        unsafe { libc::munmap(self.start.cast(), bytes) };
+        unsafe { libc::munmap(self.start.as_ptr().cast(), bytes) };
     }
 }
 

@@ -177,39 +177,6 @@ pub(crate) fn anonymous(len: usize, prot: i32) -> io::Result<*mut libc::c_void> 
 
 const PAGE: usize = 4096;
 
-/// Bytes whose pages are worth asking for at once where so many are in use: few for a short
-/// program, and later as many as may turn out to be for nothing.
-fn populated_at_once(used: usize) -> usize {
-    (used.next_power_of_two() / 16).clamp(16 << 10, 128 << 10)
-}
-
-/// How much of a list's memory was asked for: the list itself only grows.
-#[derive(Debug, Default)]
-pub struct Populated {
-    count: usize,
-}
-
-impl Populated {
-    /// Asks for the next pages of `list` if it is about to get `count` more and they are not there.
-    #[inline]
-    pub fn ahead<T>(&mut self, list: &mut Vec<T>, count: usize) {
-        if list.len() + count > self.count {
-            self.more(list, count);
-        }
-    }
-
-    #[cold]
-    fn more<T>(&mut self, list: &mut Vec<T>, count: usize) {
-        let len = list.len();
-        let more = populated_at_once(len * size_of::<T>()) / size_of::<T>();
-        let spare = list.spare_capacity_mut();
-        let until = (count + more).min(spare.len());
-        let range = spare[..until].as_mut_ptr_range();
-        populate_pages(range.start as usize & !(PAGE - 1), range.end as usize);
-        self.count = len + count + more;
-    }
-}
-
 /// Asks the host for the pages from the address `start` to `end` now, all at once, rather than one
 /// fault at a time (madvise(2), `MADV_POPULATE_WRITE`). A host that will not leaves them to faults.
 pub(crate) fn populate_pages(start: usize, end: usize) {

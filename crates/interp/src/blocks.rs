@@ -17,15 +17,12 @@ use hashbrown::HashTable;
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHasher};
 use rvrun_decoder::MAX_BLOCK_BYTES;
 use rvrun_host::large::Lasting;
-use rvrun_host::process::Populated;
-use std::alloc::Layout;
+use std::alloc::{Layout, handle_alloc_error};
 use std::hash::{BuildHasher, Hasher};
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::ptr;
 
-/// Blocks that there is room for at first, as far as it is touched: most programs have no more.
-const FIRST_BLOCKS: usize = 1 << 16;
 /// Blocks that can be found before what finds them has to grow: a small program has no more.
 const FEW_BLOCKS: usize = 1280;
 /// How much larger it gets then.
@@ -33,8 +30,10 @@ const GROWTH: usize = 7;
 /// All slots: 128 MiB. The text of large programs (compilers, browsers) takes
 /// about four bytes of slots a byte of code that was executed.
 const MAX_SLOTS: usize = 1 << 23;
-/// The least with which anything can be executed.
-const FEWEST_SLOTS: usize = 1 << 16;
+/// All blocks: 64 MiB. Their slots are more of what is touched.
+const MAX_BLOCKS: usize = 1 << 20;
+/// What part of all that there is at least, or nothing can be executed.
+const LEAST_PART: usize = 128;
 
 const PAGE: u64 = 4096;
 
@@ -43,6 +42,7 @@ type Id = u32;
 /// No block's index.
 const NONE: Id = Id::MAX;
 
+#[derive(Clone, Copy)]
 struct Entry {
     pc: u64,
     /// Bytes of guest code, and what they were.
@@ -80,11 +80,9 @@ pub struct Compiled {
 
 /// See the module's documentation.
 pub struct Blocks {
-    /// None before there is any.
-    slots: Option<Lasting<Slot>>,
+    slots: Lasting<Slot>,
     /// In ascending order of their slots.
-    entries: Vec<Entry>,
-    populated: Populated,
+    entries: Lasting<Entry>,
     by_pc: HashTable<Id>,
     /// A block of each page in which some begin, to find what a change of code
     /// touches; the others of that page follow it in a list.
@@ -104,9 +102,8 @@ pub struct Blocks {
 impl Blocks {
     pub fn new() -> Self {
         Self {
-            slots: None,
-            entries: Vec::with_capacity(FIRST_BLOCKS),
-            populated: Populated::default(),
+            slots: memory_for(MAX_SLOTS),
+            entries: memory_for(MAX_BLOCKS),
             by_pc: HashTable::with_capacity(FEW_BLOCKS),
             by_page: FxHashMap::default(),
             paged: 0,
@@ -207,8 +204,8 @@ impl Blocks {
     }
 
     /// Whether there may be no room for the host code of another block.
-    pub fn is_full_of_code(&self) -> bool {
-        self.baseline.is_full()
+    pub fn is_full_of_code(&self, context: &Context) -> bool {
+        self.baseline.is_full(context)
     }
 
     /// What control goes to that goes to `pc`: the gate there, or else the block.
@@ -256,24 +253,19 @@ impl Blocks {
     ) -> *const Slot {
         let GuestCode { range: Range { start: pc, end }, content } = guest;
         let id = self.entries.len() as Id;
-        let slots = self.slots.get_or_insert_with(memory_for_slots).extend(block);
-        let slots = slots.expect("who inserts has asked whether there is room");
-        let length = end.wrapping_sub(pc) as u16;
-        let slot_count = block.len() as u16;
-        let incoming = [ptr::null_mut(); 2];
-        self.populated.ahead(&mut self.entries, 1);
-        let compiled = false;
-        let next_in_page = NONE;
-        self.entries.push(Entry {
+        let no_room = "who inserts has asked whether there is room";
+        let slots = self.slots.extend(block).expect(no_room);
+        let entry = Entry {
             pc,
-            length,
+            length: end.wrapping_sub(pc) as u16,
             content,
-            slot_count,
-            compiled,
-            next_in_page,
+            slot_count: block.len() as u16,
+            compiled: false,
+            next_in_page: NONE,
             slots,
-            incoming,
-        });
+            incoming: [ptr::null_mut(); 2],
+        };
+        self.entries.extend(&[entry]).expect(no_room);
         if let Some(hash) = changing {
             self.contents.insert(id, hash);
         }
@@ -414,7 +406,7 @@ impl Blocks {
 
     /// Whether the store has outgrown its bound and must be cleared before the next insertion.
     pub fn is_full(&self) -> bool {
-        self.slots.as_ref().is_some_and(|slots| slots.room() < MOST_SLOTS)
+        self.slots.room() < MOST_SLOTS || self.entries.room() == 0
     }
 
     /// Drops everything but the gates.
@@ -427,14 +419,14 @@ impl Blocks {
     }
 }
 
-/// Memory for as many slots as there may be, or as the host has memory for.
-fn memory_for_slots() -> Lasting<Slot> {
-    let mut capacity = MAX_SLOTS;
+/// Memory for so many items, or as many as the host has memory for.
+fn memory_for<T: Copy>(most: usize) -> Lasting<T> {
+    let mut capacity = most;
     loop {
         match Lasting::new(capacity) {
-            Ok(slots) => return slots,
-            Err(_) if capacity > FEWEST_SLOTS => capacity /= 2,
-            Err(_) => std::alloc::handle_alloc_error(Layout::new::<[Slot; FEWEST_SLOTS]>()),
+            Ok(items) => return items,
+            Err(_) if capacity > most / LEAST_PART => capacity /= 2,
+            Err(_) => handle_alloc_error(Layout::array::<T>(capacity).unwrap_or(Layout::new::<T>())),
         }
     }
 }

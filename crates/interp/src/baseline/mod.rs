@@ -28,16 +28,16 @@ mod thunks;
 
 use crate::context::{Context, Exit};
 use crate::fuel::Fuel;
+use crate::predecode::MOST_SLOTS;
 use crate::returns::Returns;
 use crate::slot::{Handler, Next, Slot, Way};
-use code::{Access, Code, Exit as WayOut, Place, Run};
+use code::{Access, Code, Exit as WayOut, Lists, Place, Run};
 use emit::Emitter;
 use kept::{GuestCode, Kept, Trace};
 use registers::PINNED;
 use rvrun_hart::Hart;
 use rvrun_host::code::{self as host_code, CodeArena};
-use rvrun_host::large::SMALL;
-use rvrun_host::process::Populated;
+use rvrun_host::large::{Lasting, SMALL};
 use std::mem::offset_of;
 use templates::{End, Sets, Template, template};
 use thunks::Thunks;
@@ -48,9 +48,9 @@ const ARENA_BYTES: usize = (64 << 20) + 2 * SMALL;
 /// Ops of a body that are worth code of their own.
 pub const WORTH_IT: usize = 2;
 
-/// Accesses and runs that there is room for at first, as far as it is touched.
-const FIRST_SITES: usize = 1 << 18;
-const FIRST_ENTRIES: usize = 1 << 17;
+/// All accesses and runs: more than the arena has room for, as a rule.
+const MAX_SITES: usize = 1 << 20;
+const MAX_ENTRIES: usize = 1 << 19;
 
 /// Offset in the context of the arena's address.
 const ARENA: i32 = (offset_of!(Context, sites) + offset_of!(Sites, arena)) as i32;
@@ -66,6 +66,7 @@ const JMP: u8 = 0xe9;
 const NOP: [u8; 5] = [0x0f, 0x1f, 0x44, 0, 0];
 
 /// An access to guest memory in host code.
+#[derive(Clone, Copy)]
 struct Site {
     /// Where the host instruction is.
     ip: usize,
@@ -80,8 +81,7 @@ struct Site {
 pub struct Sites {
     /// Where the arena is, once there is one.
     arena: usize,
-    sites: Vec<Site>,
-    populated: Populated,
+    sites: Lasting<Site>,
 }
 
 impl Sites {
@@ -112,8 +112,7 @@ pub struct Baseline {
     ops: Vec<(usize, Option<Template>)>,
     /// What is executed often. The index of each is before its entrance, so that who has that needs
     /// not look far.
-    entries: Vec<Entry>,
-    populated: Populated,
+    entries: Lasting<Entry>,
     /// The link that the last instruction in the arena follows, if it does that.
     open: Option<*const Slot>,
 }
@@ -137,8 +136,10 @@ struct Head {
 
 impl Baseline {
     /// Whether the next block may not fit.
-    pub fn is_full(&self) -> bool {
-        self.arena.is_some() && self.used + buffer::CAPACITY > self.apart
+    pub fn is_full(&self, context: &Context) -> bool {
+        self.arena.is_some()
+            && (self.used + buffer::CAPACITY > self.apart
+                || self.entries.room().min(context.sites.sites.room()) < MOST_SLOTS)
     }
 
     /// Forgets all code. None of it may be reachable any more.
@@ -240,7 +241,7 @@ impl Baseline {
     /// it](Kept::is_of), unless there is no room, or no memory for code. Gives where the block ends.
     pub fn recall(&mut self, kept: &Kept, slots: &mut [Slot], context: &mut Context) -> Last {
         let last = Last::at(slots, kept.last);
-        if !self.is_full() && self.has_arena(context) {
+        if !self.is_full(context) && self.has_arena(context) {
             self.place(&kept.code, kept.pc, slots, kept.moved, &mut context.sites);
         }
         last
@@ -248,7 +249,7 @@ impl Baseline {
 
     /// What to make the code of the next block with, if there is room for that.
     fn emitter(&mut self, context: &mut Context) -> Option<Box<Emitter>> {
-        if self.is_full() || !self.has_arena(context) {
+        if self.is_full(context) || !self.has_arena(context) {
             return None;
         }
         let emitter = self.emitter.take();
@@ -268,6 +269,10 @@ impl Baseline {
         moved: u64,
         sites: &mut Sites,
     ) -> Option<()> {
+        let Lists { accesses, exits, runs, .. } = code.lists;
+        if sites.sites.room() < accesses.len() || self.entries.room() < runs.len() {
+            return None;
+        }
         let before = self.general_before(code, pc);
         let (often, rarely) = code.sizes();
         let arena = self.arena.as_mut()?;
@@ -292,24 +297,22 @@ impl Baseline {
         let rare = |offset: usize| apart + (offset - often);
         let head = before.zip(first.first_chunk().copied());
         self.open = code.last_way().map(|link| &raw const slots[link]);
-        for WayOut { link, end, general, last } in code.lists.exits {
+        for WayOut { link, end, general, last } in exits {
             let end = u32::from(*end) + start as u32;
             let general = rare((*general).into()) as u32;
             slots[usize::from(*link) + 1].way = Way { end, general, last: *last != 0 };
         }
-        sites.populated.ahead(&mut sites.sites, code.lists.accesses.len());
-        self.populated.ahead(&mut self.entries, code.lists.runs.len());
-        sites.sites.extend(code.lists.accesses.iter().map(|Access { at, slot, counted }| {
+        for Access { at, slot, counted } in accesses {
             let slot = &slots[usize::from(*slot)];
             // SAFETY: an access is an op's.
             let handler = unsafe { slot.op.handler };
             let ip = arena.address(start + usize::from(*at));
-            Site { ip, slot, handler, counted: counted.get().into() }
-        }));
-        for (n, Run { index, code, entrance }) in code.lists.runs.iter().enumerate() {
+            sites.sites.extend(&[Site { ip, slot, handler, counted: counted.get().into() }]);
+        }
+        for (n, Run { index, code, entrance }) in runs.iter().enumerate() {
             let entrance = arena.address(rare((*entrance).into()));
             let head = head.filter(|_| n == 0).map(|(general, bytes)| Head { bytes, general });
-            self.entries.push(Entry { code: start + usize::from(*code), head });
+            self.entries.extend(&[Entry { code: start + usize::from(*code), head }]);
             // SAFETY: code for that op is there, and it has the calling convention of handlers.
             slots[usize::from(*index)].op.handler =
                 unsafe { std::mem::transmute::<usize, Handler>(entrance) };
@@ -341,6 +344,8 @@ impl Baseline {
 
     /// Takes memory for code, and for where it calls.
     fn begin(&mut self, context: &mut Context) -> Option<()> {
+        self.entries = Lasting::new(MAX_ENTRIES).ok()?;
+        context.sites.sites = Lasting::new(MAX_SITES).ok()?;
         let landing = faulted as *const () as usize;
         let mut arena = CodeArena::with_landing(ARENA_BYTES, landing).ok()?;
         let (code, thunks) = Thunks::code()?;
@@ -349,8 +354,6 @@ impl Baseline {
             [thunks.returned, thunks.bottom, thunks.found].map(|offset| arena.address(offset));
         context.returns.begin(returned, bottom).ok()?;
         context.sites.arena = arena.address(0);
-        context.sites.sites.reserve(FIRST_SITES);
-        self.entries.reserve(FIRST_ENTRIES);
         context.begin_code(found);
         self.thunks = thunks;
         self.thunk_bytes = code.len();

@@ -52,7 +52,7 @@ impl Interpreter {
         }
         if self.is_cold() {
             self.pauses += 1;
-        } else if self.blocks.is_full_of_code() {
+        } else if self.blocks.is_full_of_code(&self.context) {
             self.clear();
         } else {
             self.compile(pc);
@@ -97,7 +97,8 @@ impl Interpreter {
             }
         }
         if let Some(trace) = trace.and_then(Trace::finish)
-            && let Some((keeper, object, base)) = self.keeper_of(pc)
+            && let Some((object, base)) = self.object_of(pc)
+            && let Some(keeper) = &self.keeper
         {
             keeper.put(object, pc.wrapping_sub(base), trace);
         }
@@ -106,25 +107,37 @@ impl Interpreter {
 
     /// A trace for what is made from the block at `pc` on, if that is to be kept.
     fn begin_trace(&mut self, pc: u64) -> Option<Trace> {
-        let (keeper, _, base) = self.keeper_of(pc)?;
-        keeper.is_writing().then(|| Trace::new(self.code.range.clone(), base))
+        let is_wanted = self.keeper.as_ref().is_some_and(|keeper| keeper.is_writing());
+        let (_, base) = self.object_of(pc).filter(|_| is_wanted)?;
+        Some(Trace::new(self.code.range.clone(), base))
     }
 
-    /// Who keeps host code of the block at `pc`, of which object, and where that is.
-    fn keeper_of(&mut self, pc: u64) -> Option<(Arc<dyn Keeper>, u32, u64)> {
-        let keeper = self.keeper.clone()?;
+    /// The object of which host code of the block at `pc` may be kept, and where that is.
+    fn object_of(&mut self, pc: u64) -> Option<(u32, u64)> {
         let CodeRegion { writable, object, .. } = self.code_region(pc);
-        let (number, base) = object.filter(|_| !writable && !self.context.soft_float)?;
-        Some((keeper, number, base))
+        object.filter(|_| !writable && !self.context.soft_float)
     }
 
     /// Takes in host code of the block at `pc`, if that is there, and of others that was kept with
     /// it; these are pre-decoded. Gives whether the block begins with code that is new.
     pub(super) fn recall(&mut self, pc: u64) -> bool {
-        let Some((keeper, object, base)) = self.keeper_of(pc) else { return false };
-        let mut made = false;
+        // Taken for so long, not cloned: what is shared is counted by instructions that wait for
+        // all stores before them, and those of pre-decoding miss the caches.
+        let Some(keeper) = self.keeper.take() else { return false };
         let mut room = std::mem::take(&mut self.room);
-        let trace = keeper.get(object, pc.wrapping_sub(base), &mut room).unwrap_or_default();
+        let made = self.object_of(pc).is_some_and(|(object, base)| {
+            let trace = keeper.get(object, pc.wrapping_sub(base), &mut room);
+            trace.is_some_and(|trace| self.take_in(trace, base, pc))
+        });
+        self.room = room;
+        self.keeper = Some(keeper);
+        made
+    }
+
+    /// Takes in a trace of the object at `base`. Gives whether the block at `pc` begins with code
+    /// that is new.
+    fn take_in(&mut self, trace: &[u8], base: u64, pc: u64) -> bool {
+        let mut made = false;
         for kept in baseline::kept::blocks(trace, base) {
             let is_there = self.blocks.get(kept.pc).is_some();
             let range = &self.code.range;
@@ -142,7 +155,6 @@ impl Interpreter {
                 made |= kept.pc == pc;
             }
         }
-        self.room = room;
         made
     }
 }
