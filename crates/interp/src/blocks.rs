@@ -426,7 +426,9 @@ fn memory_for<T: Copy>(most: usize) -> Lasting<T> {
         match Lasting::new(capacity) {
             Ok(items) => return items,
             Err(_) if capacity > most / LEAST_PART => capacity /= 2,
-            Err(_) => handle_alloc_error(Layout::array::<T>(capacity).unwrap_or(Layout::new::<T>())),
+            Err(_) => {
+                handle_alloc_error(Layout::array::<T>(capacity).unwrap_or(Layout::new::<T>()))
+            }
         }
     }
 }
