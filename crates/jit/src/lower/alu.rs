@@ -4,7 +4,7 @@ use super::Lowering;
 use crate::effects;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I16, I32, I64};
-use cranelift_codegen::ir::{self, InstBuilder, Type, Value};
+use cranelift_codegen::ir::{InstBuilder, Type, Value};
 use rvrun_isa::{Instruction, Opcode};
 
 /// A division that must not be done on the host: what it gives by the manual (M,
@@ -59,25 +59,9 @@ impl Lowering<'_> {
         self.set_x(i.rd, value);
     }
 
-    /// The low half.
-    pub(super) fn low(&mut self, value: Value) -> Value {
-        self.builder.ins().ireduce(I32, value)
-    }
-
-    /// Sign-extends a word.
-    pub(super) fn sign_extend(&mut self, word: Value) -> Value {
-        self.builder.ins().sextend(I64, word)
-    }
-
-    /// Zero-extends the low half.
-    fn zero_extend_low(&mut self, value: Value) -> Value {
-        let low = self.low(value);
-        self.builder.ins().uextend(I64, low)
-    }
-
     /// 0 or 1.
     pub(super) fn truth(&mut self, condition: IntCC, a: Value, b: Value) -> Value {
-        let truth = self.builder.ins().icmp(condition, a, b);
+        let truth = self.compare_integers(condition, a, b);
         self.builder.ins().uextend(I64, truth)
     }
 
@@ -94,18 +78,23 @@ impl Lowering<'_> {
                 };
                 self.truth(condition, a, b)
             }
-            Xori if imm == -1 => self.builder.ins().bnot(a),
+            Andi if imm >= 0 => self.mask(a, imm),
             Xori | Ori | Andi => {
-                let b = self.builder.ins().iconst(I64, imm);
-                match opcode {
-                    Xori => self.builder.ins().bxor(a, b),
-                    Ori => self.builder.ins().bor(a, b),
-                    _ => self.builder.ins().band(a, b),
-                }
+                let (word, ty) = match self.extended(a) {
+                    Some(word) => (word, I32),
+                    None => (a, I64),
+                };
+                let value = match opcode {
+                    Xori if imm == -1 => self.builder.ins().bnot(word),
+                    Xori => self.builder.ins().bxor_imm_s(word, imm),
+                    Ori => self.builder.ins().bor_imm_s(word, imm),
+                    _ => self.builder.ins().band_imm_s(word, imm),
+                };
+                if ty == I32 { self.sign_extend(value) } else { value }
             }
             Slli => self.builder.ins().ishl_imm_u(a, imm),
-            Srli => self.builder.ins().ushr_imm_u(a, imm),
-            Srai => self.builder.ins().sshr_imm_u(a, imm),
+            Srli => self.shift_right(a, imm, false),
+            Srai => self.shift_right(a, imm, true),
             Rori => self.builder.ins().rotr_imm_u(a, imm),
             SlliUw => {
                 let low = self.zero_extend_low(a);
@@ -177,15 +166,6 @@ impl Lowering<'_> {
         }
     }
 
-    /// The word that `value` was computed as, if it is the sign extension of one.
-    fn word(&self, value: Value) -> Option<Value> {
-        let dfg = &self.builder.func.dfg;
-        let inst = dfg.value_def(dfg.resolve_aliases(value)).inst()?;
-        let word = *dfg.inst_args(inst).first()?;
-        let extends = dfg.insts[inst].opcode() == ir::Opcode::Sextend;
-        (extends && dfg.value_type(word) == I32).then_some(word)
-    }
-
     fn bitwise(&mut self, opcode: Opcode, a: Value, b: Value) -> Value {
         use Opcode::*;
         match opcode {
@@ -204,7 +184,7 @@ impl Lowering<'_> {
         // What words become bit by bit is the extension of a word: so rotations of words, which
         // compilers make of two shifts, are those of the host.
         if matches!(opcode, Xor | Or | And | Andn | Orn | Xnor)
-            && let (Some(a), Some(b)) = (self.word(a), self.word(b))
+            && let Some((a, b)) = self.words(a, b)
         {
             let word = self.bitwise(opcode, a, b);
             return self.sign_extend(word);

@@ -55,12 +55,14 @@ impl Lowering<'_> {
         self.builder.switch_to_block(block);
         self.go(edge);
         self.builder.switch_to_block(here);
+        self.edge_blocks.push(block);
         block
     }
 
     /// The block of node `to`, to which a way leads from here.
     fn node_block(&mut self, to: NodeId) -> Block {
         let block = self.blocks[to as usize];
+        self.ways_left[to as usize] -= 1;
         if self.ways_to[to as usize] == 1 {
             self.follows(block);
         }

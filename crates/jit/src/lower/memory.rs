@@ -75,11 +75,16 @@ impl Lowering<'_> {
             _ => {}
         }
         let value = self.x(i.rs2);
+        if i.opcode == Opcode::Sw {
+            // Its extension is not wanted if it has one.
+            let word = self.low(value);
+            self.builder.ins().store(flags, word, base, i.imm);
+            return;
+        }
         let ins = self.builder.ins();
         match i.opcode {
             Opcode::Sb => ins.istore8(flags, value, base, i.imm),
             Opcode::Sh => ins.istore16(flags, value, base, i.imm),
-            Opcode::Sw => ins.istore32(flags, value, base, i.imm),
             Opcode::Sd => ins.store(flags, value, base, i.imm),
             other => unreachable!("{other:?} is not lowered here"),
         };

@@ -22,6 +22,7 @@ mod exits;
 mod float;
 mod helped;
 mod memory;
+mod narrow;
 mod pin;
 pub(crate) mod places;
 mod words;
@@ -127,6 +128,8 @@ pub fn lower(
         blocks,
         states: FxHashMap::default(),
         ways_to: vec![0; region.nodes.len()],
+        ways_left: Vec::new(),
+        edge_blocks: Vec::new(),
         other: None,
         held: Held::default(),
         raw: 0,
@@ -188,6 +191,10 @@ struct Lowering<'a> {
     states: FxHashMap<Block, AddressFrom>,
     /// How many ways lead to a node.
     ways_to: Vec<u32>,
+    /// How many of them are still to be added.
+    ways_left: Vec<u32>,
+    /// Blocks to which only the current node leads.
+    edge_blocks: Vec<Block>,
     /// Where what a callee has returned is returned further up.
     other: Option<Block>,
     /// What is held at the point where instructions are being added.
@@ -223,6 +230,7 @@ impl Lowering<'_> {
                 self.ways_to[to as usize] += 1;
             }
         }
+        self.ways_left.clone_from(&self.ways_to);
         let entry = self.builder.create_block();
         self.builder.switch_to_block(entry);
         let calls = |id: &NodeId| {
@@ -260,9 +268,14 @@ impl Lowering<'_> {
         (self.raw, self.unused, self.clean) = (plan.raw, plan.raw & plan.carried, 0);
         self.exits.clear();
         let head = plan.loop_head;
-        self.builder.switch_to_block(self.blocks[id as usize]);
+        let block = self.blocks[id as usize];
+        if self.ways_left[id as usize] == 0 {
+            // So that it is known of each register there how it was computed.
+            self.builder.seal_block(block);
+        }
+        self.builder.switch_to_block(block);
         if matches!(node.end, End::Rest { .. }) {
-            self.builder.set_cold_block(self.blocks[id as usize]);
+            self.builder.set_cold_block(block);
         }
         self.at(node.pc, None);
         self.origin.access_pc = node.pc;
@@ -292,6 +305,9 @@ impl Lowering<'_> {
         }
         self.at(node.end_pc, None);
         self.end(node);
+        for block in self.edge_blocks.drain(..) {
+            self.builder.seal_block(block);
+        }
     }
 
     /// What is added from here on comes from the instruction at `pc`.
@@ -361,7 +377,7 @@ impl Lowering<'_> {
                     let before = self.x(instruction.rd);
                     self.alu(instruction, pc);
                     let after = self.x(instruction.rd);
-                    let value = self.builder.ins().select(condition, before, after);
+                    let value = self.choose(condition, before, after);
                     self.set_x(instruction.rd, value);
                 }
                 // What the way on wants interpreted is not all this once more.
@@ -629,6 +645,6 @@ impl Lowering<'_> {
             other => unreachable!("{other:?} is no branch"),
         };
         let condition = if negated { condition.complement() } else { condition };
-        self.builder.ins().icmp(condition, a, b)
+        self.compare_integers(condition, a, b)
     }
 }
