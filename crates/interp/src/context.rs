@@ -6,7 +6,7 @@ use crate::fuel::Fuel;
 use crate::ops::control;
 use crate::returns::Returns;
 use crate::slot::{Link, Slot};
-use rvrun_hart::{Enter, Hart, Trap};
+use rvrun_hart::{Enter, Hart, Trap, float};
 use rvrun_isa::Extensions;
 use rvrun_memory::access::Refused;
 use rvrun_memory::{AccessKind, GuestAddr};
@@ -91,6 +91,9 @@ pub struct Context {
     pub no_code: usize,
     /// What host code knows of accesses that may fault.
     pub sites: Sites,
+    /// Where host code puts MXCSR to look at it, and what its sticky flags are in `fflags`.
+    pub mxcsr: u32,
+    pub fflags_of: [u8; 64],
     /// Set by the handler that stops.
     pub exit: Exit,
     /// What the hart implements.
@@ -122,6 +125,8 @@ impl Context {
             passages: 0,
             cold: 1,
             sites: Sites::default(),
+            mxcsr: 0,
+            fflags_of: float::host::FFLAGS,
             attention: Arc::default(),
             jump_cache: Box::default(),
             jump_cache_start: ptr::null(),

@@ -15,7 +15,7 @@ use crate::slot::{Handler, Link, Op, Slot, Way};
 use rvrun_decoder::{MAX_BLOCK_BYTES, Terminator, is_link_register, terminator};
 use rvrun_hart::SINK;
 use rvrun_isa::{
-    BUCKETS, Extensions, Instruction, Kind, Opcode, ROWS, bucket, candidate, candidates,
+    BUCKETS, Extensions, Instruction, Kind, Opcode, ROWS, bucket, candidate, candidates, csr,
     for_each_instruction, length, operands,
 };
 use rvrun_memory::access;
@@ -274,10 +274,28 @@ impl Emitter<'_> {
             }
             Opcode::Addiw if instruction.imm == 0 => op.handler = fused::sign_extend_word,
             Opcode::Fence if instruction.imm == PAUSE_SETS => op.handler = ops::atomic::pause,
+            Opcode::Csrrs | Opcode::Csrrw
+                if let Some(handler) = self.flags_handler(instruction) =>
+            {
+                op.handler = handler;
+            }
             _ => {}
         }
         self.slots.push(Slot { op });
         self.first = First { rd: op.rd, rs1: op.rs1, at, what };
+    }
+
+    /// The handler of an access to `fflags` that either reads or writes it.
+    #[inline(always)]
+    fn flags_handler(&self, instruction: &Instruction) -> Option<Handler> {
+        if instruction.imm != csr::FFLAGS.into() || !self.extensions.contains(Extensions::F) {
+            return None;
+        }
+        match (instruction.opcode, instruction.rd, instruction.rs1) {
+            (Opcode::Csrrs, _, 0) => Some(ops::csr::read_flags),
+            (Opcode::Csrrw, 0, _) => Some(ops::csr::write_flags),
+            _ => None,
+        }
     }
 
     /// Makes one op of `second` and the instruction before it, whose result serves only

@@ -12,7 +12,7 @@ mod switching;
 use proptest::prelude::*;
 use rvrun_hart::{Hart, SINK};
 use rvrun_interp::{Interpreter, Stop, Warm};
-use rvrun_isa::{Extensions, Instruction, Kind, Opcode, RM_DYNAMIC, encode};
+use rvrun_isa::{Extensions, Instruction, Kind, Opcode, RM_DYNAMIC, csr, encode};
 use rvrun_memory::access;
 use support::Guest;
 
@@ -24,6 +24,20 @@ const BASE: u8 = 8;
 
 /// Instructions of four bytes that go on with the next one, or over it.
 fn instruction() -> impl Strategy<Value = Instruction> {
+    prop_oneof![12 => computation(), 1 => flags_access()]
+}
+
+/// `frflags` and `fsflags`, with a result and without.
+fn flags_access() -> impl Strategy<Value = Instruction> {
+    let operands = (prop_oneof![Just(0u8), 9u8..=20], prop_oneof![Just(0u8), 9u8..=20]);
+    let opcode = prop_oneof![Just(Opcode::Csrrs), Just(Opcode::Csrrw), Just(Opcode::Csrrwi)];
+    (opcode, operands).prop_map(|(opcode, (rd, rs1))| {
+        let rs1 = if opcode == Opcode::Csrrs { 0 } else { rs1 };
+        Instruction { rd, rs1, imm: csr::FFLAGS.into(), ..Instruction::new(opcode) }
+    })
+}
+
+fn computation() -> impl Strategy<Value = Instruction> {
     let rows: Vec<Opcode> = Opcode::all()
         .filter(|opcode| {
             let row = opcode.row();

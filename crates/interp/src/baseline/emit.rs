@@ -163,6 +163,9 @@ pub(super) fn f(register: u8) -> i32 {
 /// Where the pc is, from `rsi`.
 pub(super) const PC: i32 = offset_of!(Hart, pc) as i32 - BIAS;
 
+/// Where the exceptions are that had been raised when MXCSR was loaded, from `rsi`.
+pub(super) const FFLAGS: i32 = offset_of!(Hart, fflags) as i32 - BIAS;
+
 pub(super) fn transfer(code: &mut impl DynasmApi, transfer: Transfer) {
     match transfer {
         Transfer::Load { host, guest: 0 } => dynasm!(code; .arch x64; xor Rd(host), Rd(host)),

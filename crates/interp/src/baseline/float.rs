@@ -4,8 +4,9 @@
 //! instruction is left to the handler, which then computes once more and raises the same
 //! flags: results that are NaNs, unordered operands, words that are not boxed.
 
-use super::emit::{Emitter, Flag, asm, f};
+use super::emit::{Emitter, FFLAGS, Flag, asm, f};
 use super::templates::{Arithmetic, Comparison, Float, Sign, Width};
+use super::{FFLAGS_OF, MXCSR};
 use crate::ops::float::third_source;
 use crate::slot::Op;
 use dynasmrt::{DynasmApi, dynasm};
@@ -77,7 +78,31 @@ impl Emitter {
                 self.put(op.rd, Width::Double, d);
             }
             Float::Truncate { long } => self.truncate(op, long),
+            Float::ReadFlags => {
+                self.all_flags();
+                let d = self.define(op.rd);
+                asm!(self; mov Rd(d), eax);
+            }
+            Float::WriteFlags => {
+                let a = self.read(op.rs1);
+                self.flush();
+                let slow = self.slow();
+                self.all_flags();
+                asm!(self; xor eax, Rd(a); test al, BYTE 0x1f);
+                self.jump_if(Flag::NotEqual, slow);
+            }
         }
+    }
+
+    /// Loads the exceptions that have been raised into `eax`.
+    fn all_flags(&mut self) {
+        asm!(self
+            ; stmxcsr [rdx + MXCSR]
+            ; mov eax, [rdx + MXCSR]
+            ; and eax, BYTE 0x3f
+            ; movzx eax, BYTE [rdx + rax + FFLAGS_OF]
+            ; or al, [rsi + FFLAGS]
+        );
     }
 
     fn load_float(&mut self, op: Op, word: bool) {

@@ -9,7 +9,7 @@
 
 use super::code::{Code, Lists};
 use super::templates::available_features;
-use super::{ARENA, INSTRUCTIONS, OUTSIDE, POINTER, ends};
+use super::{ARENA, FFLAGS_OF, INSTRUCTIONS, MXCSR, OUTSIDE, POINTER, ends};
 use rustc_hash::FxBuildHasher;
 use rvrun_decoder::MAX_BLOCK_BYTES;
 use rvrun_isa::length;
@@ -35,7 +35,8 @@ pub trait Keeper: Send + Sync {
 
 /// What traces depend on beside what they are made from and this build of the interpreter.
 pub fn version() -> Vec<u8> {
-    let places = [ARENA, INSTRUCTIONS, OUTSIDE, POINTER, ends::FUEL, ends::INSTRET];
+    let places =
+        [ARENA, FFLAGS_OF, INSTRUCTIONS, MXCSR, OUTSIDE, POINTER, ends::FUEL, ends::INSTRET];
     let places = places.iter().flat_map(|place| place.to_le_bytes());
     places.chain([u8::from(cfg!(threaded))]).chain(available_features()).collect()
 }

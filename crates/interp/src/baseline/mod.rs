@@ -60,6 +60,9 @@ const POINTER: i32 = (offset_of!(Context, returns) + Returns::POINTER) as i32;
 const OUTSIDE: i32 = (offset_of!(Context, returns) + Returns::OUTSIDE) as i32;
 /// Offset in the context of the instructions of host code until the next pause.
 const INSTRUCTIONS: i32 = (offset_of!(Context, fuel) + Fuel::INSTRUCTIONS) as i32;
+/// Offsets in the context of a place for MXCSR, and of what its bits are in `fflags`.
+const MXCSR: i32 = offset_of!(Context, mxcsr) as i32;
+const FFLAGS_OF: i32 = offset_of!(Context, fflags_of) as i32;
 /// The first byte of a jump of five bytes, before the distance.
 const JMP: u8 = 0xe9;
 /// An instruction as long that does nothing.

@@ -3,7 +3,7 @@
 //! An op is its handler and its numbers, so the handler says what the op does,
 //! fusion included. An op whose handler is not here keeps it.
 
-use crate::ops::{alu, control, float, fused, load_store};
+use crate::ops::{alu, control, csr, float, fused, load_store};
 use crate::slot::{Handler, Slot};
 use rustc_hash::FxHashMap;
 use rvrun_isa::Opcode;
@@ -157,6 +157,10 @@ pub enum Float {
     Truncate {
         long: bool,
     },
+    /// `rd` becomes the exceptions that have been raised.
+    ReadFlags,
+    /// They become what `rs1` says.
+    WriteFlags,
 }
 
 /// The width of a floating-point value.
@@ -430,6 +434,7 @@ plain! {
         fsgnjn_d Float::Sign(Sign::Negated, Width::Double);
         fsgnjx_d Float::Sign(Sign::Multiplied, Width::Double);
     }
+    Float csr { read_flags Float::ReadFlags; write_flags Float::WriteFlags; }
     End control {
         jump End::Jump { event: false }; jump_backward End::Jump { event: true };
         beq End::Branch { condition: Equal, event: false };

@@ -46,6 +46,36 @@ csr_instructions! {
     csrrci |op, hart| if op.rs1 == 0 { Change::Nothing } else { Change::Clear(op.rs1.into()) };
 }
 
+// Compilers put these two before and behind each comparison that must be quiet. Harts without F
+// have neither.
+handlers_apart! {
+    /// `csrrs rd, fflags, x0`
+    read_flags |slot, op, hart, _context| {
+        *x_mut!(hart, op.rd) = all_flags(hart).into();
+        slot
+    }
+    /// `csrrw x0, fflags, rs1`
+    write_flags |slot, op, hart, _context| {
+        let flags = (x!(hart, op.rs1) & 0x1f) as u8;
+        set_flags(hart, flags);
+        slot
+    }
+}
+
+/// The exceptions that have been raised, which the hart has from now on.
+fn all_flags(hart: &mut Hart) -> u8 {
+    hart.fflags |= float::host::flags();
+    hart.fflags
+}
+
+/// Makes those the ones that have been raised. Mostly they are: the host takes long to load MXCSR.
+fn set_flags(hart: &mut Hart, flags: u8) {
+    if all_flags(hart) != flags {
+        hart.fflags = flags;
+        float::host::enter(hart.frm);
+    }
+}
+
 /// Reads the CSR into `rd` and changes it. Returns why the interpreter must stop, if it must.
 fn access(
     slot: *const Slot,
@@ -85,7 +115,7 @@ fn read(number: u16, hart: &mut Hart, extensions: Extensions) -> Option<u64> {
     if !extensions.contains(needed) {
         return None;
     }
-    hart.fflags |= float::host::flags();
+    all_flags(hart);
     Some(match number {
         csr::FFLAGS => hart.fflags.into(),
         csr::FRM => hart.frm.into(),
@@ -102,7 +132,10 @@ fn read(number: u16, hart: &mut Hart, extensions: Extensions) -> Option<u64> {
 /// Returns false if the CSR cannot be written.
 fn write(number: u16, hart: &mut Hart, value: u64) -> bool {
     match number {
-        csr::FFLAGS => hart.fflags = (value & 0x1f) as u8,
+        csr::FFLAGS => {
+            set_flags(hart, (value & 0x1f) as u8);
+            return true;
+        }
         csr::FRM => hart.frm = (value & 7) as u8,
         csr::FCSR => {
             hart.fflags = (value & 0x1f) as u8;

@@ -13,7 +13,7 @@ const STICKY: u32 = 0x3f;
 pub(super) const INVALID: u32 = 1;
 
 /// `fflags` for the low six bits of MXCSR: IE, DE, ZE, OE, UE, PE from bit 0.
-const FFLAGS: [u8; 64] = {
+pub const FFLAGS: [u8; 64] = {
     let mut table = [0; 64];
     let mut sticky = 0;
     while sticky < 64 {

@@ -23,7 +23,7 @@ mod half;
 #[cfg(test)]
 mod tests;
 
-pub use control::{aside, enter, flags, leave, mxcsr_from, raise, set, with_rounding};
+pub use control::{FFLAGS, aside, enter, flags, leave, mxcsr_from, raise, set, with_rounding};
 
 pub(super) use arithmetic::*;
 pub(super) use control::in_soft;
