@@ -23,8 +23,32 @@ const DATA_BYTES: usize = 4096;
 const BASE: u8 = 8;
 
 /// Instructions of four bytes that go on with the next one, or over it.
-fn instruction() -> impl Strategy<Value = Instruction> {
-    prop_oneof![12 => computation(), 1 => flags_access()]
+fn piece() -> impl Strategy<Value = Vec<Instruction>> {
+    let one = |instruction| vec![instruction];
+    prop_oneof![
+        24 => computation().prop_map(one),
+        1 => flags_access().prop_map(one),
+        2 => quiet_comparison(),
+    ]
+}
+
+/// What is between a read of `fflags` and a write of that is mostly a comparison.
+fn quiet_comparison() -> impl Strategy<Value = Vec<Instruction>> {
+    let access = |opcode, rd, rs1| Instruction {
+        rd,
+        rs1,
+        imm: csr::FFLAGS.into(),
+        ..Instruction::new(opcode)
+    };
+    let comparison = prop::sample::select(vec![Opcode::FltD, Opcode::FleD, Opcode::FltS]);
+    let compare = (comparison, 9u8..=20, 9u8..=20, 9u8..=20).prop_map(|(opcode, rd, rs1, rs2)| {
+        Instruction { rd, rs1, rs2, ..Instruction::new(opcode) }
+    });
+    let between = prop_oneof![3 => compare, 1 => computation()];
+    (9u8..=20, prop::collection::vec(between, 0..3)).prop_map(move |(flags, between)| {
+        let (read, write) = (access(Opcode::Csrrs, flags, 0), access(Opcode::Csrrw, 0, flags));
+        std::iter::once(read).chain(between).chain([write]).collect()
+    })
 }
 
 /// `frflags` and `fsflags`, with a result and without.
@@ -121,10 +145,11 @@ proptest! {
 
     #[test]
     fn host_code_does_what_handlers_do(
-        program in prop::collection::vec(instruction(), 1..40),
+        pieces in prop::collection::vec(piece(), 1..40),
         x in prop::collection::vec(value(), 32),
         f in prop::collection::vec(value(), 32),
     ) {
+        let program = pieces.concat();
         let mut start = Hart::new();
         start.x[1..32].copy_from_slice(&x[1..]);
         start.f.copy_from_slice(&f);

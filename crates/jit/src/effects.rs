@@ -87,6 +87,30 @@ pub fn is_flags_access(instruction: &Instruction) -> bool {
         }
 }
 
+/// Whether a floating-point instruction compares, by what translated code sees of it, or raises no
+/// exceptions.
+pub fn compares_or_moves(instruction: &Instruction) -> bool {
+    use Opcode::*;
+    matches!(
+        instruction.opcode,
+        FeqS | FltS
+            | FleS
+            | FeqD
+            | FltD
+            | FleD
+            | FsgnjS
+            | FsgnjnS
+            | FsgnjxS
+            | FsgnjD
+            | FsgnjnD
+            | FsgnjxD
+            | FmvXW
+            | FmvWX
+            | FmvXD
+            | FmvDX
+    )
+}
+
 /// Whether the instruction does nothing but read one of the clocks that there are.
 pub fn is_clock_read(instruction: &Instruction) -> bool {
     let number = instruction.imm as u16;

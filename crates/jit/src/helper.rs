@@ -10,6 +10,7 @@ use rvrun_hart::float::{Flags, RoundingMode, host, plain};
 use rvrun_hart::{SINK, carry_less_product};
 use rvrun_host::time;
 use rvrun_isa::{Opcode, ROWS, csr};
+use std::mem::offset_of;
 
 /// Names a helper: its place in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,10 +28,14 @@ impl Helper {
     pub const STEP: Self = Self(1);
     /// Accesses `fflags`, or reads `frm`, by the hart's own registers.
     pub const FLAGS: Self = Self(2);
+    /// Code for a call of [`FLAGS`](Self::FLAGS) that accesses `fflags`.
+    pub const FLAGS_CALL: Self = Self(3);
     /// Reads the clock of the first operand.
     pub const CLOCK: Self = Self(Self::NAMED + 2 * ROWS.len() as u32);
-    /// Helpers that stand before those of opcodes; the first is the code for a call.
-    const NAMED: u32 = 3;
+    /// Code for a call that changes no register.
+    pub const CALL: Self = Self(0);
+    /// Helpers that stand before those of opcodes.
+    const NAMED: u32 = 4;
 
     /// Computes an instruction in the dynamic rounding mode, if it rounds.
     pub const fn of(opcode: Opcode) -> Self {
@@ -53,17 +58,17 @@ pub(crate) fn computes(opcode: Opcode) -> bool {
     functions(opcode).is_some()
 }
 
-/// The code for a call, then the helpers in the order of [`Helper`].
+/// What [`Helper`] names, in order.
 pub(crate) fn table() -> Box<[usize]> {
     let call = rvrun_host::code::preserving_call();
-    let named = [step as Function, flags];
+    let [step, flags] = [step as Function, flags].map(|f| f as usize);
+    let named = [call, step, flags, call_flags as *const () as usize];
     let computing = Opcode::all().flat_map(|opcode| {
         let (dynamic, fixed) = functions(opcode).unwrap_or((missing, missing));
         [dynamic, fixed]
     });
-    let functions =
-        named.into_iter().chain(computing).chain([clock as Function]).map(|f| f as usize);
-    std::iter::once(call).chain(functions).collect()
+    let functions = computing.chain([clock as Function]).map(|f| f as usize);
+    named.into_iter().chain(functions).collect()
 }
 
 unsafe extern "C" fn missing(_state: *mut State) {
@@ -101,6 +106,58 @@ unsafe extern "C" fn flags(state: *mut State) {
         host::set(hart.frm);
     }
     hart.x[if rd == 0 { usize::from(SINK) } else { rd as usize & 31 }] = old;
+}
+
+// Does what `flags` does where `fflags` is read, or written and stays as it is: around a
+// comparison that is to be quiet, so that it is worth not to save all registers. Like the code for
+// a call it has the state and a function as arguments, and changes no register.
+std::arch::global_asm!(
+    ".pushsection .text.rvrun_call_flags, \"ax\", @progbits",
+    ".globl rvrun_call_flags",
+    "rvrun_call_flags:",
+    "push rax",
+    "push rcx",
+    "stmxcsr [rsp - 8]",
+    "mov eax, [rsp - 8]",
+    "and eax, 0x3f",
+    "movzx eax, byte ptr [rdi + rax + {fflags_of}]",
+    "or al, [rdi + {fflags}]",
+    "mov ecx, [rdi + {operands} + 16]",
+    "and ecx, eax",
+    "xor ecx, [rdi + {operands} + 24]",
+    "xor ecx, eax",
+    "test cl, 31",
+    "jnz 2f",
+    "mov ecx, [rdi + {operands}]",
+    "test ecx, ecx",
+    "jz 1f",
+    "mov [rdi + 8 * rcx + {x}], rax",
+    "1:",
+    "inc qword ptr [rdi + {instret}]",
+    "inc qword ptr [rdi + {stepped}]",
+    "pop rcx",
+    "pop rax",
+    "ret",
+    "2:",
+    "pop rcx",
+    "mov rax, [rdi + {helpers}]",
+    "mov rax, [rax + {call}]",
+    "xchg rax, [rsp]",
+    "ret",
+    ".popsection",
+    fflags_of = const offset_of!(State, fflags_of),
+    fflags = const offset_of!(State, hart.fflags),
+    operands = const offset_of!(State, operands),
+    x = const offset_of!(State, hart.x),
+    instret = const offset_of!(State, hart.instret),
+    stepped = const offset_of!(State, stepped),
+    helpers = const offset_of!(State, helpers),
+    call = const Helper::CALL.offset(),
+);
+
+unsafe extern "C" {
+    #[link_name = "rvrun_call_flags"]
+    fn call_flags();
 }
 
 unsafe extern "C" fn clock(state: *mut State) {

@@ -1,7 +1,7 @@
 //! What translated code works on: the hart, and what it needs beside it.
 
 use crate::jump_cache;
-use rvrun_hart::Hart;
+use rvrun_hart::{Hart, float};
 use std::mem::offset_of;
 use std::ptr;
 use std::sync::Arc;
@@ -70,6 +70,8 @@ pub struct State {
     pub(crate) helpers: *const usize,
     /// For `find`: the translator.
     pub(crate) translator: *mut (),
+    /// What MXCSR's sticky flags are in `fflags`.
+    pub(crate) fflags_of: [u8; 64],
     /// How often `step` was called.
     pub stepped: u64,
     /// Where instructions are counted, translated code leaves as for attention once the
@@ -97,6 +99,7 @@ impl State {
             step,
             helpers: ptr::null(),
             translator: ptr::null_mut(),
+            fflags_of: float::host::FFLAGS,
             stepped: 0,
             deadline: u64::MAX,
             attention_owner: attention,
@@ -130,6 +133,7 @@ pub(crate) mod offset {
     pub const FIND: i32 = small(offset_of!(State, find));
     pub const FIND_JUMP: i32 = small(offset_of!(State, find_jump));
     pub const HELPERS: i32 = small(offset_of!(State, helpers));
+    pub const STEPPED: i32 = small(offset_of!(State, stepped));
     pub const DEADLINE: i32 = small(offset_of!(State, deadline));
     pub const PC: i32 = small(offset_of!(State, hart.pc));
     pub const RESERVED_ADDR: i32 = small(offset_of!(State, hart.reservation.addr));
@@ -161,6 +165,7 @@ pub(crate) mod offset {
             (FIND, "find"),
             (FIND_JUMP, "find_jump"),
             (HELPERS, "helpers"),
+            (STEPPED, "stepped"),
             (DEADLINE, "deadline"),
             (PC, "pc"),
             (RESERVED_ADDR, "reserved_addr"),

@@ -143,6 +143,9 @@ pub struct Emitter {
     /// The guest register that the host's zero flag is about, and the length of the code when
     /// that was set.
     pub(super) zero_flag: Option<(u8, usize)>,
+    /// The guest register that has the exceptions that have been raised: it was read from `fflags`,
+    /// and nothing has raised any since.
+    pub(super) accrued: Option<u8>,
 }
 
 /// A number that fits if all of the code fits the buffer.
@@ -200,6 +203,7 @@ impl Emitter {
             is_first: true,
             counted: 0,
             zero_flag: None,
+            accrued: None,
         }
     }
 
@@ -229,6 +233,7 @@ impl Emitter {
         self.registers = Registers::new();
         self.floats = FloatRegisters::new();
         self.zero_flag = None;
+        self.accrued = None;
         let (index, code, entrance) = (number(index), number(self.len()), number(0));
         self.runs.push(Run { index, code, entrance });
         self.counted = counted;
@@ -318,6 +323,7 @@ impl Emitter {
     }
 
     pub(super) fn define(&mut self, guest: u8) -> u8 {
+        self.accrued = self.accrued.filter(|accrued| *accrued != guest);
         self.registers.define(guest, |t| transfer(&mut self.code, t))
     }
 

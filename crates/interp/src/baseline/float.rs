@@ -18,8 +18,23 @@ const NONE: [u8; 3] = [0; 3];
 /// The rounding mode field of rounding towards zero.
 const TOWARDS_ZERO: i32 = 1;
 
+/// Whether the op may raise exceptions where it is not left to its handler.
+fn raises(float: Float) -> bool {
+    use Float::*;
+    match float {
+        LoadWord | LoadDouble | StoreWord | StoreDouble | ToInteger | FromInteger => false,
+        // Unordered operands are the handler's.
+        Compare(..) | Sign(..) | ReadFlags | WriteFlags => false,
+        Arithmetic(..) | Root(_) | Fused { .. } => true,
+        Resize { .. } | FromWord { .. } | Truncate { .. } => true,
+    }
+}
+
 impl Emitter {
     pub fn float(&mut self, op: Op, float: Float) {
+        if raises(float) {
+            self.accrued = None;
+        }
         match float {
             Float::LoadWord | Float::LoadDouble => self.load_float(op, float == Float::LoadWord),
             Float::StoreWord | Float::StoreDouble => {
@@ -82,7 +97,9 @@ impl Emitter {
                 self.all_flags();
                 let d = self.define(op.rd);
                 asm!(self; mov Rd(d), eax);
+                self.accrued = Some(op.rd);
             }
+            Float::WriteFlags if self.accrued == Some(op.rs1) => {}
             Float::WriteFlags => {
                 let a = self.read(op.rs1);
                 self.flush();

@@ -230,6 +230,7 @@ impl Emitter {
             return false;
         }
         self.registers.forget(guest);
+        self.accrued = self.accrued.filter(|accrued| *accrued != guest);
         transfer(&mut self.code, Transfer::Store { host, guest });
         true
     }

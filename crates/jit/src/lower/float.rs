@@ -229,6 +229,9 @@ impl Lowering<'_> {
             FltS | FltD => FloatCC::LessThan,
             _ => FloatCC::LessThanOrEqual,
         };
+        if let Some(quiet) = &mut self.quiet {
+            quiet.operands.push((a, b));
+        }
         let truth = self.builder.ins().fcmp(condition, a, b);
         let value = self.builder.ins().uextend(I64, truth);
         let value = if condition == FloatCC::Equal {

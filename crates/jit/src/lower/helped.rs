@@ -1,9 +1,10 @@
 //! Instructions that a helper computes.
 
-use super::Lowering;
+use super::{Lowering, Quiet};
 use crate::effects;
 use crate::helper::Helper;
 use crate::state::offset;
+use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::types::{F32, F64, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use rvrun_isa::effect::float;
@@ -89,7 +90,44 @@ impl Lowering<'_> {
 
     /// Reads or changes the floating-point flags, or reads the rounding mode; the
     /// hart has all registers.
-    pub(super) fn access_flags(&mut self, i: &Instruction) {
+    pub(super) fn access_flags(&mut self, i: &Instruction, quiet: Option<Quiet>) {
+        let is_all = i.imm == csr::FFLAGS.into();
+        match quiet {
+            Some(quiet)
+                if is_all && i.opcode == Opcode::Csrrw && i.rd == 0 && i.rs1 == quiet.register =>
+            {
+                self.restore_flags(i, &quiet);
+            }
+            _ => self.call_flags(i),
+        }
+        if is_all && i.opcode == Opcode::Csrrs && i.rs1 == 0 && i.rd != 0 {
+            self.quiet = Some(Quiet { register: i.rd, operands: Vec::new() });
+        }
+    }
+
+    /// Writes the flags that were there before comparisons: only those of unordered operands have
+    /// raised any.
+    fn restore_flags(&mut self, i: &Instruction, quiet: &Quiet) {
+        let (raised, on) = (self.cold_block(), self.block());
+        for (a, b) in &quiet.operands {
+            let unordered = self.builder.ins().fcmp(FloatCC::Unordered, *a, *b);
+            let next = self.block();
+            self.builder.ins().brif(unordered, raised, &[], next, &[]);
+            self.builder.switch_to_block(next);
+        }
+        for at in [offset::STEPPED, offset::INSTRET] {
+            let before = self.load_state(I64, at);
+            let after = self.add_constant(before, 1);
+            self.store_state(after, at);
+        }
+        self.builder.ins().jump(on, &[]);
+        self.builder.switch_to_block(raised);
+        self.call_flags(i);
+        self.builder.ins().jump(on, &[]);
+        self.builder.switch_to_block(on);
+    }
+
+    fn call_flags(&mut self, i: &Instruction) {
         use Opcode::*;
         let bits = match i.opcode {
             Csrrwi | Csrrsi | Csrrci => self.constant(i.rs1.into()),
@@ -104,6 +142,7 @@ impl Lowering<'_> {
         for (index, operand) in [rd, number, keep, flip].into_iter().enumerate() {
             self.store_state(operand, offset::OPERANDS + 8 * index as i32);
         }
-        self.call_helper(Helper::FLAGS, None);
+        let is_all = i.imm == csr::FFLAGS.into();
+        self.call_helper_by(if is_all { Helper::FLAGS_CALL } else { Helper::CALL }, Helper::FLAGS);
     }
 }

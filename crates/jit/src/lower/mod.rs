@@ -148,6 +148,7 @@ pub fn lower(
         translation,
         preserving,
         finding,
+        quiet: None,
         exits: Vec::new(),
         changing: pin::changing_integers(region),
         returns: FxHashMap::default(),
@@ -214,12 +215,22 @@ struct Lowering<'a> {
     translation: SigRef,
     preserving: SigRef,
     finding: SigRef,
+    /// See [`Quiet`].
+    quiet: Option<Quiet>,
     /// Exits of the current node that were made already.
     exits: Vec<(Exit, Snapshot, Block)>,
     /// See [`pin::changing_integers`].
     changing: Registers,
     /// What stands for the addresses that callees within the region return to.
     returns: FxHashMap<u64, GlobalValue>,
+}
+
+/// Since `fflags` was read into a register that still has it, nothing can have raised an exception
+/// but comparisons.
+struct Quiet {
+    register: u8,
+    /// What they compare.
+    operands: Vec<(Value, Value)>,
 }
 
 impl Lowering<'_> {
@@ -267,6 +278,7 @@ impl Lowering<'_> {
         self.held = plan.held;
         (self.raw, self.unused, self.clean) = (plan.raw, plan.raw & plan.carried, 0);
         self.exits.clear();
+        self.quiet = None;
         let head = plan.loop_head;
         let block = self.blocks[id as usize];
         if self.ways_left[id as usize] == 0 {
@@ -324,6 +336,13 @@ impl Lowering<'_> {
     }
 
     fn instruction(&mut self, instruction: &Instruction, pc: u64) {
+        let loud = |quiet: &Quiet| {
+            instruction.writes() & integer(quiet.register) != 0
+                || instruction.row().kind == Kind::Float && !effects::compares_or_moves(instruction)
+        };
+        if self.quiet.as_ref().is_some_and(loud) {
+            self.quiet = None;
+        }
         if effects::way(instruction) == Way::Stepped {
             self.step(instruction, pc);
             return;
@@ -455,8 +474,9 @@ impl Lowering<'_> {
         let forgotten = effects::forgotten(instruction);
         self.held.available &= !forgotten;
         self.held.single &= self.held.available;
+        let quiet = self.quiet.take();
         if effects::is_flags_access(instruction) {
-            return self.access_flags(instruction);
+            return self.access_flags(instruction, quiet);
         }
         self.call_helper(Helper::STEP, Some(pc));
         let stop = self.load_state(I64, offset::UNREAD);
@@ -477,9 +497,14 @@ impl Lowering<'_> {
             let pc = self.address(pc);
             self.store_state(pc, offset::PC);
         }
+        self.call_helper_by(Helper::CALL, helper);
+    }
+
+    /// The same, with this code for a call.
+    fn call_helper_by(&mut self, call: Helper, helper: Helper) {
         let helpers = self.load_state(I64, offset::HELPERS);
         let flags = self.hart_flags();
-        let thunk = self.builder.ins().load(I64, flags, helpers, 0);
+        let thunk = self.builder.ins().load(I64, flags, helpers, call.offset());
         let function = self.builder.ins().load(I64, flags, helpers, helper.offset());
         let arguments = [self.state(), function];
         self.builder.ins().call_indirect(self.preserving, thunk, &arguments);
