@@ -1,6 +1,7 @@
 //! What an instruction does to the registers that a translation holds in SSA values.
 
 use crate::helper;
+use rvrun_hart::float::RoundingMode;
 use rvrun_host::time;
 use rvrun_isa::effect::Registers;
 use rvrun_isa::{Instruction, Kind, Opcode, RM_DYNAMIC, csr};
@@ -57,14 +58,19 @@ fn is_computed_here(instruction: &Instruction) -> bool {
     use Opcode::*;
     let dynamic = instruction.rm == RM_DYNAMIC;
     let truncates = instruction.rm == 1;
+    let valid = dynamic || RoundingMode::from_bits(instruction.rm).is_some();
     match instruction.row().kind {
         Kind::Alu => !matches!(instruction.opcode, Clmul | Clmulr | Clmulh),
         Kind::Float => match instruction.opcode {
             FaddS | FsubS | FmulS | FdivS | FsqrtS | FaddD | FsubD | FmulD | FdivD | FsqrtD
             | FmaddS | FmsubS | FnmsubS | FnmaddS | FmaddD | FmsubD | FnmsubD | FnmaddD
-            | FcvtSD | FcvtSW | FcvtSWu | FcvtSL | FcvtSLu | FcvtDL | FcvtDLu => dynamic,
+            | FcvtSD | FcvtSWu | FcvtSLu | FcvtDLu => dynamic,
             FcvtDW | FcvtDWu | FcvtDS => true,
-            FcvtWS | FcvtWuS | FcvtLS | FcvtLuS | FcvtWD | FcvtWuD | FcvtLD | FcvtLuD => truncates,
+            FcvtSW | FcvtSL | FcvtDL => valid,
+            FcvtWS | FcvtLS | FcvtWD | FcvtLD => {
+                truncates || valid && is_x86_feature_detected!("sse4.1")
+            }
+            FcvtWuS | FcvtLuS | FcvtWuD | FcvtLuD => truncates,
             FsgnjS | FsgnjnS | FsgnjxS | FsgnjD | FsgnjnD | FsgnjxD | FeqS | FltS | FleS | FeqD
             | FltD | FleD | FmvXW | FmvWX | FmvXD | FmvDX | FmvXH | FmvHX | FminS | FmaxS
             | FminD | FmaxD | FliS | FliD | FliH => true,
@@ -85,6 +91,11 @@ pub fn is_flags_access(instruction: &Instruction) -> bool {
             csr::FRM => reads_only,
             _ => false,
         }
+}
+
+/// Whether the host does all of an atomic instruction by one that is locked.
+pub fn is_locked(instruction: &Instruction) -> bool {
+    !matches!(instruction.opcode, Opcode::LrW | Opcode::LrD | Opcode::ScW | Opcode::ScD)
 }
 
 /// Whether a floating-point instruction compares, by what translated code sees of it, or raises no

@@ -72,6 +72,8 @@ pub struct State {
     pub(crate) translator: *mut (),
     /// What MXCSR's sticky flags are in `fflags`.
     pub(crate) fflags_of: [u8; 64],
+    /// What fences lock.
+    pub(crate) fenced: u64,
     /// How often `step` was called.
     pub stepped: u64,
     /// Where instructions are counted, translated code leaves as for attention once the
@@ -100,6 +102,7 @@ impl State {
             helpers: ptr::null(),
             translator: ptr::null_mut(),
             fflags_of: float::host::FFLAGS,
+            fenced: 0,
             stepped: 0,
             deadline: u64::MAX,
             attention_owner: attention,
@@ -133,6 +136,7 @@ pub(crate) mod offset {
     pub const FIND: i32 = small(offset_of!(State, find));
     pub const FIND_JUMP: i32 = small(offset_of!(State, find_jump));
     pub const HELPERS: i32 = small(offset_of!(State, helpers));
+    pub const FENCED: i32 = small(offset_of!(State, fenced));
     pub const STEPPED: i32 = small(offset_of!(State, stepped));
     pub const DEADLINE: i32 = small(offset_of!(State, deadline));
     pub const PC: i32 = small(offset_of!(State, hart.pc));
@@ -165,6 +169,7 @@ pub(crate) mod offset {
             (FIND, "find"),
             (FIND_JUMP, "find_jump"),
             (HELPERS, "helpers"),
+            (FENCED, "fenced"),
             (STEPPED, "stepped"),
             (DEADLINE, "deadline"),
             (PC, "pc"),

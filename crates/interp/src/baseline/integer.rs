@@ -1,8 +1,10 @@
 //! Host code for integer operations, loads and stores.
 
+use super::MXCSR;
 use super::emit::{Emitter, Flag, asm, short, transfer};
 use super::registers::{Transfer, pinned};
 use super::templates::{Binary, Load, Store, Unary};
+use crate::ops::atomic::is_full;
 use crate::slot::Op;
 use dynasmrt::{DynasmApi, dynasm};
 use rvrun_hart::SINK;
@@ -233,6 +235,14 @@ impl Emitter {
         self.accrued = self.accrued.filter(|accrued| *accrued != guest);
         transfer(&mut self.code, Transfer::Store { host, guest });
         true
+    }
+
+    pub fn fence(&mut self, op: Op) {
+        if is_full(op.imm) {
+            // See `full_fence`; there is no stack below the stack pointer here.
+            asm!(self; lock or DWORD [rdx + MXCSR], BYTE 0);
+            self.zero_flag = None;
+        }
     }
 
     pub fn binary(&mut self, op: Op, binary: Binary) {

@@ -480,6 +480,7 @@ fn emit(emitter: &mut Emitter, slots: &[Slot], ops: &Ops, fewest: usize) {
                 Template::Load(load) => emitter.load(op, load),
                 Template::Store(store) => emitter.store(op, store),
                 Template::Float(float) => emitter.float(op, float),
+                Template::Fence => emitter.fence(op),
                 Template::End(end) => emitter.end(op, end, &slots[index + 1..]),
             }
         }

@@ -3,7 +3,7 @@
 //! An op is its handler and its numbers, so the handler says what the op does,
 //! fusion included. An op whose handler is not here keeps it.
 
-use crate::ops::{alu, control, csr, float, fused, load_store};
+use crate::ops::{alu, atomic, control, csr, float, fused, load_store};
 use crate::slot::{Handler, Slot};
 use rustc_hash::FxHashMap;
 use rvrun_isa::Opcode;
@@ -285,6 +285,8 @@ pub enum Template {
     Load(Load),
     Store(Store),
     Float(Float),
+    /// Of the sets in the immediate.
+    Fence,
     End(End),
 }
 
@@ -410,6 +412,7 @@ plain! {
         zero_extend_word Unary::ZeroExtendWord; zero_extend_halfword Unary::ZeroExtendHalfword;
         zero_extend_shift Unary::ZeroExtendShift;
     }
+    Template atomic { fence Template::Fence; }
     Template alu { lui Template::Constant; auipc Template::Address; }
     Load load_store {
         lb Load::Byte; lh Load::Half; lw Load::Word; ld Load::Double;

@@ -7,9 +7,10 @@
 use crate::context::Context;
 use crate::slot::{Next, Slot};
 use rvrun_hart::{Hart, Reservation, Trap};
+use rvrun_host::processor::full_fence;
 use rvrun_memory::{AccessKind, access};
 use std::ptr;
-use std::sync::atomic::{Ordering, compiler_fence, fence as host_fence};
+use std::sync::atomic::{Ordering, compiler_fence};
 
 /// Whether an access to `addr` of `size` bytes must trap for its alignment; has
 /// stopped the interpreter then.
@@ -173,13 +174,18 @@ handlers_apart! {
     }
 }
 
+/// Whether a fence with these sets keeps loads behind stores: all else the host does by itself.
+pub fn is_full(sets: i32) -> bool {
+    const STORES_BEFORE: i32 = 0x50;
+    const LOADS_AFTER: i32 = 0x0a;
+    sets & STORES_BEFORE != 0 && sets & LOADS_AFTER != 0
+}
+
 handlers! {
     /// `fence`: the immediate holds the predecessor and successor sets.
     fence |slot, op, hart, context| {
-        const STORES_BEFORE: i32 = 0x50;
-        const LOADS_AFTER: i32 = 0x0a;
-        if op.imm & STORES_BEFORE != 0 && op.imm & LOADS_AFTER != 0 {
-            host_fence(Ordering::SeqCst);
+        if is_full(op.imm) {
+            full_fence();
         } else {
             compiler_fence(Ordering::SeqCst);
         }

@@ -5,9 +5,9 @@ use crate::helper::Helper;
 use crate::state::offset;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::types::{F32, F64, I16, I32, I64};
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value};
-use rvrun_hart::float::plain;
-use rvrun_isa::{Instruction, Opcode};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value};
+use rvrun_hart::float::{RoundingMode, plain};
+use rvrun_isa::{Instruction, Opcode, RM_DYNAMIC};
 
 /// The number of the rounding mode that truncates.
 const TOWARD_ZERO: u64 = 1;
@@ -21,6 +21,7 @@ impl Lowering<'_> {
             _ => F64,
         };
         let value = match i.opcode {
+            FcvtSW | FcvtSL | FcvtDL if i.rm != RM_DYNAMIC => self.exactly(i, integer, ty),
             FcvtSW | FcvtDW => {
                 let word = self.low(integer);
                 self.builder.ins().fcvt_from_sint(ty, word)
@@ -55,13 +56,123 @@ impl Lowering<'_> {
         }
     }
 
-    /// Truncates, as C does.
+    /// Converts an integer in a mode of the instruction's own: what fits the significand is the same
+    /// in each.
+    fn exactly(&mut self, i: &Instruction, integer: Value, ty: Type) -> Value {
+        let integer = match i.opcode {
+            Opcode::FcvtSW => {
+                let word = self.low(integer);
+                self.sign_extend(word)
+            }
+            _ => integer,
+        };
+        let most = 1i64 << if ty == F32 { f32::MANTISSA_DIGITS } else { f64::MANTISSA_DIGITS };
+        let (plain, rare, done) = self.ways();
+        let result = self.builder.append_block_param(done, ty);
+        let above_least = self.builder.ins().iadd_imm_s(integer, most);
+        let condition = IntCC::UnsignedLessThanOrEqual;
+        let fits = self.builder.ins().icmp_imm_s(condition, above_least, 2 * most);
+        self.builder.ins().brif(fits, plain, &[], rare, &[]);
+        self.builder.switch_to_block(plain);
+        let value = self.builder.ins().fcvt_from_sint(ty, integer);
+        self.builder.ins().jump(done, &[value.into()]);
+        self.builder.switch_to_block(rare);
+        self.store_state(integer, offset::OPERANDS);
+        self.call_in_mode(i);
+        let value = self.load_state(ty, offset::UNREAD);
+        self.builder.ins().jump(done, &[value.into()]);
+        self.builder.switch_to_block(done);
+        result
+    }
+
+    /// Has a helper convert what was passed, in the instruction's mode.
+    fn call_in_mode(&mut self, i: &Instruction) {
+        if i.rm == RM_DYNAMIC {
+            self.call_helper(Helper::of(i.opcode), None);
+            return;
+        }
+        let mode = self.constant(i.rm.into());
+        self.store_state(mode, offset::OPERANDS + 24);
+        self.call_helper(Helper::fixed(i.opcode), None);
+    }
+
+    /// Converts a number that is not to be truncated: what is not near the limits is made integral
+    /// first, which is inexact if this is.
+    fn rounded_signed(&mut self, i: &Instruction, a: Value) -> Value {
+        let single = self.builder.func.dfg.value_type(a) == F32;
+        let limit = match i.opcode {
+            Opcode::FcvtWS | Opcode::FcvtWD => 1u64 << 30,
+            // So that `integral` can round it in the dynamic mode.
+            _ => 1 << 51,
+        } as f64;
+        let (bits, limit) = match single {
+            true => (I32, i64::from((limit as f32).to_bits())),
+            false => (I64, limit.to_bits() as i64),
+        };
+        let (plain, rare, done) = self.ways();
+        let result = self.builder.append_block_param(done, I64);
+        let magnitude = self.builder.ins().fabs(a);
+        let magnitude = self.builder.ins().bitcast(bits, MemFlagsData::new(), magnitude);
+        let limit = self.builder.ins().iconst(bits, limit);
+        let fits = self.builder.ins().icmp(IntCC::UnsignedLessThan, magnitude, limit);
+        self.builder.ins().brif(fits, plain, &[], rare, &[]);
+        self.builder.switch_to_block(plain);
+        let wide = if single { self.builder.ins().fpromote(F64, a) } else { a };
+        let integral = self.integral(wide, i.rm);
+        let value = self.builder.ins().fcvt_to_sint_sat(I64, integral);
+        self.keep(value);
+        self.builder.ins().jump(done, &[value.into()]);
+        self.builder.switch_to_block(rare);
+        self.pass(&[a]);
+        self.call_in_mode(i);
+        let value = self.load_state(I64, offset::UNREAD);
+        self.builder.ins().jump(done, &[value.into()]);
+        self.builder.switch_to_block(done);
+        result
+    }
+
+    /// The integral number next to a double whose magnitude is below 2^51, in a rounding mode
+    /// given by its number.
+    fn integral(&mut self, a: Value, mode: u8) -> Value {
+        match RoundingMode::from_bits(mode) {
+            Some(RoundingMode::NearestEven) => self.builder.ins().nearest(a),
+            Some(RoundingMode::TowardZero) => self.builder.ins().trunc(a),
+            Some(RoundingMode::Down) => self.builder.ins().floor(a),
+            Some(RoundingMode::Up) => self.builder.ins().ceil(a),
+            Some(RoundingMode::NearestAway) => {
+                let integral = self.builder.ins().trunc(a);
+                // Exact, as is the sum.
+                let rest = self.builder.ins().fsub(a, integral);
+                let rest = self.builder.ins().fabs(rest);
+                let half = self.builder.ins().f64const(0.5);
+                let (zero, one) =
+                    (self.builder.ins().f64const(0.0), self.builder.ins().f64const(1.0));
+                let away = self.builder.ins().fcmp(FloatCC::GreaterThanOrEqual, rest, half);
+                let more = self.builder.ins().select(away, one, zero);
+                let more = self.builder.ins().fcopysign(more, a);
+                self.builder.ins().fadd(integral, more)
+            }
+            None => {
+                // The last place of the sum is worth 1; it has the sign of `a`, which says what is
+                // towards zero.
+                let large = self.builder.ins().f64const((1u64 << 52) as f64);
+                let large = self.builder.ins().fcopysign(large, a);
+                let sum = self.builder.ins().fadd(a, large);
+                self.builder.ins().fsub(sum, large)
+            }
+        }
+    }
+
+    /// Mostly truncates, as C does.
     pub(super) fn float_to_integer(&mut self, i: &Instruction) {
         use Opcode::*;
         let single = matches!(i.opcode, FcvtWS | FcvtWuS | FcvtLS | FcvtLuS);
         let a = if single { self.single(i.rs1) } else { self.double(i.rs1) };
         self.used(i);
         let value = match i.opcode {
+            FcvtWS | FcvtLS | FcvtWD | FcvtLD if u64::from(i.rm) != TOWARD_ZERO => {
+                self.rounded_signed(i, a)
+            }
             FcvtWS | FcvtLS | FcvtWD | FcvtLD => self.truncated_signed(i.opcode, a),
             _ => self.truncated_unsigned(i.opcode, a),
         };

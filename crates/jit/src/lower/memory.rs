@@ -1,8 +1,9 @@
 //! Loads, stores and fences.
 
 use super::Lowering;
+use crate::state::offset;
 use cranelift_codegen::ir::types::{F32, F64, I64};
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData};
+use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, MemFlagsData};
 use rvrun_isa::{Instruction, Opcode};
 
 impl Lowering<'_> {
@@ -45,6 +46,7 @@ impl Lowering<'_> {
 
     /// To be called before each store.
     pub(super) fn order_store(&mut self) {
+        self.fenced = false;
         if self.mode.precise {
             // Each store is to fault itself: Cranelift leaves out one that the next
             // overwrites, or of what is there already, unless something orders them.
@@ -96,8 +98,13 @@ impl Lowering<'_> {
         const STORES_BEFORE: i32 = 0x50;
         const LOADS_AFTER: i32 = 0x0a;
         let full = i.imm & STORES_BEFORE != 0 && i.imm & LOADS_AFTER != 0;
-        if i.opcode == Opcode::Fence && full {
-            self.builder.ins().fence();
+        if i.opcode == Opcode::Fence && full && !self.fenced {
+            self.fenced = true;
+            // See `rvrun_host::processor::full_fence`.
+            let (flags, state) = (self.hart_flags(), self.state());
+            let place = self.builder.ins().iadd_imm_s(state, i64::from(offset::FENCED));
+            let zero = self.constant(0);
+            self.builder.ins().atomic_rmw(I64, flags, AtomicRmwOp::Add, place, zero);
         } else {
             self.builder.ins().sequence_point();
         }

@@ -149,6 +149,7 @@ pub fn lower(
         preserving,
         finding,
         quiet: None,
+        fenced: false,
         exits: Vec::new(),
         changing: pin::changing_integers(region),
         returns: FxHashMap::default(),
@@ -217,6 +218,9 @@ struct Lowering<'a> {
     finding: SigRef,
     /// See [`Quiet`].
     quiet: Option<Quiet>,
+    /// Whether a locked instruction was executed since the last store, as far as the current node
+    /// says: the host has no load overtake a store then.
+    fenced: bool,
     /// Exits of the current node that were made already.
     exits: Vec<(Exit, Snapshot, Block)>,
     /// See [`pin::changing_integers`].
@@ -278,7 +282,7 @@ impl Lowering<'_> {
         self.held = plan.held;
         (self.raw, self.unused, self.clean) = (plan.raw, plan.raw & plan.carried, 0);
         self.exits.clear();
-        self.quiet = None;
+        (self.quiet, self.fenced) = (None, false);
         let head = plan.loop_head;
         let block = self.blocks[id as usize];
         if self.ways_left[id as usize] == 0 {
@@ -352,7 +356,11 @@ impl Lowering<'_> {
             Kind::Alu => self.alu(instruction, pc),
             Kind::Load => self.load(instruction),
             Kind::Store => self.store(instruction),
-            Kind::Atomic => self.atomic(instruction, pc),
+            Kind::Atomic => {
+                self.atomic(instruction, pc);
+                // A reservation is a load, and what is conditional may store nothing.
+                self.fenced |= effects::is_locked(instruction);
+            }
             Kind::Float => self.float(instruction),
             Kind::Fence => self.fence(instruction),
             Kind::Csr => self.read_clock(instruction),
@@ -474,6 +482,7 @@ impl Lowering<'_> {
         let forgotten = effects::forgotten(instruction);
         self.held.available &= !forgotten;
         self.held.single &= self.held.available;
+        self.fenced = false;
         let quiet = self.quiet.take();
         if effects::is_flags_access(instruction) {
             return self.access_flags(instruction, quiet);

@@ -65,8 +65,8 @@ impl Lowering<'_> {
         self.load_state(I64, offset::UNREAD)
     }
 
-    /// Values from before the node are parameters of blocks as yet, so what is not
-    /// known here was computed here.
+    /// Values from before a loop are parameters of its head as yet, which is not sealed before
+    /// the loop is done, so what is not known here was computed in the loop.
     fn is_anchored(&self, value: Value, register: Option<u8>) -> bool {
         let changing = self.changing & self.loop_writes().unwrap_or(0);
         self.is_unknown(value, 4) || register.is_some_and(|r| integer(r) & changing != 0)
