@@ -73,16 +73,17 @@ fn computation() -> impl Strategy<Value = Instruction> {
     // that was computed from one that is mapped: there is memory of the VM's around it.
     let register = prop_oneof![1 => Just(0u8), 9 => 9u8..=20];
     let registers = (register.clone(), register.clone(), register, 0u8..4);
+    let modes = prop_oneof![Just(RM_DYNAMIC), 0u8..=4];
     let imm = prop_oneof![-2048..2048, 0..64, Just(0)];
-    (prop::sample::select(rows), registers, imm, 0u8..16).prop_filter_map(
+    (prop::sample::select(rows), registers, modes, imm, 0u8..16).prop_filter_map(
         "no such operands",
-        |(opcode, (rd, rs1, rs2, rs3), imm, wild)| {
+        |(opcode, (rd, rs1, rs2, rs3), rm, imm, wild)| {
             let kind = opcode.row().kind;
             let memory = matches!(kind, Kind::Load | Kind::Store);
             let rs1 = if memory && wild != 0 { BASE } else { rs1 };
             let imm = if kind == Kind::Branch { 8 } else { imm };
             let instruction =
-                Instruction { rd, rs1, rs2, rs3, rm: RM_DYNAMIC, imm, ..Instruction::new(opcode) };
+                Instruction { rd, rs1, rs2, rs3, rm, imm, ..Instruction::new(opcode) };
             let small = Instruction { imm: imm & 31, ..instruction };
             [instruction, small].into_iter().find(|i| encode(i).is_some())
         },
@@ -126,6 +127,7 @@ fn outcomes(program: &[Instruction], guest: &mut Guest, start: &Hart, warm: Warm
 /// Values at the boundaries of all widths, and between them.
 fn value() -> impl Strategy<Value = u64> {
     let double = any::<f64>().prop_map(f64::to_bits);
+    let quarters = any::<i16>().prop_map(|n| (f64::from(n) / 4.0).to_bits());
     let edges = prop::sample::select(vec![
         0,
         1,
@@ -137,7 +139,7 @@ fn value() -> impl Strategy<Value = u64> {
         0xffff_ffff,
         0xffff_ffff_8000_0000,
     ]);
-    prop_oneof![edges, any::<u64>(), double, 0..64u64]
+    prop_oneof![edges, any::<u64>(), double, quarters, 0..64u64]
 }
 
 proptest! {

@@ -102,6 +102,7 @@ pub enum Flag {
     Equal = 0x4,
     NotEqual = 0x5,
     NotAbove = 0x6,
+    Above = 0x7,
     NotSign = 0x9,
     Parity = 0xa,
     Less = 0xc,
@@ -269,12 +270,6 @@ impl Emitter {
     /// Jumps to `label` if `flag` says so.
     pub(super) fn jump_if(&mut self, flag: Flag, label: Label) {
         self.branch(flag);
-        self.note_jump(label);
-    }
-
-    /// Jumps to `label`.
-    pub(super) fn jump(&mut self, label: Label) {
-        self.code.put([JMP, 0, 0, 0, 0]);
         self.note_jump(label);
     }
 

@@ -4,7 +4,7 @@
 //! instruction is left to the handler, which then computes once more and raises the same
 //! flags: results that are NaNs, unordered operands, words that are not boxed.
 
-use super::emit::{Emitter, FFLAGS, Flag, asm, f};
+use super::emit::{Emitter, FFLAGS, Flag, Label, asm, f};
 use super::templates::{Arithmetic, Comparison, Float, Sign, Width};
 use super::{FFLAGS_OF, MXCSR};
 use crate::ops::float::third_source;
@@ -17,6 +17,9 @@ const BOX: i32 = -1;
 const NONE: [u8; 3] = [0; 3];
 /// The rounding mode field of rounding towards zero.
 const TOWARDS_ZERO: i32 = 1;
+/// The host's numbers of the modes that it has, by the guest's (Intel's manual, "Rounding Control
+/// (RC) Field").
+const ROUND_CONTROL: [u8; 4] = [0, 3, 1, 2];
 
 /// Whether the op may raise exceptions where it is not left to its handler.
 fn raises(float: Float) -> bool {
@@ -26,7 +29,7 @@ fn raises(float: Float) -> bool {
         // Unordered operands are the handler's.
         Compare(..) | Sign(..) | ReadFlags | WriteFlags => false,
         Arithmetic(..) | Root(_) | Fused { .. } => true,
-        Resize { .. } | FromWord { .. } | Truncate { .. } => true,
+        Resize { .. } | FromWord { .. } | FromLong | ToWord { .. } | Round { .. } => true,
     }
 }
 
@@ -92,7 +95,19 @@ impl Emitter {
                 }
                 self.put(op.rd, Width::Double, d);
             }
-            Float::Truncate { long } => self.truncate(op, long),
+            Float::FromLong => self.exactly(op),
+            Float::ToWord { long } => self.convert(op, long),
+            Float::Round { long } => {
+                self.flush();
+                let slow = self.slow();
+                let a = self.operand(op.rs1, Width::Double, NONE);
+                if long {
+                    asm!(self; cvtsd2si rax, Rx(a));
+                } else {
+                    asm!(self; cvtsd2si eax, Rx(a));
+                }
+                self.put_converted(op, long, slow);
+            }
             Float::ReadFlags => {
                 self.all_flags();
                 let d = self.define(op.rd);
@@ -350,19 +365,62 @@ impl Emitter {
         }
     }
 
-    fn truncate(&mut self, op: Op, long: bool) {
+    /// Converts what every mode converts to the same double.
+    fn exactly(&mut self, op: Op) {
+        const EXACT: i64 = 1 << f64::MANTISSA_DIGITS;
+        self.take_rcx();
+        let a = self.read(op.rs1);
         self.flush();
         let slow = self.slow();
-        if op.imm & 7 != TOWARDS_ZERO {
-            self.jump(slow);
-            return;
+        asm!(self
+            ; mov rcx, QWORD EXACT
+            ; lea rax, [rcx + Rq(a)]
+            ; shl rcx, 1
+            ; cmp rax, rcx
+        );
+        self.jump_if(Flag::Above, slow);
+        let d = self.floats.take(NONE);
+        asm!(self; xorps Rx(d), Rx(d); cvtsi2sd Rx(d), Rq(a));
+        self.put(op.rd, Width::Double, d);
+    }
+
+    /// Converts a double in the mode of the immediate. Where that is not to truncate, what is near
+    /// the limits is left to the handler: to make it integral may be inexact, and then invalid
+    /// to convert that.
+    fn convert(&mut self, op: Op, long: bool) {
+        const LIMITS: [f64; 2] = [(1u64 << 30) as f64, (1u64 << 62) as f64];
+        self.flush();
+        let slow = self.slow();
+        let mode = (op.imm & 7) as i8;
+        let mut a = self.operand(op.rs1, Width::Double, NONE);
+        if i32::from(mode) != TOWARDS_ZERO {
+            self.take_rcx();
+            let limit = LIMITS[usize::from(long)].to_bits() as i64;
+            asm!(self; movq rax, Rx(a); btr rax, BYTE 63; mov rcx, QWORD limit; cmp rax, rcx);
+            self.jump_if(Flag::NotBelow, slow);
+            let integral = self.floats.take([a, 0, 0]);
+            match ROUND_CONTROL[mode as usize & 3] {
+                0 => asm!(self; roundsd Rx(integral), Rx(a), BYTE 0),
+                1 => asm!(self; roundsd Rx(integral), Rx(a), BYTE 1),
+                _ => asm!(self; roundsd Rx(integral), Rx(a), BYTE 2),
+            }
+            a = integral;
         }
-        let a = self.operand(op.rs1, Width::Double, NONE);
-        // What does not fit becomes the least number, from which 1 cannot be taken.
         if long {
-            asm!(self; cvttsd2si rax, Rx(a); cmp rax, BYTE 1);
+            asm!(self; cvttsd2si rax, Rx(a));
         } else {
-            asm!(self; cvttsd2si eax, Rx(a); cmp eax, BYTE 1);
+            asm!(self; cvttsd2si eax, Rx(a));
+        }
+        self.put_converted(op, long, slow);
+    }
+
+    /// Makes what was converted to `rax` the value of a register, unless it did not fit: it became the
+    /// least number then, from which 1 cannot be taken.
+    fn put_converted(&mut self, op: Op, long: bool, slow: Label) {
+        if long {
+            asm!(self; cmp rax, BYTE 1);
+        } else {
+            asm!(self; cmp eax, BYTE 1);
         }
         self.jump_if(Flag::Overflow, slow);
         let d = self.define(op.rd);

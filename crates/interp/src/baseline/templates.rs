@@ -153,8 +153,14 @@ pub enum Float {
     FromWord {
         long: bool,
     },
-    /// A double rounded towards zero to a word, or a doubleword if `long`.
-    Truncate {
+    /// A doubleword to a double, in a mode of the instruction's own.
+    FromLong,
+    /// A double to a word, or a doubleword if `long`, in a mode of the instruction's own.
+    ToWord {
+        long: bool,
+    },
+    /// The same in the dynamic mode.
+    Round {
         long: bool,
     },
     /// `rd` becomes the exceptions that have been raised.
@@ -304,7 +310,7 @@ pub fn template(handler: Handler) -> Option<Template> {
 
 static TEMPLATES: LazyLock<FxHashMap<usize, Template>> = LazyLock::new(|| {
     let float = rounding().into_iter().filter_map(|(opcode, float)| {
-        let fixed = matches!(float, Float::Truncate { .. });
+        let fixed = matches!(float, Float::ToWord { .. } | Float::FromLong);
         let handler = float::on_host(opcode, fixed)?;
         Some((handler as usize, Template::Float(float)))
     });
@@ -340,30 +346,35 @@ fn rounding() -> Vec<(Opcode, Float)> {
         (FcvtDS, Float::Resize { to: Double }),
         (FcvtDW, Float::FromWord { long: false }),
         (FcvtDL, Float::FromWord { long: true }),
-        (FcvtWD, Float::Truncate { long: false }),
-        (FcvtLD, Float::Truncate { long: true }),
+        (FcvtDL, Float::FromLong),
+        (FcvtWD, Float::ToWord { long: false }),
+        (FcvtLD, Float::ToWord { long: true }),
+        (FcvtWD, Float::Round { long: false }),
+        (FcvtLD, Float::Round { long: true }),
     ]
 }
 
 /// Whether the host has what the template's code needs.
 fn available(template: Template) -> bool {
     use Binary::*;
-    let [bmi2, fma, bmi1] = available_features();
+    let [bmi2, fma, bmi1, sse4_1] = available_features();
     let needed = match template {
         Template::Binary(Sll | Srl | Sra | Sllw | Srlw | Sraw) => bmi2,
         Template::Float(Float::Fused { .. }) => fma,
         Template::Binary(Andn) => bmi1,
+        Template::Float(Float::ToWord { .. }) => sse4_1,
         _ => 1,
     };
     needed != 0
 }
 
 /// Which of the features the host has that some templates need: 1 for each of them.
-pub fn available_features() -> [u8; 3] {
+pub fn available_features() -> [u8; 4] {
     [
         std::arch::is_x86_feature_detected!("bmi2").into(),
         std::arch::is_x86_feature_detected!("fma").into(),
         std::arch::is_x86_feature_detected!("bmi1").into(),
+        std::arch::is_x86_feature_detected!("sse4.1").into(),
     ]
 }
 
