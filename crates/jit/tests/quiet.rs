@@ -21,7 +21,7 @@ const VALUES: [u64; 10] = [
 ];
 
 /// What is between, with `fa0` and `fa1`, and the flags in `a2`.
-const BETWEEN: [&[&str]; 12] = [
+const BETWEEN: [&[&str]; 13] = [
     &["flt.d a3, fa0, fa1"],
     &["fle.d a3, fa0, fa1"],
     &["feq.d a3, fa0, fa1"],
@@ -34,6 +34,8 @@ const BETWEEN: [&[&str]; 12] = [
     &["flt.d a3, fa0, fa1", "fcvt.s.d fa3, fa0"],
     &["csrrwi zero, fflags, 3", "flt.d a3, fa0, fa1"],
     &["addi a3, zero, 1"],
+    // Read at once.
+    &["lbu a2, 16(s1)", "lbu a3, 17(s1)", "slli a3, a3, 8", "or a2, a2, a3"],
 ];
 
 /// Raises an exception after some of the pairs, or none.

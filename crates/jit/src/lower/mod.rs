@@ -237,6 +237,15 @@ struct Quiet {
     operands: Vec<(Value, Value)>,
 }
 
+impl Quiet {
+    /// Whether that is still so behind the instruction.
+    fn outlives(&self, instruction: &Instruction) -> bool {
+        let is_quiet =
+            instruction.row().kind != Kind::Float || effects::compares_or_moves(instruction);
+        instruction.writes() & integer(self.register) == 0 && is_quiet
+    }
+}
+
 impl Lowering<'_> {
     fn region(&mut self) {
         self.ways_to[0] = 1;
@@ -314,6 +323,7 @@ impl Lowering<'_> {
                 self.origin.run_pc = pc;
             }
             self.at(pc, Some(instruction));
+            self.quiet = self.quiet.take().filter(|quiet| quiet.outlives(instruction));
             if !self.part(&words, &mut read, &node.body, index, pc) {
                 self.instruction(instruction, pc);
             }
@@ -340,13 +350,6 @@ impl Lowering<'_> {
     }
 
     fn instruction(&mut self, instruction: &Instruction, pc: u64) {
-        let loud = |quiet: &Quiet| {
-            instruction.writes() & integer(quiet.register) != 0
-                || instruction.row().kind == Kind::Float && !effects::compares_or_moves(instruction)
-        };
-        if self.quiet.as_ref().is_some_and(loud) {
-            self.quiet = None;
-        }
         if effects::way(instruction) == Way::Stepped {
             self.step(instruction, pc);
             return;
