@@ -66,3 +66,11 @@ impl Instruction {
         }
     }
 }
+
+/// Whether a `fence` with these sets, as its immediate has them, keeps loads behind stores (RVWMO,
+/// "FENCE"): all else, a host with TSO does by itself.
+pub const fn is_full_fence(sets: i32) -> bool {
+    const STORES_BEFORE: i32 = 0x50;
+    const LOADS_AFTER: i32 = 0x0a;
+    sets & STORES_BEFORE != 0 && sets & LOADS_AFTER != 0
+}

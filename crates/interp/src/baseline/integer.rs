@@ -4,10 +4,10 @@ use super::MXCSR;
 use super::emit::{Emitter, Flag, asm, short, transfer};
 use super::registers::{Transfer, pinned};
 use super::templates::{Binary, Load, Store, Unary};
-use crate::ops::atomic::is_full;
 use crate::slot::Op;
 use dynasmrt::{DynasmApi, dynasm};
 use rvrun_hart::SINK;
+use rvrun_isa::effect::is_full_fence;
 
 /// An instruction with a memory operand.
 #[derive(Clone, Copy)]
@@ -238,7 +238,7 @@ impl Emitter {
     }
 
     pub fn fence(&mut self, op: Op) {
-        if is_full(op.imm) {
+        if is_full_fence(op.imm) {
             // See `full_fence`; there is no stack below the stack pointer here.
             asm!(self; lock or DWORD [rdx + MXCSR], BYTE 0);
             self.zero_flag = None;

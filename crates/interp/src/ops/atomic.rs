@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::slot::{Next, Slot};
 use rvrun_hart::{Hart, Reservation, Trap};
 use rvrun_host::processor::full_fence;
+use rvrun_isa::effect::is_full_fence;
 use rvrun_memory::{AccessKind, access};
 use std::ptr;
 use std::sync::atomic::{Ordering, compiler_fence};
@@ -174,17 +175,10 @@ handlers_apart! {
     }
 }
 
-/// Whether a fence with these sets keeps loads behind stores: all else the host does by itself.
-pub fn is_full(sets: i32) -> bool {
-    const STORES_BEFORE: i32 = 0x50;
-    const LOADS_AFTER: i32 = 0x0a;
-    sets & STORES_BEFORE != 0 && sets & LOADS_AFTER != 0
-}
-
 handlers! {
     /// `fence`: the immediate holds the predecessor and successor sets.
     fence |slot, op, hart, context| {
-        if is_full(op.imm) {
+        if is_full_fence(op.imm) {
             full_fence();
         } else {
             compiler_fence(Ordering::SeqCst);

@@ -10,7 +10,7 @@ use rvrun_hart::float::{RoundingMode, plain};
 use rvrun_isa::{Instruction, Opcode, RM_DYNAMIC};
 
 /// The number of the rounding mode that truncates.
-const TOWARD_ZERO: u64 = 1;
+const TOWARD_ZERO: u8 = 1;
 
 impl Lowering<'_> {
     pub(super) fn integer_to_float(&mut self, i: &Instruction) {
@@ -33,21 +33,9 @@ impl Lowering<'_> {
             }
             FcvtSL | FcvtDL => self.builder.ins().fcvt_from_sint(ty, integer),
             _ => {
-                let (plain, rare, done) = self.ways();
-                let result = self.builder.append_block_param(done, ty);
-                let fits =
-                    self.builder.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, integer, 0);
-                self.builder.ins().brif(fits, plain, &[], rare, &[]);
-                self.builder.switch_to_block(plain);
-                let value = self.builder.ins().fcvt_from_sint(ty, integer);
-                self.builder.ins().jump(done, &[value.into()]);
-                self.builder.switch_to_block(rare);
-                self.store_state(integer, offset::OPERANDS);
-                self.call_helper(Helper::of(i.opcode), None);
-                let value = self.load_state(ty, offset::UNREAD);
-                self.builder.ins().jump(done, &[value.into()]);
-                self.builder.switch_to_block(done);
-                result
+                let condition = IntCC::SignedGreaterThanOrEqual;
+                let fits = self.builder.ins().icmp_imm_s(condition, integer, 0);
+                self.converted_if(fits, i, integer, ty)
             }
         };
         match i.opcode {
@@ -67,11 +55,16 @@ impl Lowering<'_> {
             _ => integer,
         };
         let most = 1i64 << if ty == F32 { f32::MANTISSA_DIGITS } else { f64::MANTISSA_DIGITS };
-        let (plain, rare, done) = self.ways();
-        let result = self.builder.append_block_param(done, ty);
         let above_least = self.builder.ins().iadd_imm_s(integer, most);
         let condition = IntCC::UnsignedLessThanOrEqual;
         let fits = self.builder.ins().icmp_imm_s(condition, above_least, 2 * most);
+        self.converted_if(fits, i, integer, ty)
+    }
+
+    /// Converts a signed doubleword if it `fits`; a helper does what `i` does with others.
+    fn converted_if(&mut self, fits: Value, i: &Instruction, integer: Value, ty: Type) -> Value {
+        let (plain, rare, done) = self.ways();
+        let result = self.builder.append_block_param(done, ty);
         self.builder.ins().brif(fits, plain, &[], rare, &[]);
         self.builder.switch_to_block(plain);
         let value = self.builder.ins().fcvt_from_sint(ty, integer);
@@ -85,8 +78,8 @@ impl Lowering<'_> {
         result
     }
 
-    /// Has a helper convert what was passed, in the instruction's mode.
-    fn call_in_mode(&mut self, i: &Instruction) {
+    /// Has a helper compute what rounds from what was passed, in the instruction's mode.
+    pub(super) fn call_in_mode(&mut self, i: &Instruction) {
         if i.rm == RM_DYNAMIC {
             self.call_helper(Helper::of(i.opcode), None);
             return;
@@ -170,11 +163,9 @@ impl Lowering<'_> {
         let a = if single { self.single(i.rs1) } else { self.double(i.rs1) };
         self.used(i);
         let value = match i.opcode {
-            FcvtWS | FcvtLS | FcvtWD | FcvtLD if u64::from(i.rm) != TOWARD_ZERO => {
-                self.rounded_signed(i, a)
-            }
+            FcvtWS | FcvtLS | FcvtWD | FcvtLD if i.rm != TOWARD_ZERO => self.rounded_signed(i, a),
             FcvtWS | FcvtLS | FcvtWD | FcvtLD => self.truncated_signed(i.opcode, a),
-            _ => self.truncated_unsigned(i.opcode, a),
+            _ => self.truncated_unsigned(i, a),
         };
         self.set_x(i.rd, value);
     }
@@ -198,15 +189,15 @@ impl Lowering<'_> {
 
     /// Positive numbers are ordered as their bits are; those below the limit can be
     /// converted as signed ones.
-    fn truncated_unsigned(&mut self, opcode: Opcode, a: Value) -> Value {
+    fn truncated_unsigned(&mut self, i: &Instruction, a: Value) -> Value {
         use Opcode::*;
-        let (bits, limit) = match opcode {
+        let (bits, limit) = match i.opcode {
             FcvtWuS => (I32, i64::from(4_294_967_296f32.to_bits())),
             FcvtLuS => (I32, i64::from(9_223_372_036_854_775_808f32.to_bits())),
             FcvtWuD => (I64, 4_294_967_296f64.to_bits() as i64),
             _ => (I64, 9_223_372_036_854_775_808f64.to_bits() as i64),
         };
-        let narrow = matches!(opcode, FcvtWuS | FcvtWuD);
+        let narrow = matches!(i.opcode, FcvtWuS | FcvtWuD);
         let (plain, rare, done) = self.ways();
         let result = self.builder.append_block_param(done, I64);
         let a_bits = self.builder.ins().bitcast(bits, MemFlagsData::new(), a);
@@ -225,9 +216,7 @@ impl Lowering<'_> {
         self.builder.ins().jump(done, &[value.into()]);
         self.builder.switch_to_block(rare);
         self.pass(&[a]);
-        let mode = self.constant(TOWARD_ZERO);
-        self.store_state(mode, offset::OPERANDS + 24);
-        self.call_helper(Helper::fixed(opcode), None);
+        self.call_in_mode(i);
         let value = self.load_state(I64, offset::UNREAD);
         self.builder.ins().jump(done, &[value.into()]);
         self.builder.switch_to_block(done);

@@ -9,7 +9,7 @@ use cranelift_codegen::ir::types::{F32, F64, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use rvrun_isa::effect::float;
 use rvrun_isa::field::{Class, Slot};
-use rvrun_isa::{Instruction, Opcode, RM_DYNAMIC, csr};
+use rvrun_isa::{Instruction, Opcode, csr};
 
 impl Lowering<'_> {
     /// Has a helper compute `i` from the values of its operands.
@@ -36,14 +36,11 @@ impl Lowering<'_> {
             }
             at += 8;
         }
-        let helper = if rounds && i.rm != RM_DYNAMIC {
-            let mode = self.constant(i.rm.into());
-            self.store_state(mode, offset::OPERANDS + 24);
-            Helper::fixed(i.opcode)
+        if rounds {
+            self.call_in_mode(i);
         } else {
-            Helper::of(i.opcode)
-        };
-        self.call_helper(helper, None);
+            self.call_helper(Helper::of(i.opcode), None);
+        }
         if i.row().writes_integer {
             if i.rd != 0 {
                 let value = self.load_state(I64, offset::UNREAD);

@@ -4,6 +4,7 @@ use super::Lowering;
 use crate::state::offset;
 use cranelift_codegen::ir::types::{F32, F64, I64};
 use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, MemFlagsData};
+use rvrun_isa::effect::is_full_fence;
 use rvrun_isa::{Instruction, Opcode};
 
 impl Lowering<'_> {
@@ -95,10 +96,7 @@ impl Lowering<'_> {
     /// The host lets only loads pass earlier stores; a fence that forbids that is
     /// one on the host, others only keep the optimiser from moving accesses.
     pub(super) fn fence(&mut self, i: &Instruction) {
-        const STORES_BEFORE: i32 = 0x50;
-        const LOADS_AFTER: i32 = 0x0a;
-        let full = i.imm & STORES_BEFORE != 0 && i.imm & LOADS_AFTER != 0;
-        if i.opcode == Opcode::Fence && full && !self.fenced {
+        if i.opcode == Opcode::Fence && is_full_fence(i.imm) && !self.fenced {
             self.fenced = true;
             // See `rvrun_host::processor::full_fence`.
             let (flags, state) = (self.hart_flags(), self.state());
