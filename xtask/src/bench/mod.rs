@@ -32,8 +32,11 @@ use std::path::{Path, PathBuf};
 
 /// Where `--write` puts what it writes, below the repository's root.
 const PAGE: &str = "BENCHMARKS.md";
-const PLOT: &str = "benches/results/ratios.svg";
-const NUMBERS: &str = "benches/results/results.json";
+const RESULTS: &str = "benches/results";
+/// What it puts there, and a run without it below the build directory.
+const RATIOS: &str = "ratios.svg";
+const PARTS: &str = "parts.svg";
+const NUMBERS: &str = "results.json";
 
 /// Options of the task.
 #[derive(clap::Args)]
@@ -57,7 +60,7 @@ pub struct Arguments {
     /// Part of each kernel's rounds to run: less is faster and less exact
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     percent: u64,
-    /// Write BENCHMARKS.md, its plot and its numbers into the repository
+    /// Write BENCHMARKS.md, its plots and its numbers into the repository
     #[arg(long)]
     write: bool,
 }
@@ -88,13 +91,21 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         rows: &rows,
     };
     println!("{}", report.table());
-    let (plot, numbers) = (plot::svg(&report)?, report.json());
-    write(&places.output.join("ratios.svg"), &plot)?;
-    write(&places.output.join("results.json"), &numbers)?;
+    let mut directories = vec![places.output.clone()];
     if arguments.write {
-        write(&places.root.join(PLOT), &plot)?;
-        write(&places.root.join(NUMBERS), &numbers)?;
-        write(&places.root.join(PAGE), &page::page(&report, PLOT, NUMBERS))?;
+        directories.push(places.root.join(RESULTS));
+        let [ratios, parts, numbers] =
+            [RATIOS, PARTS, NUMBERS].map(|file| format!("{RESULTS}/{file}"));
+        let files = page::Places { ratios: &ratios, parts: &parts, numbers: &numbers };
+        write(&places.root.join(PAGE), &page::page(&report, &files))?;
+    }
+    let (ratios, parts, numbers) = (plot::ratios(&report)?, plot::parts(&report)?, report.json());
+    for directory in directories {
+        write(&directory.join(RATIOS), &ratios)?;
+        if let Some(parts) = &parts {
+            write(&directory.join(PARTS), parts)?;
+        }
+        write(&directory.join(NUMBERS), &numbers)?;
     }
     Ok(())
 }

@@ -4,18 +4,28 @@ use crate::bench::look::ACTIVITIES;
 use crate::bench::report::{Report, worst};
 use crate::bench::summary::{duels, means};
 
-/// The page; the plot and the numbers lie at these paths, as seen from it.
-pub fn page(report: &Report, plot: &str, numbers: &str) -> String {
-    let mut text = introduction(report, plot, numbers);
+/// Where what the page refers to lies, as seen from it.
+pub struct Places<'a> {
+    /// The plot of ratios.
+    pub ratios: &'a str,
+    /// The plot of what makes them up.
+    pub parts: &'a str,
+    pub numbers: &'a str,
+}
+
+/// The page.
+pub fn page(report: &Report, places: &Places) -> String {
+    let mut text = introduction(report, places);
     text += &circumstances(report);
     text += &against_qemu(report);
     text += &ratios(report);
-    text += &parts(report);
+    text += &parts(report, places);
     text += &memory(report);
     text
 }
 
-fn introduction(report: &Report, plot: &str, numbers: &str) -> String {
+fn introduction(report: &Report, places: &Places) -> String {
+    let Places { ratios, numbers, .. } = places;
     format!(
         "# Benchmarks\n\n\
          Written by `cargo xtask bench --write`. A number is CPU time (user and system, of the \
@@ -28,7 +38,7 @@ fn introduction(report: &Report, plot: &str, numbers: &str) -> String {
          `benches/programs`, compressors with 12 MiB of text,\nand a C compiler. Of the short \
          ones, `startup` is a static program that says hello, `python-start`\nis `python3 -S -c \
          pass`, and `bash` a loop of 3,000 rounds.\n\n\
-         ![CPU time of each kernel over native's]({plot})\n\n\
+         ![CPU time of each kernel over native's]({ratios})\n\n\
          The same for programs: [{numbers}]({numbers}).\n\n",
         report.runs
     )
@@ -91,16 +101,15 @@ fn ratios(report: &Report) -> String {
 }
 
 /// How the difference from the native program is made up.
-fn parts(report: &Report) -> String {
-    let Some(counting) = report.contestants.iter().find(|c| c.counts()) else {
-        return String::new();
-    };
+fn parts(report: &Report, places: &Places) -> String {
+    let Some(counting) = report.counting() else { return String::new() };
     let mut text = format!(
-        "\n## Where the time goes\n\nOf {}, without translations of before, in hundredths: of a run \
+        "\n## Where the time goes\n\n![What the CPU time of each program goes into]({})\n\n\
+         Of {}, without translations of before, in hundredths: of a run \
          with `--stats`, which takes somewhat longer. Interpreting includes code from templates; \
          compiling is done by another thread, but for the regions that the guest finds and \
          takes in itself.\n\n| program |",
-        counting.name
+        places.parts, report.contestants[counting].name
     );
     text += &ACTIVITIES.map(|(name, _)| format!(" {name} |")).concat();
     text += "\n|---|";
@@ -144,8 +153,11 @@ mod tests {
     #[test]
     fn the_page_has_rows_means_and_duels() {
         with_report(|report| {
-            let page = page(report, "a.svg", "a.json");
-            assert!(page.contains("](a.svg)") && page.contains("](a.json)"));
+            let places = Places { ratios: "a.svg", parts: "b.svg", numbers: "a.json" };
+            let page = page(report, &places);
+            for place in [places.ratios, places.parts, places.numbers] {
+                assert!(page.contains(&format!("]({place})")), "{place}");
+            }
             assert!(page.contains("| startup | short programs | 1.000 | 1000.00 | 9.00 |"));
             assert!(
                 page.contains("| rvrun | QEMU | 1.00 | 2.00 | 1.00 | 0.01 | 1.26 | 0.50 (b) |")

@@ -36,6 +36,17 @@ impl Report<'_> {
         (0..self.contestants.len()).map(|i| row.ratio(i)).collect()
     }
 
+    /// Index of the contestant whose parts the rows have.
+    pub fn counting(&self) -> Option<usize> {
+        self.contestants.iter().position(Contestant::counts)
+    }
+
+    /// What that spends on each of [`ACTIVITIES`] in a row, over the native program's time.
+    pub fn parts(&self, row: &Row) -> Option<[f64; ACTIVITIES.len()]> {
+        let ratio = row.ratio(self.counting()?);
+        Some(row.look.parts?.map(|part| part * ratio))
+    }
+
     /// For the terminal.
     pub fn table(&self) -> String {
         let width = self.contestants.iter().map(|c| c.name.len() + 2).max().unwrap_or(0).max(10);
