@@ -21,6 +21,10 @@ const DATA: u64 = 4096;
 const DATA_BYTES: usize = 4096;
 /// The register that points into its middle.
 const BASE: u8 = 8;
+/// Those that point to what is behind that, and to what no access of more than two bytes is
+/// aligned to.
+const NEXT: u8 = 21;
+const ODD: u8 = 22;
 
 /// Instructions of four bytes that go on with the next one, or over it.
 fn piece() -> impl Strategy<Value = Vec<Instruction>> {
@@ -29,7 +33,26 @@ fn piece() -> impl Strategy<Value = Vec<Instruction>> {
         24 => computation().prop_map(one),
         1 => flags_access().prop_map(one),
         2 => quiet_comparison(),
+        1 => exclusive(),
     ]
+}
+
+/// What loads a place in memory, and then writes it, or one beside it, if nobody else has: `lr` and
+/// `sc`, or a load and a compare-and-swap.
+fn exclusive() -> impl Strategy<Value = Vec<Instruction>> {
+    use Opcode::*;
+    let pairs =
+        vec![(LrW, ScW), (LrD, ScD), (LrW, ScD), (Lw, AmocasW), (Ld, AmocasD), (Ld, AmocasW)];
+    let registers = (prop_oneof![1 => Just(0u8), 9 => 9u8..=20], 9u8..=20);
+    let place = prop_oneof![8 => Just(BASE), 3 => Just(NEXT), 1 => Just(ODD)];
+    let between = prop::collection::vec(computation(), 0..3);
+    (prop::sample::select(pairs), registers, place, between).prop_map(
+        |((load, write), (rd, rs2), place, between)| {
+            let load = Instruction { rd, rs1: BASE, ..Instruction::new(load) };
+            let write = Instruction { rd, rs1: place, rs2, ..Instruction::new(write) };
+            std::iter::once(load).chain(between).chain([write]).collect()
+        },
+    )
 }
 
 /// What is between a read of `fflags` and a write of that is mostly a comparison.
@@ -65,7 +88,8 @@ fn computation() -> impl Strategy<Value = Instruction> {
     let rows: Vec<Opcode> = Opcode::all()
         .filter(|opcode| {
             let row = opcode.row();
-            let kinds = [Kind::Alu, Kind::Branch, Kind::Load, Kind::Store, Kind::Float];
+            let memory = [Kind::Load, Kind::Store, Kind::Atomic];
+            let kinds = [&memory[..], &[Kind::Alu, Kind::Branch, Kind::Float]].concat();
             row.len == 4 && kinds.contains(&row.kind) && *opcode != Opcode::Auipc
         })
         .collect();
@@ -79,7 +103,7 @@ fn computation() -> impl Strategy<Value = Instruction> {
         "no such operands",
         |(opcode, (rd, rs1, rs2, rs3), rm, imm, wild)| {
             let kind = opcode.row().kind;
-            let memory = matches!(kind, Kind::Load | Kind::Store);
+            let memory = matches!(kind, Kind::Load | Kind::Store | Kind::Atomic);
             let rs1 = if memory && wild != 0 { BASE } else { rs1 };
             let imm = if kind == Kind::Branch { 8 } else { imm };
             let instruction =
@@ -113,7 +137,10 @@ fn outcomes(program: &[Instruction], guest: &mut Guest, start: &Hart, warm: Warm
     let mut outcomes = Vec::new();
     for _ in 0..3 {
         guest.hart.pc = guest.code;
-        guest.hart.x[usize::from(BASE)] = data + DATA_BYTES as u64 / 2;
+        let middle = data + DATA_BYTES as u64 / 2;
+        guest.hart.x[usize::from(BASE)] = middle;
+        guest.hart.x[usize::from(NEXT)] = middle + size_of::<u64>() as u64;
+        guest.hart.x[usize::from(ODD)] = middle + 2;
         let stop = guest.run();
         let mut bytes = vec![0; DATA_BYTES];
         access::copy_in(data, &mut bytes).expect("it is mapped");
@@ -139,7 +166,78 @@ fn value() -> impl Strategy<Value = u64> {
         0xffff_ffff,
         0xffff_ffff_8000_0000,
     ]);
-    prop_oneof![edges, any::<u64>(), double, quarters, 0..64u64]
+    let boxed = |value: f32| 0xffff_ffff_0000_0000 | u64::from(value.to_bits());
+    let single = any::<f32>().prop_map(boxed);
+    let halves = any::<i16>().prop_map(move |n| boxed(f32::from(n) / 2.0));
+    prop_oneof![edges, any::<u64>(), double, quarters, single, halves, 0..64u64]
+}
+
+/// Values where something changes: zeros, infinities, NaNs, what conversions have just room for.
+fn boundaries() -> Vec<u64> {
+    let limits = [0.0, 0.5, 1.5, 1e300, f64::INFINITY, f64::NAN];
+    let powers = [24, 30, 31, 32, 53, 62, 63, 64].map(|power| 2f64.powi(power));
+    let doubles = limits.into_iter().chain(powers.iter().flat_map(|power| [power / 2.0, *power]));
+    let doubles: Vec<f64> =
+        doubles.flat_map(|x| [x, x.next_down(), x + 0.5]).flat_map(|x| [x, -x]).collect();
+    let boxed = |single: f32| !0 << 32 | u64::from(single.to_bits());
+    let singles = doubles.iter().flat_map(|x| [*x as f32, (*x as f32).next_down()]).map(boxed);
+    let integers = [0, 24, 31, 32, 53, 62, 63].map(|bit| 1u64 << bit).into_iter();
+    let integers = integers.flat_map(|n| [n, n - 1, n + 1, n.wrapping_neg(), n | 0xff00]);
+    let signalling = [0x7ff0_0000_0000_0001, boxed(f32::from_bits(0x7f80_0001))];
+    let bits = doubles.iter().map(|x| x.to_bits()).chain(singles).chain(integers);
+    let mut all: Vec<u64> = bits.chain(signalling).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Every instruction that computes, each with all boundaries, and those of two operands with a few
+/// of these for the second one, too.
+#[test]
+fn host_code_does_at_boundaries_what_handlers_do() {
+    let values = boundaries();
+    let few: Vec<u64> = values.iter().step_by(16).copied().chain([0, 1 << 63]).collect();
+    let computes = |opcode: &Opcode| {
+        opcode.row().len == 4 && matches!(opcode.row().kind, Kind::Alu | Kind::Float)
+    };
+    // What `auipc` gives depends on where it is.
+    for opcode in Opcode::all().filter(computes).filter(|opcode| *opcode != Opcode::Auipc) {
+        for rm in [RM_DYNAMIC, 0, 1, 2, 3, 4] {
+            let registers =
+                Instruction { rd: 10, rs1: 11, rs2: 12, rs3: 13, rm, ..Instruction::new(opcode) };
+            let rounds = encode(&registers) != encode(&Instruction { rm: rm ^ 1, ..registers });
+            if encode(&registers).is_none() || !rounds && rm != 0 {
+                continue;
+            }
+            let mut guests = [Warm::Never, Warm::AtOnce].map(|warm| {
+                let mut guest = Guest::new(&[]);
+                guest.interpreter.set_warm(warm);
+                load(&[registers], &guest);
+                guest
+            });
+            for a in &values {
+                for b in &few {
+                    let [expected, got] = guests.each_mut().map(|guest| {
+                        guest.hart = Hart::new();
+                        guest.hart.pc = guest.code;
+                        for (n, value) in [(11, *a), (12, *b), (13, *a)] {
+                            guest.hart.x[n] = value;
+                            guest.hart.f[n] = value;
+                        }
+                        let stop = guest.run();
+                        (
+                            stop,
+                            guest.offset(),
+                            guest.hart.x[10],
+                            guest.hart.f[10],
+                            guest.hart.fflags,
+                        )
+                    });
+                    assert_eq!(expected, got, "{registers} of {a:#x}, {b:#x}");
+                }
+            }
+        }
+    }
 }
 
 proptest! {

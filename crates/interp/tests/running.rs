@@ -4,11 +4,13 @@
 mod support;
 
 use rvrun_hart::Trap;
+use rvrun_host::fault;
 use rvrun_interp::Stop;
 use rvrun_isa::{assemble, encode};
-use rvrun_memory::{AccessKind, FaultCause};
+use rvrun_memory::{AccessKind, FaultCause, access};
 use std::sync::atomic::Ordering;
-use support::{CODE_BYTES, Guest, READ};
+use std::thread;
+use support::{CODE_BYTES, Guest, READ, interpreter};
 
 #[test]
 fn a_loop_runs_to_its_end_and_counts_its_instructions() {
@@ -48,7 +50,7 @@ fn the_hosts_stack_does_not_grow_with_the_guests_instructions() {
         assert_eq!(guest.run(), Stop::Syscall);
         assert_eq!(guest.hart.x[11], 0);
     };
-    let small_stack = std::thread::Builder::new().stack_size(128 << 10);
+    let small_stack = thread::Builder::new().stack_size(128 << 10);
     small_stack.spawn(run).unwrap().join().unwrap();
 }
 
@@ -142,14 +144,49 @@ fn rewritten_code_is_seen_after_invalidation_from_outside() {
 fn attention_stops_an_endless_loop() {
     let mut guest = Guest::new(&["jal zero, .+0"]);
     let attention = guest.interpreter.attention();
-    let raiser = std::thread::spawn(move || {
-        std::thread::sleep(std::time::Duration::from_millis(20));
+    let raiser = thread::spawn(move || {
+        thread::sleep(std::time::Duration::from_millis(20));
         attention.store(1, Ordering::Relaxed);
     });
     assert_eq!(guest.run(), Stop::Attention);
     assert_eq!(guest.offset(), 0);
     raiser.join().unwrap();
     assert!(guest.hart.instret > 1000);
+}
+
+/// Each hart flips a bit of its own in one word, which another hart's write would undo, and adds to
+/// another one.
+#[test]
+fn what_harts_do_to_one_place_at_once_is_not_lost() {
+    const ROUNDS: u64 = 100_000;
+    let guest = Guest::new(&[
+        "amoxor.d a4, a3, (a2)",
+        "and a4, a4, a3",
+        "bne a4, a5, .+36",
+        "xor a5, a5, a3",
+        "lr.d a6, (a1)",
+        "addi a6, a6, 1",
+        "sc.d a7, a6, (a1)",
+        "bne a7, zero, .-12",
+        "addi a0, a0, -1",
+        "bne a0, zero, .-36",
+        "ecall",
+        "ebreak",
+    ]);
+    let [flags, sum] = [1, 2].map(|n| guest.code + CODE_BYTES - 64 * n);
+    thread::scope(|scope| {
+        for bit in [1, 2] {
+            let (space, mut hart) = (guest.space.clone(), guest.hart.clone());
+            hart.x[10..14].copy_from_slice(&[ROUNDS, sum, flags, bit]);
+            scope.spawn(move || {
+                fault::install().unwrap();
+                assert_eq!(interpreter(space).run(&mut hart), Stop::Syscall);
+            });
+        }
+    });
+    let mut total = 0;
+    access::load_u64(sum, &mut total).unwrap();
+    assert_eq!(total, 2 * ROUNDS);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! flags: results that are NaNs, unordered operands, words that are not boxed.
 
 use super::emit::{Emitter, FFLAGS, Flag, Label, asm, f};
-use super::templates::{Arithmetic, Comparison, Float, Sign, Width};
+use super::templates::{Arithmetic, Comparison, Float, Sign, Whole, Width};
 use super::{FFLAGS_OF, MXCSR};
 use crate::ops::float::third_source;
 use crate::slot::Op;
@@ -25,11 +25,12 @@ const ROUND_CONTROL: [u8; 4] = [0, 3, 1, 2];
 fn raises(float: Float) -> bool {
     use Float::*;
     match float {
-        LoadWord | LoadDouble | StoreWord | StoreDouble | ToInteger | FromInteger => false,
+        LoadWord | LoadDouble | StoreWord | StoreDouble => false,
+        ToInteger | FromInteger | WordToInteger | WordFromInteger => false,
         // Unordered operands are the handler's.
-        Compare(..) | Sign(..) | ReadFlags | WriteFlags => false,
-        Arithmetic(..) | Root(_) | Fused { .. } => true,
-        Resize { .. } | FromWord { .. } | FromLong | ToWord { .. } | Round { .. } => true,
+        Compare(..) | Extreme { .. } | Sign(..) | ReadFlags | WriteFlags => false,
+        Arithmetic(..) | Root(_) | Fused { .. } | Resize { .. } => true,
+        From(..) | FromExact(..) | Round(..) | To(..) => true,
     }
 }
 
@@ -84,29 +85,44 @@ impl Emitter {
                 }
                 self.set(op.rd, to, d);
             }
-            Float::FromWord { long } => {
+            Float::WordToInteger => {
+                let held = self.floats.held(op.rs1, Width::Single);
+                let d = self.define(op.rd);
+                match held {
+                    Some(a) => asm!(self; movd eax, Rx(a); movsxd Rq(d), eax),
+                    None => asm!(self; movsxd Rq(d), DWORD [rsi + f(op.rs1)]),
+                }
+            }
+            Float::WordFromInteger => {
                 let a = self.read(op.rs1);
                 let d = self.floats.take(NONE);
-                asm!(self; xorps Rx(d), Rx(d));
-                if long {
-                    asm!(self; cvtsi2sd Rx(d), Rq(a));
-                } else {
-                    asm!(self; cvtsi2sd Rx(d), Rd(a));
-                }
-                self.put(op.rd, Width::Double, d);
+                asm!(self; movd Rx(d), Rd(a));
+                self.put(op.rd, Width::Single, d);
             }
-            Float::FromLong => self.exactly(op),
-            Float::ToWord { long } => self.convert(op, long),
-            Float::Round { long } => {
+            Float::Extreme { greater, width } => self.extreme(op, greater, width),
+            Float::From(whole, width) => {
+                let a = self.read(op.rs1);
+                if whole == Whole::UnsignedLong {
+                    self.flush();
+                    let slow = self.slow();
+                    asm!(self; test Rq(a), Rq(a));
+                    self.jump_if(Flag::Less, slow);
+                }
+                self.convert_from(op.rd, whole, width, a);
+            }
+            Float::FromExact(whole, width) => self.exactly(op, whole, width),
+            Float::To(whole, width) => self.convert(op, whole, width),
+            Float::Round(whole, width) => {
                 self.flush();
                 let slow = self.slow();
-                let a = self.operand(op.rs1, Width::Double, NONE);
-                if long {
-                    asm!(self; cvtsd2si rax, Rx(a));
-                } else {
-                    asm!(self; cvtsd2si eax, Rx(a));
+                let a = self.operand(op.rs1, width, NONE);
+                match (whole.is_long(), width) {
+                    (true, Width::Double) => asm!(self; cvtsd2si rax, Rx(a)),
+                    (false, Width::Double) => asm!(self; cvtsd2si eax, Rx(a)),
+                    (true, Width::Single) => asm!(self; cvtss2si rax, Rx(a)),
+                    (false, Width::Single) => asm!(self; cvtss2si eax, Rx(a)),
                 }
-                self.put_converted(op, long, slow);
+                self.put_converted(op, whole, slow);
             }
             Float::ReadFlags => {
                 self.all_flags();
@@ -365,66 +381,160 @@ impl Emitter {
         }
     }
 
-    /// Converts what every mode converts to the same double.
-    fn exactly(&mut self, op: Op) {
-        const EXACT: i64 = 1 << f64::MANTISSA_DIGITS;
+    /// The lesser or the greater of two numbers. Of two that are equal the host gives the second one,
+    /// and one may be -0: their signs together tell.
+    fn extreme(&mut self, op: Op, greater: bool, width: Width) {
+        self.flush();
+        let a = self.operand(op.rs1, width, NONE);
+        let b = self.operand(op.rs2, width, [a, 0, 0]);
+        let slow = self.slow();
+        match width {
+            Width::Single => asm!(self; ucomiss Rx(a), Rx(b)),
+            Width::Double => asm!(self; ucomisd Rx(a), Rx(b)),
+        }
+        self.jump_if(Flag::Parity, slow);
+        let d = self.floats.take([a, b, 0]);
+        asm!(self; movaps Rx(d), Rx(a); movaps xmm0, Rx(b));
+        match (greater, width) {
+            (false, Width::Single) => asm!(self; minss Rx(d), Rx(b); minss xmm0, Rx(a)),
+            (false, Width::Double) => asm!(self; minsd Rx(d), Rx(b); minsd xmm0, Rx(a)),
+            (true, Width::Single) => asm!(self; maxss Rx(d), Rx(b); maxss xmm0, Rx(a)),
+            (true, Width::Double) => asm!(self; maxsd Rx(d), Rx(b); maxsd xmm0, Rx(a)),
+        }
+        if greater {
+            asm!(self; andps Rx(d), xmm0);
+        } else {
+            asm!(self; orps Rx(d), xmm0);
+        }
+        self.put(op.rd, width, d);
+    }
+
+    /// Converts what the host register `a` has, which is below 2^63 if it has no sign.
+    fn convert_from(&mut self, rd: u8, whole: Whole, width: Width, a: u8) {
+        let d = self.floats.take(NONE);
+        asm!(self; xorps Rx(d), Rx(d));
+        match (whole, width) {
+            (Whole::Word, Width::Single) => asm!(self; cvtsi2ss Rx(d), Rd(a)),
+            (Whole::Word, Width::Double) => asm!(self; cvtsi2sd Rx(d), Rd(a)),
+            (Whole::UnsignedWord, Width::Single) => {
+                asm!(self; mov eax, Rd(a); cvtsi2ss Rx(d), rax);
+            }
+            (Whole::UnsignedWord, Width::Double) => {
+                asm!(self; mov eax, Rd(a); cvtsi2sd Rx(d), rax);
+            }
+            (_, Width::Single) => asm!(self; cvtsi2ss Rx(d), Rq(a)),
+            (_, Width::Double) => asm!(self; cvtsi2sd Rx(d), Rq(a)),
+        }
+        self.put(rd, width, d);
+    }
+
+    /// Converts what every mode converts to the same number.
+    fn exactly(&mut self, op: Op, whole: Whole, width: Width) {
+        let digits = match width {
+            Width::Single => f32::MANTISSA_DIGITS,
+            Width::Double => f64::MANTISSA_DIGITS,
+        };
         self.take_rcx();
         let a = self.read(op.rs1);
         self.flush();
         let slow = self.slow();
-        asm!(self
-            ; mov rcx, QWORD EXACT
-            ; lea rax, [rcx + Rq(a)]
-            ; shl rcx, 1
-            ; cmp rax, rcx
-        );
+        match whole {
+            Whole::Word => asm!(self; movsxd rax, Rd(a)),
+            Whole::UnsignedWord => asm!(self; mov eax, Rd(a)),
+            Whole::Long | Whole::UnsignedLong => asm!(self; mov rax, Rq(a)),
+        }
+        asm!(self; mov rcx, QWORD 1 << digits);
+        if whole.is_signed() {
+            asm!(self; add rax, rcx; shl rcx, 1);
+        }
+        asm!(self; cmp rax, rcx);
         self.jump_if(Flag::Above, slow);
-        let d = self.floats.take(NONE);
-        asm!(self; xorps Rx(d), Rx(d); cvtsi2sd Rx(d), Rq(a));
-        self.put(op.rd, Width::Double, d);
+        self.convert_from(op.rd, whole, width, a);
     }
 
-    /// Converts a double in the mode of the immediate. Where that is not to truncate, what is near
-    /// the limits is left to the handler: to make it integral may be inexact, and then invalid
-    /// to convert that.
-    fn convert(&mut self, op: Op, long: bool) {
-        const LIMITS: [f64; 2] = [(1u64 << 30) as f64, (1u64 << 62) as f64];
+    /// Leaves the op to its handler unless what the vector register has is below 2 to the
+    /// `power`, and not negative if it `has_sign` otherwise.
+    fn is_within(&mut self, a: u8, width: Width, power: u32, has_sign: bool, slow: Label) {
+        let limit = 2f64.powi(power as i32);
+        match width {
+            Width::Single => {
+                asm!(self; movd eax, Rx(a));
+                if has_sign {
+                    asm!(self; btr eax, BYTE 31);
+                }
+                asm!(self; cmp eax, DWORD (limit as f32).to_bits() as i32);
+            }
+            Width::Double => {
+                self.take_rcx();
+                asm!(self; movq rax, Rx(a));
+                if has_sign {
+                    asm!(self; btr rax, BYTE 63);
+                }
+                asm!(self; mov rcx, QWORD limit.to_bits() as i64; cmp rax, rcx);
+            }
+        }
+        self.jump_if(Flag::NotBelow, slow);
+    }
+
+    /// Converts a number in the mode of the immediate. Where that is not to truncate what has a sign,
+    /// what is near the limits is left to the handler: to make it integral may be inexact, and then
+    /// invalid to convert that, and the host has no numbers without a sign.
+    fn convert(&mut self, op: Op, whole: Whole, width: Width) {
         self.flush();
         let slow = self.slow();
         let mode = (op.imm & 7) as i8;
-        let mut a = self.operand(op.rs1, Width::Double, NONE);
-        if i32::from(mode) != TOWARDS_ZERO {
-            self.take_rcx();
-            let limit = LIMITS[usize::from(long)].to_bits() as i64;
-            asm!(self; movq rax, Rx(a); btr rax, BYTE 63; mov rcx, QWORD limit; cmp rax, rcx);
-            self.jump_if(Flag::NotBelow, slow);
+        let truncates = i32::from(mode) == TOWARDS_ZERO;
+        let mut a = self.operand(op.rs1, width, NONE);
+        if !(truncates && whole.is_signed()) {
+            let bits = if whole.is_long() { 64 } else { 32 };
+            let power = match (whole.is_signed(), truncates) {
+                (true, _) => bits - 2,
+                // What is converted has a sign for the host: 64 bits are enough for words.
+                (false, true) => bits.min(63),
+                (false, false) => bits - 1,
+            };
+            self.is_within(a, width, power, whole.is_signed(), slow);
+        }
+        if !truncates {
             let integral = self.floats.take([a, 0, 0]);
-            match ROUND_CONTROL[mode as usize & 3] {
-                0 => asm!(self; roundsd Rx(integral), Rx(a), BYTE 0),
-                1 => asm!(self; roundsd Rx(integral), Rx(a), BYTE 1),
-                _ => asm!(self; roundsd Rx(integral), Rx(a), BYTE 2),
+            match (ROUND_CONTROL[mode as usize & 3], width) {
+                (0, Width::Single) => asm!(self; roundss Rx(integral), Rx(a), BYTE 0),
+                (0, Width::Double) => asm!(self; roundsd Rx(integral), Rx(a), BYTE 0),
+                (1, Width::Single) => asm!(self; roundss Rx(integral), Rx(a), BYTE 1),
+                (1, Width::Double) => asm!(self; roundsd Rx(integral), Rx(a), BYTE 1),
+                (_, Width::Single) => asm!(self; roundss Rx(integral), Rx(a), BYTE 2),
+                (_, Width::Double) => asm!(self; roundsd Rx(integral), Rx(a), BYTE 2),
             }
             a = integral;
         }
-        if long {
-            asm!(self; cvttsd2si rax, Rx(a));
-        } else {
-            asm!(self; cvttsd2si eax, Rx(a));
+        match (whole, width) {
+            (Whole::Word, Width::Single) => asm!(self; cvttss2si eax, Rx(a)),
+            (Whole::Word, Width::Double) => asm!(self; cvttsd2si eax, Rx(a)),
+            (_, Width::Single) => asm!(self; cvttss2si rax, Rx(a)),
+            (_, Width::Double) => asm!(self; cvttsd2si rax, Rx(a)),
         }
-        self.put_converted(op, long, slow);
+        if whole.is_signed() {
+            self.put_converted(op, whole, slow);
+        } else {
+            self.put_whole(op.rd, whole);
+        }
     }
 
     /// Makes what was converted to `rax` the value of a register, unless it did not fit: it became the
     /// least number then, from which 1 cannot be taken.
-    fn put_converted(&mut self, op: Op, long: bool, slow: Label) {
-        if long {
+    fn put_converted(&mut self, op: Op, whole: Whole, slow: Label) {
+        if whole.is_long() {
             asm!(self; cmp rax, BYTE 1);
         } else {
             asm!(self; cmp eax, BYTE 1);
         }
         self.jump_if(Flag::Overflow, slow);
-        let d = self.define(op.rd);
-        if long {
+        self.put_whole(op.rd, whole);
+    }
+
+    fn put_whole(&mut self, rd: u8, whole: Whole) {
+        let d = self.define(rd);
+        if whole.is_long() {
             asm!(self; mov Rq(d), rax);
         } else {
             asm!(self; movsxd Rq(d), eax);

@@ -1,13 +1,11 @@
 //! Host code for integer operations, loads and stores.
 
-use super::MXCSR;
 use super::emit::{Emitter, Flag, asm, short, transfer};
 use super::registers::{Transfer, pinned};
 use super::templates::{Binary, Load, Store, Unary};
 use crate::slot::Op;
 use dynasmrt::{DynasmApi, dynasm};
 use rvrun_hart::SINK;
-use rvrun_isa::effect::is_full_fence;
 
 /// An instruction with a memory operand.
 #[derive(Clone, Copy)]
@@ -214,6 +212,23 @@ impl Emitter {
                 copy(self);
                 asm!(self; bswap Rq(d));
             }
+            Roriw => asm!(self; mov eax, Rd(a); ror eax, bit & 31; movsxd Rq(d), eax),
+            // Each byte is 0 or not, which the other way round is a comparison with 0.
+            OrcB => {
+                asm!(self
+                    ; movq xmm0, Rq(a)
+                    ; pxor xmm1, xmm1
+                    ; pcmpeqb xmm0, xmm1
+                    ; movq Rq(d), xmm0
+                    ; not Rq(d)
+                );
+            }
+            Clz => asm!(self; lzcnt Rq(d), Rq(a)),
+            Clzw => asm!(self; lzcnt Rd(d), Rd(a)),
+            Ctz => asm!(self; tzcnt Rq(d), Rq(a)),
+            Ctzw => asm!(self; tzcnt Rd(d), Rd(a)),
+            Cpop => asm!(self; popcnt Rq(d), Rq(a)),
+            Cpopw => asm!(self; popcnt Rd(d), Rd(a)),
         }
         let sets_flag = match unary {
             Addi => d == a,
@@ -237,20 +252,12 @@ impl Emitter {
         true
     }
 
-    pub fn fence(&mut self, op: Op) {
-        if is_full_fence(op.imm) {
-            // See `full_fence`; there is no stack below the stack pointer here.
-            asm!(self; lock or DWORD [rdx + MXCSR], BYTE 0);
-            self.zero_flag = None;
-        }
-    }
-
     pub fn binary(&mut self, op: Op, binary: Binary) {
         use Binary::*;
         if matches!(binary, Div | Divu | Rem | Remu | Divw | Divuw | Remw | Remuw) {
             return self.divide(op, binary);
         }
-        if matches!(binary, Mulh | Mulhu | Rol | Ror | Rolw | Rorw) {
+        if matches!(binary, Mulh | Mulhsu | Mulhu | Rol | Ror | Rolw | Rorw) {
             self.take_rcx();
         }
         let binary = match (binary, op.imm) {
@@ -313,6 +320,24 @@ impl Emitter {
             }
             Mulhu => {
                 asm!(self; mov rcx, rdx; mov rax, Rq(a); mul Rq(b); mov Rq(d), rdx; mov rdx, rcx)
+            }
+            // What has a sign is 2^64 less than what it is without one.
+            Mulhsu => {
+                asm!(self
+                    ; mov rcx, rdx
+                    ; mov rax, Rq(a)
+                    ; mul Rq(b)
+                    ; mov rax, Rq(a)
+                    ; sar rax, 63
+                    ; and rax, Rq(b)
+                    ; sub rdx, rax
+                    ; mov Rq(d), rdx
+                    ; mov rdx, rcx
+                );
+            }
+            Packw if op.rs2 == 0 => asm!(self; movzx Rd(d), Rw(a)),
+            Packw => {
+                asm!(self; mov eax, Rd(b); shl eax, 16; mov ax, Rw(a); movsxd Rq(d), eax);
             }
             AddUw if d == b => asm!(self; mov eax, Rd(a); add Rq(d), rax),
             AddUw => asm!(self; mov Rd(d), Rd(a); add Rq(d), Rq(b)),

@@ -10,6 +10,8 @@
 //! Where an access faults, [`refault`] takes over: the hart in memory is exact, so the
 //! op's handler does the same access once more, and reports the fault.
 
+#[allow(clippy::useless_conversion, reason = "dynasm converts the numbers of registers")]
+mod atomic;
 mod buffer;
 mod code;
 #[allow(clippy::useless_conversion, reason = "dynasm converts the numbers of registers")]
@@ -480,6 +482,7 @@ fn emit(emitter: &mut Emitter, slots: &[Slot], ops: &Ops, fewest: usize) {
                 Template::Load(load) => emitter.load(op, load),
                 Template::Store(store) => emitter.store(op, store),
                 Template::Float(float) => emitter.float(op, float),
+                Template::Atomic(atomic, long) => emitter.atomic(op, atomic, long),
                 Template::Fence => emitter.fence(op),
                 Template::End(end) => emitter.end(op, end, &slots[index + 1..]),
             }

@@ -30,6 +30,7 @@ pub enum Binary {
     Slt,
     Sltu,
     Mulh,
+    Mulhsu,
     Mulhu,
     Divu,
     Remu,
@@ -63,6 +64,7 @@ pub enum Binary {
     Bext,
     CzeroEqz,
     CzeroNez,
+    Packw,
     /// `(rs1 << imm) + rs2`.
     ShiftAdd,
 }
@@ -84,6 +86,7 @@ pub enum Unary {
     Slti,
     Sltiu,
     Rori,
+    Roriw,
     SlliUw,
     Bseti,
     Bclri,
@@ -97,6 +100,13 @@ pub enum Unary {
     SignExtendHalfword,
     SignExtendByte,
     Rev8,
+    OrcB,
+    Clz,
+    Clzw,
+    Ctz,
+    Ctzw,
+    Cpop,
+    Cpopw,
 }
 
 /// What a load does with what it has read.
@@ -120,6 +130,25 @@ pub enum Store {
     Double,
 }
 
+/// What is done with memory as a whole: `rd` becomes what was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Atomic {
+    LoadReserved,
+    /// `rd` says whether it failed.
+    StoreConditional,
+    Swap,
+    Add,
+    And,
+    Or,
+    Xor,
+    Min,
+    Max,
+    Minu,
+    Maxu,
+    /// From `rd`.
+    CompareAndSwap,
+}
+
 /// Operations with floating-point registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Float {
@@ -131,6 +160,9 @@ pub enum Float {
     ToInteger,
     /// Bits from an integer register.
     FromInteger,
+    /// The same of words.
+    WordToInteger,
+    WordFromInteger,
     /// `rd = rs1 op rs2`.
     Arithmetic(Arithmetic, Width),
     /// The square root of `rs1`.
@@ -149,20 +181,19 @@ pub enum Float {
     Resize {
         to: Width,
     },
-    /// A word, or a doubleword if `long`, to a double.
-    FromWord {
-        long: bool,
+    /// The lesser or the greater of `rs1` and `rs2`.
+    Extreme {
+        greater: bool,
+        width: Width,
     },
-    /// A doubleword to a double, in a mode of the instruction's own.
-    FromLong,
-    /// A double to a word, or a doubleword if `long`, in a mode of the instruction's own.
-    ToWord {
-        long: bool,
-    },
-    /// The same in the dynamic mode.
-    Round {
-        long: bool,
-    },
+    /// From an integer, in the dynamic mode.
+    From(Whole, Width),
+    /// The same in a mode of the instruction's own.
+    FromExact(Whole, Width),
+    /// To an integer, in the dynamic mode.
+    Round(Whole, Width),
+    /// The same in a mode of the instruction's own.
+    To(Whole, Width),
     /// `rd` becomes the exceptions that have been raised.
     ReadFlags,
     /// They become what `rs1` says.
@@ -174,6 +205,26 @@ pub enum Float {
 pub enum Width {
     Single,
     Double,
+}
+
+/// What an integer register has to be converted, or gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whole {
+    Word,
+    UnsignedWord,
+    Long,
+    UnsignedLong,
+}
+
+impl Whole {
+    /// Whether it has all 64 bits.
+    pub fn is_long(self) -> bool {
+        matches!(self, Self::Long | Self::UnsignedLong)
+    }
+
+    pub fn is_signed(self) -> bool {
+        matches!(self, Self::Word | Self::Long)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -291,6 +342,8 @@ pub enum Template {
     Load(Load),
     Store(Store),
     Float(Float),
+    /// Of a doubleword if true, else of a word.
+    Atomic(Atomic, bool),
     /// Of the sets in the immediate.
     Fence,
     End(End),
@@ -309,21 +362,34 @@ pub fn template(handler: Handler) -> Option<Template> {
 }
 
 static TEMPLATES: LazyLock<FxHashMap<usize, Template>> = LazyLock::new(|| {
-    let float = rounding().into_iter().filter_map(|(opcode, float)| {
-        let fixed = matches!(float, Float::ToWord { .. } | Float::FromLong);
-        let handler = float::on_host(opcode, fixed)?;
-        Some((handler as usize, Template::Float(float)))
+    let float = rounding().into_iter().flat_map(|(opcode, float, modes)| {
+        modes.iter().filter_map(move |mode| {
+            let handler = float::on_host(opcode, *mode == Mode::Fixed)?;
+            Some((handler as usize, Template::Float(float)))
+        })
     });
     let available = |(_, template): &(usize, Template)| available(*template);
     plain().into_iter().chain(float).filter(available).collect()
 });
 
+/// In which modes an instruction is meant: each has a handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Dynamic,
+    /// The instruction's own.
+    Fixed,
+}
+
 /// The templates of instructions that round, which have several handlers.
-fn rounding() -> Vec<(Opcode, Float)> {
+fn rounding() -> Vec<(Opcode, Float, &'static [Mode])> {
     use Opcode::*;
+    use Whole::*;
     use Width::*;
+    const DYNAMIC: &[Mode] = &[Mode::Dynamic];
+    const FIXED: &[Mode] = &[Mode::Fixed];
+    const ANY: &[Mode] = &[Mode::Dynamic, Mode::Fixed];
     let fused = |product, addend, width| Float::Fused { product, addend, width };
-    vec![
+    let plain = [
         (FaddS, Float::Arithmetic(Arithmetic::Add, Single)),
         (FsubS, Float::Arithmetic(Arithmetic::Subtract, Single)),
         (FmulS, Float::Arithmetic(Arithmetic::Multiply, Single)),
@@ -343,38 +409,72 @@ fn rounding() -> Vec<(Opcode, Float)> {
         (FnmsubD, fused(true, false, Double)),
         (FnmaddD, fused(true, true, Double)),
         (FcvtSD, Float::Resize { to: Single }),
+    ];
+    // Whatever the mode: none of these rounds.
+    let exact = [
         (FcvtDS, Float::Resize { to: Double }),
-        (FcvtDW, Float::FromWord { long: false }),
-        (FcvtDL, Float::FromWord { long: true }),
-        (FcvtDL, Float::FromLong),
-        (FcvtWD, Float::ToWord { long: false }),
-        (FcvtLD, Float::ToWord { long: true }),
-        (FcvtWD, Float::Round { long: false }),
-        (FcvtLD, Float::Round { long: true }),
-    ]
+        (FcvtDW, Float::From(Word, Double)),
+        (FcvtDWu, Float::From(UnsignedWord, Double)),
+    ];
+    let from = [
+        (FcvtDL, Long, Double),
+        (FcvtDLu, UnsignedLong, Double),
+        (FcvtSW, Word, Single),
+        (FcvtSWu, UnsignedWord, Single),
+        (FcvtSL, Long, Single),
+        (FcvtSLu, UnsignedLong, Single),
+    ];
+    let to = [
+        (FcvtWD, Word, Double),
+        (FcvtLD, Long, Double),
+        (FcvtWS, Word, Single),
+        (FcvtLS, Long, Single),
+        (FcvtWuD, UnsignedWord, Double),
+        (FcvtLuD, UnsignedLong, Double),
+        (FcvtWuS, UnsignedWord, Single),
+        (FcvtLuS, UnsignedLong, Single),
+    ];
+    let plain = plain.map(|(opcode, float)| (opcode, float, DYNAMIC)).into_iter();
+    let exact = exact.map(|(opcode, float)| (opcode, float, ANY));
+    let from = from.into_iter().flat_map(|(opcode, whole, width)| {
+        [
+            (opcode, Float::From(whole, width), DYNAMIC),
+            (opcode, Float::FromExact(whole, width), FIXED),
+        ]
+    });
+    let rounded = to.into_iter().filter(|(_, whole, _)| whole.is_signed());
+    let rounded =
+        rounded.map(|(opcode, whole, width)| (opcode, Float::Round(whole, width), DYNAMIC));
+    let to = to.map(|(opcode, whole, width)| (opcode, Float::To(whole, width), FIXED));
+    plain.chain(exact).chain(from).chain(rounded).chain(to).collect()
 }
 
 /// Whether the host has what the template's code needs.
 fn available(template: Template) -> bool {
     use Binary::*;
-    let [bmi2, fma, bmi1, sse4_1] = available_features();
+    use Unary::*;
+    let [bmi2, fma, bmi1, sse4_1, lzcnt, popcnt] = available_features();
     let needed = match template {
         Template::Binary(Sll | Srl | Sra | Sllw | Srlw | Sraw) => bmi2,
         Template::Float(Float::Fused { .. }) => fma,
-        Template::Binary(Andn) => bmi1,
-        Template::Float(Float::ToWord { .. }) => sse4_1,
+        Template::Binary(Andn) | Template::Unary(Ctz | Ctzw) => bmi1,
+        Template::Unary(Clz | Clzw) => lzcnt,
+        Template::Unary(Cpop | Cpopw) => popcnt,
+        Template::Float(Float::To(..)) => sse4_1,
         _ => 1,
     };
     needed != 0
 }
 
 /// Which of the features the host has that some templates need: 1 for each of them.
-pub fn available_features() -> [u8; 4] {
+pub fn available_features() -> [u8; 6] {
     [
         std::arch::is_x86_feature_detected!("bmi2").into(),
         std::arch::is_x86_feature_detected!("fma").into(),
         std::arch::is_x86_feature_detected!("bmi1").into(),
         std::arch::is_x86_feature_detected!("sse4.1").into(),
+        std::arch::is_x86_feature_detected!("lzcnt").into(),
+        std::arch::is_x86_feature_detected!("popcnt").into(),
     ]
 }
 
@@ -398,7 +498,7 @@ plain! {
         mul Binary::Mul; addw Binary::Addw; subw Binary::Subw; mulw Binary::Mulw;
         sll Binary::Sll; srl Binary::Srl; sra Binary::Sra;
         sllw Binary::Sllw; srlw Binary::Srlw; sraw Binary::Sraw;
-        slt Binary::Slt; sltu Binary::Sltu; mulh Binary::Mulh; mulhu Binary::Mulhu;
+        slt Binary::Slt; sltu Binary::Sltu; mulh Binary::Mulh; mulhsu Binary::Mulhsu; mulhu Binary::Mulhu;
         divu Binary::Divu; remu Binary::Remu; div Binary::Div; rem Binary::Rem;
         divuw Binary::Divuw; remuw Binary::Remuw; divw Binary::Divw; remw Binary::Remw;
         add_uw Binary::AddUw; sh1add Binary::Sh1add; sh2add Binary::Sh2add; sh3add Binary::Sh3add;
@@ -407,7 +507,7 @@ plain! {
         min Binary::Min; minu Binary::Minu; max Binary::Max; maxu Binary::Maxu;
         rol Binary::Rol; ror Binary::Ror; rolw Binary::Rolw; rorw Binary::Rorw;
         bset Binary::Bset; bclr Binary::Bclr; binv Binary::Binv; bext Binary::Bext;
-        czero_eqz Binary::CzeroEqz; czero_nez Binary::CzeroNez;
+        czero_eqz Binary::CzeroEqz; czero_nez Binary::CzeroNez; packw Binary::Packw;
     }
     Binary fused { shift_add Binary::ShiftAdd; }
     Unary alu {
@@ -417,13 +517,41 @@ plain! {
         slti Unary::Slti; sltiu Unary::Sltiu; rori Unary::Rori; slli_uw Unary::SlliUw;
         bseti Unary::Bseti; bclri Unary::Bclri; binvi Unary::Binvi; bexti Unary::Bexti;
         sext_b Unary::SignExtendByte; sext_h Unary::SignExtendHalfword; rev8 Unary::Rev8;
+        roriw Unary::Roriw; orc_b Unary::OrcB; clz Unary::Clz; clzw Unary::Clzw;
+        ctz Unary::Ctz; ctzw Unary::Ctzw; cpop Unary::Cpop; cpopw Unary::Cpopw;
     }
     Unary fused {
         copy Unary::Copy; increment Unary::Addi; sign_extend_word Unary::SignExtendWord;
         zero_extend_word Unary::ZeroExtendWord; zero_extend_halfword Unary::ZeroExtendHalfword;
         zero_extend_shift Unary::ZeroExtendShift;
     }
-    Template atomic { fence Template::Fence; }
+    Template atomic {
+        fence Template::Fence;
+        lr_w Template::Atomic(Atomic::LoadReserved, false);
+        lr_d Template::Atomic(Atomic::LoadReserved, true);
+        sc_w Template::Atomic(Atomic::StoreConditional, false);
+        sc_d Template::Atomic(Atomic::StoreConditional, true);
+        amocas_w Template::Atomic(Atomic::CompareAndSwap, false);
+        amocas_d Template::Atomic(Atomic::CompareAndSwap, true);
+        amoswap_w Template::Atomic(Atomic::Swap, false);
+        amoswap_d Template::Atomic(Atomic::Swap, true);
+        amoadd_w Template::Atomic(Atomic::Add, false);
+        amoadd_d Template::Atomic(Atomic::Add, true);
+        amoand_w Template::Atomic(Atomic::And, false);
+        amoand_d Template::Atomic(Atomic::And, true);
+        amoor_w Template::Atomic(Atomic::Or, false);
+        amoor_d Template::Atomic(Atomic::Or, true);
+        amoxor_w Template::Atomic(Atomic::Xor, false);
+        amoxor_d Template::Atomic(Atomic::Xor, true);
+        amomin_w Template::Atomic(Atomic::Min, false);
+        amomin_d Template::Atomic(Atomic::Min, true);
+        amomax_w Template::Atomic(Atomic::Max, false);
+        amomax_d Template::Atomic(Atomic::Max, true);
+        amominu_w Template::Atomic(Atomic::Minu, false);
+        amominu_d Template::Atomic(Atomic::Minu, true);
+        amomaxu_w Template::Atomic(Atomic::Maxu, false);
+        amomaxu_d Template::Atomic(Atomic::Maxu, true);
+    }
     Template alu { lui Template::Constant; auipc Template::Address; }
     Load load_store {
         lb Load::Byte; lh Load::Half; lw Load::Word; ld Load::Double;
@@ -435,6 +563,11 @@ plain! {
     }
     Float float {
         fmv_x_d Float::ToInteger; fmv_d_x Float::FromInteger;
+        fmv_x_w Float::WordToInteger; fmv_w_x Float::WordFromInteger;
+        fmin_s Float::Extreme { greater: false, width: Width::Single };
+        fmax_s Float::Extreme { greater: true, width: Width::Single };
+        fmin_d Float::Extreme { greater: false, width: Width::Double };
+        fmax_d Float::Extreme { greater: true, width: Width::Double };
         feq_s Float::Compare(Comparison::Equal, Width::Single);
         flt_s Float::Compare(Comparison::Less, Width::Single);
         fle_s Float::Compare(Comparison::LessEqual, Width::Single);

@@ -19,6 +19,15 @@ pub fn has_host_code() -> bool {
     env!("CARGO_CRATE_NAME") == "baseline"
 }
 
+/// An interpreter, of which the tests of host code have all blocks get that at once.
+pub fn interpreter(space: Arc<AddressSpace>) -> Interpreter {
+    let mut interpreter = Interpreter::new(space, Extensions::ALL);
+    if has_host_code() {
+        interpreter.set_warm(Warm::AtOnce);
+    }
+    interpreter
+}
+
 pub struct Guest {
     pub space: Arc<AddressSpace>,
     pub interpreter: Interpreter,
@@ -32,10 +41,7 @@ impl Guest {
         let space = Arc::new(AddressSpace::new());
         let prot = READ | WRITE | EXEC;
         let code = space.mmap(0, CODE_BYTES, prot, PRIVATE_ANONYMOUS, -1, 0, None).unwrap();
-        let mut interpreter = Interpreter::new(space.clone(), Extensions::ALL);
-        if has_host_code() {
-            interpreter.set_warm(Warm::AtOnce);
-        }
+        let interpreter = interpreter(space.clone());
         let mut hart = Hart::new();
         hart.pc = code;
         let guest = Self { space, interpreter, hart, code };
