@@ -8,6 +8,7 @@ use rvrun_host::fault;
 use rvrun_interp::Stop;
 use rvrun_isa::{assemble, encode};
 use rvrun_memory::{AccessKind, FaultCause, access};
+use std::sync::Barrier;
 use std::sync::atomic::Ordering;
 use std::thread;
 use support::{CODE_BYTES, Guest, READ, interpreter};
@@ -158,7 +159,7 @@ fn attention_stops_an_endless_loop() {
 /// another one.
 #[test]
 fn what_harts_do_to_one_place_at_once_is_not_lost() {
-    const ROUNDS: u64 = 100_000;
+    const ROUNDS: u64 = 200_000;
     let guest = Guest::new(&[
         "amoxor.d a4, a3, (a2)",
         "and a4, a4, a3",
@@ -174,12 +175,15 @@ fn what_harts_do_to_one_place_at_once_is_not_lost() {
         "ebreak",
     ]);
     let [flags, sum] = [1, 2].map(|n| guest.code + CODE_BYTES - 64 * n);
+    let start = Barrier::new(2);
     thread::scope(|scope| {
         for bit in [1, 2] {
             let (space, mut hart) = (guest.space.clone(), guest.hart.clone());
             hart.x[10..14].copy_from_slice(&[ROUNDS, sum, flags, bit]);
+            let start = &start;
             scope.spawn(move || {
                 fault::install().unwrap();
+                start.wait();
                 assert_eq!(interpreter(space).run(&mut hart), Stop::Syscall);
             });
         }
