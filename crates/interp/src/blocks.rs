@@ -26,7 +26,7 @@ use std::ptr;
 /// Blocks that can be found before what finds them has to grow: a small program has no more.
 const FEW_BLOCKS: usize = 1280;
 /// How much larger it gets then.
-const GROWTH: usize = 7;
+const GROWTH: usize = 15;
 /// All slots: 128 MiB. The text of large programs (compilers, browsers) takes
 /// about four bytes of slots a byte of code that was executed.
 const MAX_SLOTS: usize = 1 << 23;
