@@ -19,12 +19,16 @@ use support::Guest;
 /// Where programs have their data.
 const DATA: u64 = 4096;
 const DATA_BYTES: usize = 4096;
+/// What nothing can be loaded from, and stored to, begins there.
+const EDGE_AT: u64 = 4 * 4096;
 /// The register that points into its middle.
 const BASE: u8 = 8;
 /// Those that point to what is behind that, and to what no access of more than two bytes is
 /// aligned to.
 const NEXT: u8 = 21;
 const ODD: u8 = 22;
+/// And to the last bytes before a page that cannot be accessed.
+const EDGE: u8 = 23;
 
 /// Instructions of four bytes that go on with the next one, or over it.
 fn piece() -> impl Strategy<Value = Vec<Instruction>> {
@@ -34,7 +38,78 @@ fn piece() -> impl Strategy<Value = Vec<Instruction>> {
         1 => flags_access().prop_map(one),
         2 => quiet_comparison(),
         1 => exclusive(),
+        2 => numbers(),
     ]
+}
+
+/// One number or two of several bytes, read byte by byte, with other things between.
+fn numbers() -> impl Strategy<Value = Vec<Instruction>> {
+    let between = prop::collection::vec((any::<prop::sample::Index>(), computation()), 0..4);
+    let second = prop::option::of(number(15..=20));
+    (number(9..=14), second, between, any::<u64>()).prop_map(|(first, second, between, turns)| {
+        let mut both = [first.into_iter(), second.unwrap_or_default().into_iter()];
+        let mut all = Vec::new();
+        for turn in (0..).map(|n| (turns >> (n % 64) & 1) as usize) {
+            match both[turn].next().or_else(|| both[1 - turn].next()) {
+                Some(instruction) => all.push(instruction),
+                None => break,
+            }
+        }
+        for (place, instruction) in between {
+            all.insert(place.index(all.len() + 1), instruction);
+        }
+        all
+    })
+}
+
+/// The instructions that read a number byte by byte, and some mistakes in them.
+fn number(registers: std::ops::RangeInclusive<u8>) -> impl Strategy<Value = Vec<Instruction>> {
+    use Opcode::*;
+    let registers: Vec<u8> = registers.collect();
+    let base = prop_oneof![
+        4 => prop::sample::select(vec![BASE, NEXT, ODD]),
+        2 => Just(EDGE),
+        1 => prop::sample::select(registers.clone()),
+    ];
+    let shape = (prop::sample::select(vec![1u8, 2, 4, 8]), any::<bool>(), any::<bool>());
+    let order = Just((0..8u8).collect::<Vec<_>>()).prop_shuffle();
+    let registers = Just(registers).prop_shuffle();
+    let mistake = prop::option::weighted(0.2, (0..8usize, -1..9));
+    (base, shape, order, registers, -8..8, mistake).prop_map(
+        |(base, (bytes, is_big_endian, is_word), order, registers, first, mistake)| {
+            let order: Vec<u8> = order.into_iter().filter(|byte| *byte < bytes).collect();
+            // The number in the making is in the first register.
+            let mut all = Vec::new();
+            for (n, byte) in order.iter().enumerate() {
+                let place = if is_big_endian { bytes - 1 - byte } else { *byte };
+                let rd = registers[n.min(1 + n % (registers.len() - 1))];
+                let instruction = |opcode| Instruction { rd, ..Instruction::new(opcode) };
+                let imm = first + i32::from(*byte);
+                all.push(Instruction { rs1: base, imm, ..instruction(Lbu) });
+                let is_top = is_word && place == 3;
+                let opcode = if is_top { Slliw } else { Slli };
+                if place > 0 {
+                    all.push(Instruction {
+                        rs1: rd,
+                        imm: 8 * i32::from(place),
+                        ..instruction(opcode)
+                    });
+                }
+                if n > 0 {
+                    let sum =
+                        Instruction { rd: registers[0], rs1: registers[0], ..Instruction::new(Or) };
+                    all.push(Instruction { rs2: rd, ..sum });
+                }
+            }
+            if let Some((at, imm)) = mistake
+                && let Some(right) = all.get_mut(at)
+            {
+                let wrong = Instruction { imm, ..*right };
+                *right = if encode(&wrong).is_some() { wrong } else { *right };
+            }
+            all
+        },
+    )
 }
 
 /// What loads a place in memory, and then writes it, or one beside it, if nobody else has: `lr` and
@@ -128,11 +203,15 @@ type Outcome = (Stop, u64, String, Vec<u8>);
 
 /// What comes of executing it from `start` three times, the later times with what is there then.
 fn outcomes(program: &[Instruction], guest: &mut Guest, start: &Hart, warm: Warm) -> Vec<Outcome> {
+    let edge = guest.code + EDGE_AT;
     load(program, guest);
     guest.interpreter = Interpreter::new(guest.space.clone(), Extensions::ALL);
     guest.interpreter.set_warm(warm);
     let data = guest.code + DATA;
-    access::copy_out(data, &[0x5a; DATA_BYTES]).expect("it is mapped");
+    let bytes: Vec<u8> = (0..DATA_BYTES).map(|n| (n * 0xb5 >> 3) as u8).collect();
+    for at in [data, edge - DATA_BYTES as u64] {
+        access::copy_out(at, &bytes).expect("it is mapped");
+    }
     guest.hart = start.clone();
     let mut outcomes = Vec::new();
     for _ in 0..3 {
@@ -141,6 +220,7 @@ fn outcomes(program: &[Instruction], guest: &mut Guest, start: &Hart, warm: Warm
         guest.hart.x[usize::from(BASE)] = middle;
         guest.hart.x[usize::from(NEXT)] = middle + size_of::<u64>() as u64;
         guest.hart.x[usize::from(ODD)] = middle + 2;
+        guest.hart.x[usize::from(EDGE)] = edge - 3;
         let stop = guest.run();
         let mut bytes = vec![0; DATA_BYTES];
         access::copy_in(data, &mut bytes).expect("it is mapped");
@@ -254,6 +334,7 @@ proptest! {
         start.x[1..32].copy_from_slice(&x[1..]);
         start.f.copy_from_slice(&f);
         let mut guest = Guest::new(&[]);
+        guest.space.mprotect(guest.code + EDGE_AT, 4096, 0).expect("it is mapped");
         let expected = outcomes(&program, &mut guest, &start, Warm::Never);
         let got = outcomes(&program, &mut guest, &start, Warm::AtOnce);
         let listing: Vec<String> = program.iter().map(|i| i.to_string()).collect();

@@ -1,7 +1,8 @@
 //! Host code for integer operations, loads and stores.
 
 use super::emit::{Emitter, Flag, asm, short, transfer};
-use super::registers::{Transfer, pinned};
+use super::gather::{MOST_NUMBERS, Part, Window};
+use super::registers::{RAX, RCX, Transfer, pinned};
 use super::templates::{Binary, Load, Store, Unary};
 use crate::slot::Op;
 use dynasmrt::{DynasmApi, dynasm};
@@ -117,6 +118,62 @@ impl Emitter {
         };
         let opcode: &[u8] = if store == Store::Byte { &[0x88] } else { &[0x89] };
         self.memory(Encoding { wide, opcode }, b, a, op.imm);
+    }
+
+    /// Reads the numbers of a window, and gives registers their parts of them.
+    pub fn gather(&mut self, window: &Window) {
+        const HOST: [u8; MOST_NUMBERS] = [RAX, RCX];
+        if window.numbers.len() > 1 {
+            self.take_rcx();
+        }
+        // As many as are still there once both have been read.
+        let bases = window.numbers.iter().map(|number| self.read(number.base)).collect::<Vec<_>>();
+        self.flush();
+        for ((number, base), d) in window.numbers.iter().zip(bases).zip(HOST) {
+            self.access();
+            let (wide, opcode): (_, &[u8]) = match number.bytes {
+                2 => (false, &[0x0f, 0xb7]),
+                bytes => (bytes == 8, &[0x8b]),
+            };
+            self.memory(Encoding { wide, opcode }, d, base, number.first);
+            match number.bytes {
+                _ if !number.is_big_endian => {}
+                2 => asm!(self; rol Rw(d), 8),
+                4 => asm!(self; bswap Rd(d)),
+                _ => asm!(self; bswap Rq(d)),
+            }
+        }
+        for part in &window.parts {
+            self.part(part, HOST[part.number]);
+        }
+    }
+
+    /// Gives a register its part of the number in the host register `a`.
+    fn part(&mut self, part: &Part, a: u8) {
+        let d = self.define(part.register);
+        match (part.is_low(), part.bytes) {
+            (true, 1) => asm!(self; movzx Rd(d), Rb(a)),
+            (true, 2) => asm!(self; movzx Rd(d), Rw(a)),
+            (true, 4) if part.is_signed => asm!(self; movsxd Rq(d), Rd(a)),
+            (true, 4) => asm!(self; mov Rd(d), Rd(a)),
+            (true, _) => asm!(self; mov Rq(d), Rq(a)),
+            (false, bytes) => {
+                let above = (64 - 8 * (part.from + bytes)) as i8;
+                let down = (64 - 8 * bytes) as i8;
+                asm!(self; mov Rq(d), Rq(a));
+                if above != 0 {
+                    asm!(self; shl Rq(d), above);
+                }
+                if part.is_signed {
+                    asm!(self; sar Rq(d), down);
+                } else {
+                    asm!(self; shr Rq(d), down);
+                }
+                if part.to != 0 {
+                    asm!(self; shl Rq(d), 8 * part.to as i8);
+                }
+            }
+        }
     }
 
     /// Whether the host's zero flag says whether `guest` is 0.
@@ -254,7 +311,7 @@ impl Emitter {
 
     pub fn binary(&mut self, op: Op, binary: Binary) {
         use Binary::*;
-        if matches!(binary, Div | Divu | Rem | Remu | Divw | Divuw | Remw | Remuw) {
+        if binary.divides() {
             return self.divide(op, binary);
         }
         if matches!(binary, Mulh | Mulhsu | Mulhu | Rol | Ror | Rolw | Rorw) {

@@ -20,6 +20,7 @@ mod emit;
 mod ends;
 #[allow(clippy::useless_conversion, reason = "dynasm converts the numbers of registers")]
 mod float;
+mod gather;
 #[allow(clippy::useless_conversion, reason = "dynasm converts the numbers of registers")]
 mod integer;
 pub mod kept;
@@ -469,10 +470,21 @@ fn emit(emitter: &mut Emitter, slots: &[Slot], ops: &Ops, fewest: usize) {
     for (run, (first, last, end, ends)) in runs {
         let counted = if ends { op(last).imm } else { 0 };
         emitter.begin_run(first, counted);
-        for &(index, template) in run {
-            let Some(template) = template else { continue };
+        // The ops that a window stands for, those to come first.
+        let mut done = 0u64;
+        for (n, &(index, template)) in run.iter().enumerate() {
+            let is_done = done & 1 != 0;
+            done >>= 1;
+            let Some(template) = template.filter(|_| !is_done) else { continue };
             let op = op(index);
             emitter.begin(index, index == first);
+            if done == 0
+                && let Some(window) = gather::window(&run[n..], slots)
+            {
+                emitter.gather(&window);
+                done = window.ops >> 1;
+                continue;
+            }
             match template {
                 Template::Binary(binary) => emitter.binary(op, binary),
                 Template::Unary(unary) => emitter.unary(op, unary),

@@ -16,8 +16,9 @@ pub const PINNED: [(u8, u8); 8] =
 /// it or one more.
 pub const HOST: [u8; 3] = [8, 9, RCX];
 
-/// The number that the encoding has for that one.
+/// The number that the encoding has for that one, and for the one that is scratch always.
 pub const RCX: u8 = 1;
+pub const RAX: u8 = 0;
 /// The same of the first one.
 pub const R8: u8 = HOST[0];
 

@@ -69,6 +69,14 @@ pub enum Binary {
     ShiftAdd,
 }
 
+impl Binary {
+    /// Whether it is a division, some of which are left to the handler.
+    pub fn divides(self) -> bool {
+        use Binary::*;
+        matches!(self, Div | Divu | Rem | Remu | Divw | Divuw | Remw | Remuw)
+    }
+}
+
 /// `rd = f(rs1, immediate)`, or of `rs1` alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unary {
