@@ -12,7 +12,7 @@ mod switching;
 use proptest::prelude::*;
 use rvrun_hart::{Hart, SINK};
 use rvrun_interp::{Interpreter, Stop, Warm};
-use rvrun_isa::{Extensions, Instruction, Kind, Opcode, RM_DYNAMIC, csr, encode};
+use rvrun_isa::{Extensions, Instruction, Kind, Opcode, RM_DYNAMIC, assemble, csr, encode};
 use rvrun_memory::access;
 use support::Guest;
 
@@ -39,7 +39,34 @@ fn piece() -> impl Strategy<Value = Vec<Instruction>> {
         2 => quiet_comparison(),
         1 => exclusive(),
         2 => numbers(),
+        1 => copy(),
     ]
+}
+
+/// Bytes that are loaded, and then stored, in any order, with other things between.
+fn copy() -> impl Strategy<Value = Vec<Instruction>> {
+    let place = || (prop::sample::select(vec![BASE, NEXT, ODD, EDGE]), -8..8);
+    let order = || Just((0..8u8).collect::<Vec<_>>()).prop_shuffle();
+    let between = prop::collection::vec((any::<prop::sample::Index>(), computation()), 0..3);
+    let stored = prop_oneof![8 => Just(8u8), 1 => 0..8u8];
+    let bytes = prop::sample::select(vec![2u8, 4, 8]);
+    (bytes, place(), place(), order(), order(), stored, between).prop_map(
+        |(bytes, from, to, loads, stores, stored, between)| {
+            let access = |opcode, (rs1, first): (u8, i32), byte: u8| {
+                let (rd, rs2) = if opcode == Opcode::Lbu { (9 + byte, 0) } else { (0, 9 + byte) };
+                let imm = first + i32::from(byte);
+                Instruction { rd, rs1, rs2, imm, ..Instruction::new(opcode) }
+            };
+            let loads = loads.into_iter().filter(|byte| *byte < bytes);
+            let stores = stores.into_iter().filter(|byte| *byte < bytes.min(stored));
+            let mut all: Vec<_> = loads.map(|byte| access(Opcode::Lbu, from, byte)).collect();
+            all.extend(stores.map(|byte| access(Opcode::Sb, to, byte)));
+            for (place, instruction) in between {
+                all.insert(place.index(all.len() + 1), instruction);
+            }
+            all
+        },
+    )
 }
 
 /// One number or two of several bytes, read byte by byte, with other things between.
@@ -317,6 +344,34 @@ fn host_code_does_at_boundaries_what_handlers_do() {
                 }
             }
         }
+    }
+}
+
+/// Bytes that are read while registers change that this depends on.
+#[test]
+fn numbers_are_read_where_and_when_the_guest_does() {
+    let beginnings: [&[&str]; 5] = [
+        // The second number's address is not what it was.
+        &["addi a1, s0, 8", "lbu a2, 0(s0)", "addi a1, s5, 0", "lbu a4, 0(a1)", "lbu a5, 1(a1)"],
+        // It becomes one that cannot be read from.
+        &["addi a1, s5, 0", "lbu a2, 0(s0)", "lbu a1, 2(s0)", "lbu a4, 0(a1)", "lbu a5, 1(a1)"],
+        // What is between sees registers as they are there.
+        &["lbu a2, 0(s0)", "addi a6, a3, 1", "addi a3, a3, 2"],
+        &["lbu a2, 0(s0)", "addi a3, zero, 1"],
+        &["lbu a2, 0(s0)", "slli a2, a2, 8", "add a6, a2, a2"],
+    ];
+    let end =
+        ["lbu a3, 1(s0)", "slli a3, a3, 8", "or a2, a2, a3", "slli a5, a5, 8", "or a4, a4, a5"];
+    let mut start = Hart::new();
+    for (n, value) in (0..).zip(&mut start.x[10..18]) {
+        *value = 0x1234 * n;
+    }
+    for beginning in beginnings {
+        let lines = beginning.iter().chain(&end);
+        let program: Vec<_> = lines.map(|line| assemble(line).expect("it is right")).collect();
+        let mut guest = Guest::new(&[]);
+        let expected = outcomes(&program, &mut guest, &start, Warm::Never);
+        assert_eq!(outcomes(&program, &mut guest, &start, Warm::AtOnce), expected, "{beginning:?}");
     }
 }
 

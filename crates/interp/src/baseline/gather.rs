@@ -9,9 +9,12 @@
 //! happened yet, and handlers execute the window's first op, and go on with the next. What is between
 //! the window's ops stays where it is: it has to do with other registers, and does not look at
 //! memory nor at what handlers do.
+//!
+//! Or the bytes are stored one by one, to be read at once then, for which the host would wait: such a
+//! [`Move`] stores the number at once, in place of the first byte's store.
 
 use super::Ops;
-use super::templates::{Binary, Load, Template, Unary};
+use super::templates::{Binary, Load, Store, Template, Unary};
 use crate::slot::{Op, Slot};
 use rvrun_hart::SINK;
 
@@ -56,11 +59,23 @@ pub struct Part {
     pub is_signed: bool,
 }
 
+/// Where a window's number is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// How many ops behind the window's first one.
+    pub at: usize,
+    pub base: u8,
+    pub first: i32,
+    pub bytes: u8,
+}
+
 /// See the module's documentation.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Window {
     pub numbers: Vec<Number>,
     pub parts: Vec<Part>,
+    /// Of the only one.
+    pub moved: Option<Move>,
     /// A bit for each op from the first one on: whether the window stands for it.
     pub ops: u64,
 }
@@ -234,7 +249,8 @@ impl Scan {
         };
         let numbers: Vec<Number> = self.readings.iter().map(number).collect::<Option<_>>()?;
         let parts = self.known.iter().map(|known| part(known, &numbers));
-        Some(Window { parts: parts.collect::<Option<_>>()?, numbers, ops: self.ops })
+        let parts = parts.collect::<Option<_>>()?;
+        Some(Window { numbers, parts, moved: None, ops: self.ops })
     }
 }
 
@@ -265,6 +281,50 @@ fn part(known: &Known, numbers: &[Number]) -> Option<Part> {
     Some(Part { register, number, from, bytes: count, to, is_signed })
 }
 
+/// The op of that index.
+fn op(slots: &[Slot], index: usize) -> Option<Op> {
+    // SAFETY: the indices that are asked for are those of ops.
+    slots.get(index).map(|slot| unsafe { slot.op })
+}
+
+/// The same window with the stores of all of its bytes, which are among the ops from that place on, if
+/// they are.
+fn moving(mut window: Window, from: usize, ops: &Ops, slots: &[Slot]) -> Option<Window> {
+    let [Number { bytes, is_big_endian: false, .. }] = window.numbers[..] else { return None };
+    let is_byte = |part: &Part| part.to == 0 && part.bytes == 1;
+    if window.parts.len() != bytes.into() || !window.parts.iter().all(is_byte) {
+        return None;
+    }
+    let part = |register: u8| window.parts.iter().find(|part| part.register == register);
+    let mut stored = 0u8;
+    for (at, (index, template)) in ops.iter().enumerate().take(MOST_OPS).skip(from) {
+        let op = op(slots, *index)?;
+        match (template.as_ref()?, part(op.rs2)) {
+            (Template::Store(Store::Byte), Some(part)) => {
+                let first = op.imm.checked_sub(part.from.into())?;
+                let new = Move { at, base: op.rs1, first, bytes };
+                let moved = *window.moved.get_or_insert(new);
+                stored |= 1 << part.from;
+                if (moved.base, moved.first) != (new.base, new.first) {
+                    return None;
+                }
+                window.ops |= u64::from(at != moved.at) << at;
+                if stored.count_ones() == bytes.into() {
+                    return Some(window);
+                }
+            }
+            // They have to follow one another.
+            _ if window.moved.is_some() => return None,
+            (Template::Store(_), _) => {}
+            (Template::Unary(_) | Template::Binary(_) | Template::Load(_), _)
+            | (Template::Constant | Template::Address, _)
+                if part(op.rd).is_none() => {}
+            _ => return None,
+        }
+    }
+    None
+}
+
 /// The window that begins with the first of these ops.
 pub fn window(ops: &Ops, slots: &[Slot]) -> Option<Window> {
     let is_load = |op: &(usize, Option<Template>)| op.1 == Some(Template::Load(Load::UnsignedByte));
@@ -275,14 +335,23 @@ pub fn window(ops: &Ops, slots: &[Slot]) -> Option<Window> {
     let mut scan = Scan::default();
     let mut best = None;
     for (at, (index, template)) in ops.iter().take(MOST_OPS).enumerate() {
-        // SAFETY: the indices are those of ops.
-        let op = unsafe { slots.get(*index)?.op };
+        let op = op(slots, *index)?;
         if !template.is_some_and(|template| scan.step(at, op, template)) {
             break;
         }
-        if *template == Some(Template::Binary(Binary::Or)) {
-            let most = best.as_ref().map_or(0, |(_, saved)| *saved);
-            best = scan.window().filter(|(_, saved)| *saved > most).or(best);
+        match template {
+            Some(Template::Binary(Binary::Or)) => {
+                let most = best.as_ref().map_or(0, |(_, saved)| *saved);
+                best = scan.window().filter(|(_, saved)| *saved > most).or(best);
+            }
+            Some(Template::Load(_)) => {
+                let bytes = scan.with_endianness(false);
+                let moving = bytes.and_then(|window| moving(window, at + 1, ops, slots));
+                if moving.is_some() {
+                    return moving;
+                }
+            }
+            _ => {}
         }
     }
     best.map(|(window, _)| window)

@@ -1,7 +1,7 @@
 //! Host code for integer operations, loads and stores.
 
 use super::emit::{Emitter, Flag, asm, short, transfer};
-use super::gather::{MOST_NUMBERS, Part, Window};
+use super::gather::{MOST_NUMBERS, Move, Part, Window};
 use super::registers::{RAX, RCX, Transfer, pinned};
 use super::templates::{Binary, Load, Store, Unary};
 use crate::slot::Op;
@@ -18,6 +18,9 @@ struct Encoding {
 
 const LEA: Encoding = Encoding { wide: true, opcode: &[0x8d] };
 const LEA_WORD: Encoding = Encoding { wide: false, opcode: &[0x8d] };
+
+/// The number that the encoding has for the vector register that keeps a number to be stored.
+const MOVED: u8 = 1;
 
 /// The prefix of instructions of 16 bits.
 const HALFWORD: u8 = 0x66;
@@ -143,8 +146,26 @@ impl Emitter {
                 _ => asm!(self; bswap Rq(d)),
             }
         }
+        if window.moved.is_some() {
+            asm!(self; movq Rx(MOVED), rax);
+        }
         for part in &window.parts {
             self.part(part, HOST[part.number]);
+        }
+    }
+
+    /// Stores the number of the window before.
+    pub fn scatter(&mut self, to: &Move) {
+        let a = self.read(to.base);
+        self.flush();
+        if to.bytes == 2 {
+            asm!(self; movd eax, Rx(MOVED));
+        }
+        self.access();
+        match to.bytes {
+            2 => asm!(self; mov [Rq(a) + to.first], ax),
+            4 => asm!(self; movd [Rq(a) + to.first], Rx(MOVED)),
+            _ => asm!(self; movq [Rq(a) + to.first], Rx(MOVED)),
         }
     }
 
@@ -272,10 +293,11 @@ impl Emitter {
             Roriw => asm!(self; mov eax, Rd(a); ror eax, bit & 31; movsxd Rq(d), eax),
             // Each byte is 0 or not, which the other way round is a comparison with 0.
             OrcB => {
+                let zero = self.floats.take([0; 3]);
                 asm!(self
                     ; movq xmm0, Rq(a)
-                    ; pxor xmm1, xmm1
-                    ; pcmpeqb xmm0, xmm1
+                    ; pxor Rx(zero), Rx(zero)
+                    ; pcmpeqb xmm0, Rx(zero)
                     ; movq Rq(d), xmm0
                     ; not Rq(d)
                 );

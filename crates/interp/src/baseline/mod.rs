@@ -472,6 +472,8 @@ fn emit(emitter: &mut Emitter, slots: &[Slot], ops: &Ops, fewest: usize) {
         emitter.begin_run(first, counted);
         // The ops that a window stands for, those to come first.
         let mut done = 0u64;
+        // Which op stores what one has read.
+        let mut moved = None;
         for (n, &(index, template)) in run.iter().enumerate() {
             let is_done = done & 1 != 0;
             done >>= 1;
@@ -483,6 +485,11 @@ fn emit(emitter: &mut Emitter, slots: &[Slot], ops: &Ops, fewest: usize) {
             {
                 emitter.gather(&window);
                 done = window.ops >> 1;
+                moved = window.moved.map(|to| (n + to.at, to));
+                continue;
+            }
+            if let Some((_, to)) = moved.filter(|(at, _)| *at == n) {
+                emitter.scatter(&to);
                 continue;
             }
             match template {
