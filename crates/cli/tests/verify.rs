@@ -65,6 +65,15 @@ fn each_fault_is_found_and_shown_again() {
 }
 
 #[test]
+fn nothing_is_found_wherever_one_looks() {
+    let scratch = Scratch::new("verify");
+    let options = ["--hot=1", "--chaos=1", "--verify=1/1"];
+    let finished = run(&options, &guest("mixture"), None, &scratch);
+    let expected = fs::read_to_string(guest("mixture.expected")).unwrap();
+    assert_eq!(finished.stdout, expected, "{}", finished.stderr);
+}
+
+#[test]
 fn nothing_is_found_where_nothing_is() {
     let scratch = Scratch::new("verify");
     let ways: [&[&str]; 4] = [

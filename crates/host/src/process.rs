@@ -3,6 +3,7 @@
 use crate::signals;
 use std::ffi::{CStr, CString, c_ulong};
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 /// The value of a key in the VM's own auxiliary vector, 0 if it is not there (getauxval(3)).
@@ -93,7 +94,9 @@ fn first_stack_bottom() -> Option<usize> {
 }
 
 /// Runs `start`, whose new threads get no signals but those that the CPU raises in them:
-/// neither those that the C library leaves out of its sets.
+/// neither those that the C library leaves out of its sets. What the guest wants done with these
+/// outlives the first thread, with which the library installs a handler of its own (glibc's
+/// `nptl/pthread_create.c`, for `setuid` in all threads, which it is never asked for here).
 pub fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
     let set_mask = |mask: u64| {
         let mut before = 0u64;
@@ -110,10 +113,18 @@ pub fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
         before
     };
     let before = set_mask(!signals::FAULTS);
-    let result = start();
+    let result = match HAS_THREADS.swap(true, Ordering::Relaxed) {
+        true => start(),
+        false => signals::keeping(SIGSETXID, start),
+    };
     set_mask(before);
     result
 }
+
+/// The signal of the C library's that has a handler then.
+const SIGSETXID: i32 = 33;
+/// Whether a thread was started.
+static HAS_THREADS: AtomicBool = AtomicBool::new(false);
 
 /// Starts a thread that is the VM's own, and gets signals as [`with_signals_blocked`] has it.
 ///

@@ -221,6 +221,19 @@ pub(crate) fn install(signal: i32, function: Function, flags: u64) -> Result<(),
     if result == 0 { Ok(()) } else { Err(unsafe { *libc::__errno_location() }) }
 }
 
+/// Runs `during`, and has the kernel do with a signal what it did before.
+pub(crate) fn keeping<T>(signal: i32, during: impl FnOnce() -> T) -> T {
+    let mut action = [0u64; 4];
+    let change = |new: *const [u64; 4], old: *mut [u64; 4]| {
+        // SAFETY: both are the kernel's structure, or null.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, old, SET_BYTES) };
+    };
+    change(std::ptr::null(), &raw mut action);
+    let result = during();
+    change(&raw const action, std::ptr::null_mut());
+    result
+}
+
 /// Catches a signal for the guest, with those of its flags that concern the kernel.
 pub fn catch(signal: i32, flags: u64) {
     const KERNELS: i32 = libc::SA_RESTART | libc::SA_NOCLDSTOP | libc::SA_NOCLDWAIT;

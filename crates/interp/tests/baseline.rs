@@ -43,26 +43,34 @@ fn piece() -> impl Strategy<Value = Vec<Instruction>> {
     ]
 }
 
-/// Bytes that are loaded, and then stored, in any order, with other things between.
+/// Bytes that are loaded, and then stored, in any order, with other things between, some of which look
+/// there, and some mistakes.
 fn copy() -> impl Strategy<Value = Vec<Instruction>> {
     let place = || (prop::sample::select(vec![BASE, NEXT, ODD, EDGE]), -8..8);
     let order = || Just((0..8u8).collect::<Vec<_>>()).prop_shuffle();
-    let between = prop::collection::vec((any::<prop::sample::Index>(), computation()), 0..3);
-    let stored = prop_oneof![8 => Just(8u8), 1 => 0..8u8];
+    let index = any::<prop::sample::Index>;
+    let between = prop::collection::vec((index(), prop::option::of(computation())), 0..3);
+    let mistake = prop::option::weighted(0.3, (index(), place()));
     let bytes = prop::sample::select(vec![2u8, 4, 8]);
-    (bytes, place(), place(), order(), order(), stored, between).prop_map(
-        |(bytes, from, to, loads, stores, stored, between)| {
+    (bytes, place(), place(), order(), order(), mistake, between).prop_map(
+        |(bytes, from, to, loads, stores, mistake, between)| {
             let access = |opcode, (rs1, first): (u8, i32), byte: u8| {
                 let (rd, rs2) = if opcode == Opcode::Lbu { (9 + byte, 0) } else { (0, 9 + byte) };
                 let imm = first + i32::from(byte);
                 Instruction { rd, rs1, rs2, imm, ..Instruction::new(opcode) }
             };
-            let loads = loads.into_iter().filter(|byte| *byte < bytes);
-            let stores = stores.into_iter().filter(|byte| *byte < bytes.min(stored));
-            let mut all: Vec<_> = loads.map(|byte| access(Opcode::Lbu, from, byte)).collect();
-            all.extend(stores.map(|byte| access(Opcode::Sb, to, byte)));
+            let of = |order: Vec<u8>| order.into_iter().filter(|byte| *byte < bytes).collect();
+            let (loads, stores): (Vec<u8>, Vec<u8>) = (of(loads), of(stores));
+            let loads = loads.iter().map(|byte| access(Opcode::Lbu, from, *byte));
+            let stores = stores.iter().map(|byte| access(Opcode::Sb, to, *byte));
+            let mut all: Vec<_> = loads.chain(stores).collect();
+            if let Some((at, (rs1, imm))) = mistake {
+                let at = at.index(all.len());
+                all[at] = Instruction { rs1, imm, ..all[at] };
+            }
+            let look = Instruction { rd: 20, ..access(Opcode::Ld, to, 0) };
             for (place, instruction) in between {
-                all.insert(place.index(all.len() + 1), instruction);
+                all.insert(place.index(all.len() + 1), instruction.unwrap_or(look));
             }
             all
         },
@@ -350,7 +358,7 @@ fn host_code_does_at_boundaries_what_handlers_do() {
 /// Bytes that are read while registers change that this depends on.
 #[test]
 fn numbers_are_read_where_and_when_the_guest_does() {
-    let beginnings: [&[&str]; 5] = [
+    let beginnings: [&[&str]; 6] = [
         // The second number's address is not what it was.
         &["addi a1, s0, 8", "lbu a2, 0(s0)", "addi a1, s5, 0", "lbu a4, 0(a1)", "lbu a5, 1(a1)"],
         // It becomes one that cannot be read from.
@@ -359,6 +367,8 @@ fn numbers_are_read_where_and_when_the_guest_does() {
         &["lbu a2, 0(s0)", "addi a6, a3, 1", "addi a3, a3, 2"],
         &["lbu a2, 0(s0)", "addi a3, zero, 1"],
         &["lbu a2, 0(s0)", "slli a2, a2, 8", "add a6, a2, a2"],
+        // Half a byte further.
+        &["lbu a2, 0(s0)", "lbu a4, 1(s0)", "slli a4, a4, 12", "or a2, a2, a4"],
     ];
     let end =
         ["lbu a3, 1(s0)", "slli a3, a3, 8", "or a2, a2, a3", "slli a5, a5, 8", "or a4, a4, a5"];

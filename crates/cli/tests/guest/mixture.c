@@ -56,7 +56,11 @@ KEPT static void stores(unsigned char *to, int n, int salt) {
 }
 
 KEPT static void count(unsigned n) {
-    while (n--) __atomic_fetch_add(&counter, n & 31, __ATOMIC_RELAXED);
+    while (n--) {
+        __atomic_fetch_add(&counter, n & 31, __ATOMIC_RELAXED);
+        unsigned long seen = counter;
+        __atomic_compare_exchange_n(&counter, &seen, seen * 3 + n, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    }
 }
 
 KEPT static long step(long value, double real) { return value * 3 + (long)real; }

@@ -1,6 +1,7 @@
 /* build: -O1 -static -nostdlib -fno-builtin */
 /* Names, mounts and roots of a namespace's own; and what one without privileges may not. */
 #include "features.h"
+#include <asm/signal.h>
 #include <asm/statfs.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
@@ -309,6 +310,23 @@ static void roots(void) {
     show_status("child", reap(child));
 }
 
+/* Whether the time namespace's name is this one. */
+static int is_time(const char *name) {
+    long got = sys(readlinkat, AT_FDCWD, "/proc/self/ns/time", buf, sizeof buf - 1);
+    buf[got > 0 ? got : 0] = 0;
+    return equal(buf, name);
+}
+
+static void times(void) {
+    static char ours[64];
+    struct clone_args args = {.flags = CLONE_NEWTIME, .exit_signal = SIGCHLD};
+    if (there) sys(readlinkat, AT_FDCWD, "/proc/self/ns/time", ours, sizeof ours - 1);
+    long child = there ? sys(clone3, &args, sizeof args) : 1;
+    if (child == 0) quit(is_time(ours) ? 4 : 3);
+    expect("clone3 with other clocks", 3 << 8, reap(child));
+    expect_yes("  not its parent's", is_time(ours));
+}
+
 static void namespaces(void) {
     long user = sys(geteuid), group = sys(getegid);
     enter(user, group);
@@ -317,6 +335,7 @@ static void namespaces(void) {
     in_child("mounts in steps", mounts_in_steps);
     in_child("listed mounts", listed_mounts);
     in_child("roots", roots);
+    in_child("times", times);
 }
 
 /* Not permitted; or the kernel has no such call. */

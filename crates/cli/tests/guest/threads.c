@@ -1,8 +1,7 @@
 /* build: -O1 -static -nostdlib -fno-builtin */
 /* Threads: making and ending them, what they share, futexes, robust ones included. */
 #include "threads.h"
-#include <asm/siginfo.h>
-#include <asm/signal.h>
+#include "handlers.h"
 #include <linux/time.h>
 
 enum { THREADS = 8, ROUNDS = 20000 };
@@ -165,8 +164,33 @@ static void ending(void) {
     show_status("the first thread ends, then the last", reap(child));
 }
 
+static volatile int caught;
+
+static void note(int signal, siginfo_t *info, struct ucontext *context) {
+    (void)info, (void)context;
+    caught = signal;
+}
+
+/* Handlers of signals that a C library keeps to itself outlive its first thread, and so
+ * does the mask. */
+static void handling(void) {
+    for (int signal = 32; signal <= 34; signal++) on(signal, note, 0, 0);
+    block(bit(34));
+    start(&threads[0], nothing, 0);
+    join(&threads[0]);
+    show("blocked still", (long)blocked());
+    block(0);
+    for (int signal = 32; signal <= 34; signal++) {
+        caught = 0;
+        sys(tgkill, sys(getpid), sys(gettid), signal);
+        show("caught", caught);
+        act(signal, 0, 0, 0);
+    }
+}
+
 int program(int argc, char **argv, char **envp) {
     (void)argc, (void)argv, (void)envp;
+    handling();
     counting();
     passing();
     many();

@@ -289,10 +289,9 @@ fn op(slots: &[Slot], index: usize) -> Option<Op> {
 
 /// The same window with the stores of all of its bytes, which are among the ops from that place on, if
 /// they are.
-fn moving(mut window: Window, from: usize, ops: &Ops, slots: &[Slot]) -> Option<Window> {
-    let [Number { bytes, is_big_endian: false, .. }] = window.numbers[..] else { return None };
-    let is_byte = |part: &Part| part.to == 0 && part.bytes == 1;
-    if window.parts.len() != bytes.into() || !window.parts.iter().all(is_byte) {
+fn move_of(mut window: Window, from: usize, ops: &Ops, slots: &[Slot]) -> Option<Window> {
+    let [Number { bytes, .. }] = window.numbers[..] else { return None };
+    if window.parts.iter().any(|part| part.to != 0 || part.bytes != 1) {
         return None;
     }
     let part = |register: u8| window.parts.iter().find(|part| part.register == register);
@@ -333,7 +332,7 @@ pub fn window(ops: &Ops, slots: &[Slot]) -> Option<Window> {
         return None;
     }
     let mut scan = Scan::default();
-    let mut best = None;
+    let (mut best, mut moving) = (None, None);
     for (at, (index, template)) in ops.iter().take(MOST_OPS).enumerate() {
         let op = op(slots, *index)?;
         if !template.is_some_and(|template| scan.step(at, op, template)) {
@@ -345,14 +344,12 @@ pub fn window(ops: &Ops, slots: &[Slot]) -> Option<Window> {
                 best = scan.window().filter(|(_, saved)| *saved > most).or(best);
             }
             Some(Template::Load(_)) => {
+                // As many bytes as possible.
                 let bytes = scan.with_endianness(false);
-                let moving = bytes.and_then(|window| moving(window, at + 1, ops, slots));
-                if moving.is_some() {
-                    return moving;
-                }
+                moving = bytes.and_then(|window| move_of(window, at + 1, ops, slots)).or(moving);
             }
             _ => {}
         }
     }
-    best.map(|(window, _)| window)
+    moving.or_else(|| best.map(|(window, _)| window))
 }

@@ -222,9 +222,10 @@ fn process(
     let _held = process.actions.lock();
     let _held = (process.threads.hold(), process.space.hold(), process.sandboxes.lock());
     // The C library can do its own part of that, the memory allocator's above all, but
-    // only if nothing is asked that its `fork` has not got.
-    const KNOWN: u64 = (CLONE_PARENT_SETTID | CLONE_CHILD_SETTID) as u64 | NOT_THE_HOSTS | 0xff;
-    if exit_signal != libc::SIGCHLD as u64 || child.flags & !KNOWN != 0 {
+    // only if nothing is asked that its `fork` has not got. Beside the signal, `clone3` has a flag.
+    const KNOWN: u64 = (CLONE_PARENT_SETTID | CLONE_CHILD_SETTID) as u64 | NOT_THE_HOSTS;
+    let is_simple = child.flags & !(KNOWN | exit_signal) == 0;
+    if exit_signal != libc::SIGCHLD as u64 || !is_simple {
         return raw::check(clone());
     }
     host_signals::change_mask(u64::MAX)?;

@@ -1,7 +1,7 @@
 //! A stretch on both engines.
 
 use super::{Difference, EngineResult, MemoryPage, Sampling};
-use rvrun_hart::{Hart, Trap, float};
+use rvrun_hart::{Hart, Reservation, Trap, float};
 use rvrun_host::watch::{PAGE, Page, Watch};
 use rvrun_interp::{Interpreter, Stop};
 use rvrun_isa::{Extensions, F_NAMES, Instruction, Kind, X_NAMES, csr, decode, field::Class};
@@ -339,13 +339,18 @@ pub(super) fn registers(hart: &Hart) -> Vec<(String, u64)> {
     };
     let mut all = named(&X_NAMES, &hart.x[..32]);
     all.extend(named(&F_NAMES, &hart.f));
+    // Nothing is reserved whatever the address and the value then are.
+    let reservation = match hart.reservation {
+        Reservation { size: 0, .. } => Reservation::NONE,
+        reservation => reservation,
+    };
     let others = [
         ("pc", hart.pc),
         ("fflags", hart.fflags.into()),
         ("frm", hart.frm.into()),
-        ("reserved address", hart.reservation.addr),
-        ("reserved value", hart.reservation.value),
-        ("reserved size", hart.reservation.size),
+        ("reserved address", reservation.addr),
+        ("reserved value", reservation.value),
+        ("reserved size", reservation.size),
         ("instret", hart.instret),
     ];
     all.extend(others.map(|(name, value)| (name.to_string(), value)));
