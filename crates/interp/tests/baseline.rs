@@ -243,7 +243,7 @@ fn outcomes(program: &[Instruction], guest: &mut Guest, start: &Hart, warm: Warm
     guest.interpreter = Interpreter::new(guest.space.clone(), Extensions::ALL);
     guest.interpreter.set_warm(warm);
     let data = guest.code + DATA;
-    let bytes: Vec<u8> = (0..DATA_BYTES).map(|n| (n * 0xb5 >> 3) as u8).collect();
+    let bytes: Vec<u8> = (0..DATA_BYTES).map(|n| ((n * 0xb5) >> 3) as u8).collect();
     for at in [data, edge - DATA_BYTES as u64] {
         access::copy_out(at, &bytes).expect("it is mapped");
     }
