@@ -359,6 +359,8 @@ fn host_code_does_at_boundaries_what_handlers_do() {
 #[test]
 fn numbers_are_read_where_and_when_the_guest_does() {
     const SECOND: &str = "lbu a3, 1(s0); slli a3, a3, 8; or a2, a2, a3";
+    const THIRD: &str = "lbu a3, 2(s0); slli a3, a3, 16; or a2, a2, a3";
+    const FOURTH: &str = "lbu a3, 3(s0); slli a3, a3, 24; or a2, a2, a3";
     const OTHER: &str = "lbu a4, 0(a1); lbu a5, 1(a1)";
     const BOTH: &str = "slli a5, a5, 8; or a4, a4, a5";
     let programs = [
@@ -372,11 +374,12 @@ fn numbers_are_read_where_and_when_the_guest_does() {
         format!("lbu a2, 0(s0); slli a2, a2, 8; add a6, a2, a2; {SECOND}"),
         "lbu a2, 0(s0); divu a6, a7, zero; slli a2, a2, 8; lbu a3, 1(s0); or a2, a2, a3".into(),
         // Half a byte further, and at the same place.
-        "lbu a2, 0(s0); lbu a4, 1(s0); slli a4, a4, 12; or a2, a2, a4".into(),
-        format!("lbu a2, 0(s0); lbu a4, 1(s0); or a2, a2, a4; {SECOND}"),
+        format!("lbu a2, 0(s0); {SECOND}; {THIRD}; lbu a3, 3(s0); slli a3, a3, 28; or a2, a2, a3"),
+        format!("lbu a2, 0(s0); lbu a3, 1(s0); or a2, a2, a3; {SECOND}; {THIRD}; {FOURTH}"),
         // Of two numbers.
         format!(
-            "addi a1, s5, 1; lbu a2, 0(s0); {OTHER}; {SECOND}; {BOTH}; slli a2, a2, 16; or a2, a2, a4"
+            "addi a1, s5, 1; lbu a2, 0(s0); lbu a4, 2(a1); lbu a5, 3(a1); {SECOND}; {BOTH}; \
+             slli a4, a4, 16; or a2, a2, a4"
         ),
     ];
     let mut start = Hart::new();
