@@ -151,6 +151,15 @@ impl Context {
         self.jump_cache_mask = (entries - 1) * size_of::<JumpCacheEntry>();
     }
 
+    /// Forgets what is of one hart: where it is to be returned to, and who wants its attention.
+    pub fn renew(&mut self) {
+        self.returns.clear();
+        self.attention = Arc::default();
+        self.fuel = Fuel::default();
+        self.cold = 1;
+        self.passages = 0;
+    }
+
     /// Non-zero makes the interpreter stop at its next pause.
     pub fn attention(&self) -> &Arc<AtomicU32> {
         &self.attention

@@ -5,6 +5,7 @@ use crate::keeper::Kept;
 use crate::program::{Engine, Translation};
 use crate::verify::DifferenceSink;
 use rvrun_host::lock::Mutex;
+use rvrun_interp::Interpreter;
 use rvrun_isa::Extensions;
 use rvrun_jit::{Keeper, Options, Stats, Translations, Translator};
 use rvrun_memory::{AddressSpace, CodeObject};
@@ -58,7 +59,12 @@ pub struct Engines {
     waits: bool,
     /// The process that may write there.
     owner: AtomicU32,
+    /// Those of threads that have ended: they know the program.
+    idle: Mutex<Vec<Interpreter>>,
 }
+
+/// Interpreters that wait for a thread: each keeps what it has pre-decoded.
+const MOST_IDLE: usize = 8;
 
 impl Engines {
     /// For a program in `space`, on harts with these extensions.
@@ -103,6 +109,7 @@ impl Engines {
             keeper,
             waits: translation.waits,
             owner: AtomicU32::new(std::process::id()),
+            idle: Mutex::default(),
         })
     }
 
@@ -127,7 +134,27 @@ impl Engines {
             borrowed: false,
             keeper: self.keeper.clone(),
             owner: AtomicU32::new(std::process::id()),
+            idle: Mutex::default(),
             ..*self
+        }
+    }
+
+    /// An interpreter for a hart that has not run yet: that of a thread that has ended, if there is
+    /// one.
+    pub(crate) fn interpreter(&self) -> Interpreter {
+        // In the child of a fork, one that is gone may hold them for ever.
+        let idle = self.idle.try_lock().and_then(|mut idle| idle.pop());
+        let Some(mut interpreter) = idle else {
+            return Interpreter::new(self.space.clone(), self.extensions);
+        };
+        interpreter.renew();
+        interpreter
+    }
+
+    /// Takes back the interpreter of a thread that ends.
+    pub(crate) fn leave(&self, interpreter: Interpreter) {
+        if let Some(mut idle) = self.idle.try_lock().filter(|idle| idle.len() < MOST_IDLE) {
+            idle.push(interpreter);
         }
     }
 

@@ -244,7 +244,8 @@ impl Machine {
             End::Process(exit) => end(&exit),
             End::Thread(_) => {
                 let Self { mut task, tiers, .. } = machine;
-                drop((tiers, stack));
+                tiers.end();
+                drop(stack);
                 task.end();
             }
         }

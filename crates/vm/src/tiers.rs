@@ -140,7 +140,7 @@ impl Profile for Interpreted<'_> {
 impl Tiers {
     /// The engines for a hart that has not run yet. To be made on the thread that runs it.
     pub fn new(engines: Arc<Engines>, hart: Hart) -> Self {
-        let interpreter = Interpreter::new(engines.space.clone(), engines.extensions);
+        let interpreter = engines.interpreter();
         let attention = interpreter.attention();
         let mut sampler = Sampler::new(engines.threshold, engines.options.sparing);
         let interpreter = Rc::new(RefCell::new(interpreter));
@@ -172,6 +172,15 @@ impl Tiers {
         };
         tiers.choose_engine();
         tiers
+    }
+
+    /// Ends with the thread: the next one goes on with what its interpreter knows.
+    pub(crate) fn end(self) {
+        let Self { engines, interpreter, translator, state, .. } = self;
+        drop((translator, state));
+        if let Some(interpreter) = Rc::into_inner(interpreter) {
+            engines.leave(interpreter.into_inner());
+        }
     }
 
     fn choose_engine(&mut self) {

@@ -1,7 +1,7 @@
 /* build: -O1 -static -nostdlib -fno-builtin */
 /* Code that changes. On another architecture than riscv64, a model says what the code
  * at a place returns: what was written there last, since every change is told. */
-#include "guest.h"
+#include "threads.h"
 #include <linux/mman.h>
 
 #define PAGE 4096
@@ -209,6 +209,26 @@ static void untold(char *page) {
     show_number("once told", call(page, 0));
 }
 
+struct calls { char *at; long sum; };
+
+static void call_often(void *argument) {
+    struct calls *calls = argument;
+    for (int i = 0; i < 3000; i++) calls->sum += call(calls->at, 1);
+}
+
+/* Each thread finds what was there when it began, though another one has known it otherwise. */
+static void one_thread_after_the_other(char *at) {
+    static thread one;
+    struct calls calls = {at, 0};
+    for (long number = 1; number <= 4; number++) {
+        write_function(at, number);
+        fence();
+        start(&one, call_often, &calls);
+        join(&one);
+        show("threads", calls.sum);
+    }
+}
+
 int program(int argc, char **argv, char **envp) {
     (void)argc, (void)argv, (void)envp;
     char *pages = map(0, 4 * PAGE, ALL);
@@ -221,5 +241,6 @@ int program(int argc, char **argv, char **envp) {
     own_code(pages);
     own_loop(pages);
     untold(pages);
+    one_thread_after_the_other(pages + 16);
     return 0;
 }

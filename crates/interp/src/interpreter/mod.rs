@@ -71,6 +71,10 @@ pub struct Interpreter {
     room: Vec<u8>,
 }
 
+// SAFETY: its pointers lead to what it owns itself, and nothing of that belongs to a thread. Host
+// code and handlers know where it is only while they run, which they do while it is borrowed.
+unsafe impl Send for Interpreter {}
+
 impl Interpreter {
     /// An interpreter for a hart with these extensions, without any blocks yet.
     pub fn new(space: Arc<AddressSpace>, extensions: Extensions) -> Self {
@@ -91,6 +95,18 @@ impl Interpreter {
             keeper: None,
             room: Vec::new(),
         }
+    }
+
+    /// Makes it one for another hart of the same program, on whatever thread: it keeps what it
+    /// has pre-decoded and the host code of that, but for what the guest may have written
+    /// since.
+    pub fn renew(&mut self) {
+        self.clear_gates();
+        self.context.renew();
+        self.revalidate();
+        self.fences = 0;
+        self.waits = false;
+        (self.warm, self.keeper) = (Warm::Never, None);
     }
 
     /// A flag that makes [`run`](Self::run) stop soon, in a loop included, while
