@@ -36,6 +36,7 @@ impl Emitter {
     }
 
     /// An instruction that accesses a word, or a doubleword if `long`, as a whole.
+    #[inline(never)]
     pub fn atomic(&mut self, op: Op, atomic: Atomic, long: bool) {
         use Atomic::*;
         let wants_result = op.rd != SINK;

@@ -324,11 +324,13 @@ fn move_of(mut window: Window, from: usize, ops: &Ops, slots: &[Slot]) -> Option
     None
 }
 
-/// The window that begins with the first of these ops.
+/// The window that begins with the first of these ops, which loads a byte.
+#[inline(never)]
 pub fn window(ops: &Ops, slots: &[Slot]) -> Option<Window> {
-    let is_load = |op: &(usize, Option<Template>)| op.1 == Some(Template::Load(Load::UnsignedByte));
-    let mut soon = ops.iter().take(SOON).map(is_load);
-    if soon.next() != Some(true) || !soon.any(|is_load| is_load) {
+    let is_load = |(_, template): &(usize, Option<Template>)| {
+        matches!(template, Some(Template::Load(Load::UnsignedByte)))
+    };
+    if !ops.iter().take(SOON).skip(1).any(is_load) {
         return None;
     }
     let mut scan = Scan::default();

@@ -124,6 +124,7 @@ impl Emitter {
     }
 
     /// Reads the numbers of a window, and gives registers their parts of them.
+    #[inline(never)]
     pub fn gather(&mut self, window: &Window) {
         const HOST: [u8; MOST_NUMBERS] = [RAX, RCX];
         if window.numbers.len() > 1 {
@@ -155,6 +156,7 @@ impl Emitter {
     }
 
     /// Stores the number of the window before.
+    #[inline(never)]
     pub fn scatter(&mut self, to: &Move) {
         let a = self.read(to.base);
         self.flush();

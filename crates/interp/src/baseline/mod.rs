@@ -42,7 +42,7 @@ use rvrun_hart::Hart;
 use rvrun_host::code::{self as host_code, CodeArena};
 use rvrun_host::large::{Lasting, SMALL};
 use std::mem::offset_of;
-use templates::{End, Sets, Template, template};
+use templates::{End, Load, Sets, Template, template};
 use thunks::Thunks;
 
 /// Bytes of the code of a hart, taken when they are used: that of some millions of instructions.
@@ -470,26 +470,23 @@ fn emit(emitter: &mut Emitter, slots: &[Slot], ops: &Ops, fewest: usize) {
     for (run, (first, last, end, ends)) in runs {
         let counted = if ends { op(last).imm } else { 0 };
         emitter.begin_run(first, counted);
-        // The ops that a window stands for, those to come first.
-        let mut done = 0u64;
-        // Which op stores what one has read.
-        let mut moved = None;
+        // The ops that a window stands for, those to come first, and which one stores what it has
+        // read.
+        let (mut done, mut moved) = (0u64, None);
         for (n, &(index, template)) in run.iter().enumerate() {
             let is_done = done & 1 != 0;
             done >>= 1;
             let Some(template) = template.filter(|_| !is_done) else { continue };
             let op = op(index);
             emitter.begin(index, index == first);
-            if done == 0
-                && let Some(window) = gather::window(&run[n..], slots)
-            {
+            let window = match template {
+                Template::Load(Load::UnsignedByte) if done == 0 => gather::window(&run[n..], slots),
+                _ => None,
+            };
+            if let Some(window) = window {
                 emitter.gather(&window);
                 done = window.ops >> 1;
                 moved = window.moved.map(|to| (n + to.at, to));
-                continue;
-            }
-            if let Some((_, to)) = moved.filter(|(at, _)| *at == n) {
-                emitter.scatter(&to);
                 continue;
             }
             match template {
@@ -499,7 +496,10 @@ fn emit(emitter: &mut Emitter, slots: &[Slot], ops: &Ops, fewest: usize) {
                 // SAFETY: a value is behind this op.
                 Template::Address => emitter.address(op.rd, unsafe { slots[index + 1].value }),
                 Template::Load(load) => emitter.load(op, load),
-                Template::Store(store) => emitter.store(op, store),
+                Template::Store(store) => match moved {
+                    Some((at, to)) if at == n => emitter.scatter(&to),
+                    _ => emitter.store(op, store),
+                },
                 Template::Float(float) => emitter.float(op, float),
                 Template::Atomic(atomic, long) => emitter.atomic(op, atomic, long),
                 Template::Fence => emitter.fence(op),
