@@ -1,17 +1,19 @@
 //! Numbers that are read byte by byte.
 //!
-//! Compilers for processes that may be slow where an access is not aligned, as those of
+//! Compilers for processors that may be slow where an access is not aligned, as those of
 //! distributions do, read a number that may lie anywhere by a load for each byte, shifts and `or`.
-//! The host reads it at once. A [`Window`] is a stretch of a run that does this for one or two numbers; it ends in
-//! the same registers, those included that have parts of a number only.
+//! The host reads it at once. A [`Window`] is a stretch of a run that does this for one number or
+//! two; it ends with the same registers, those included that have parts of a number only.
 //!
 //! The numbers are read before anything else of the window: where a read faults, nothing has
-//! happened yet, and handlers execute the window's first op, and go on with the next. What is between
-//! the window's ops stays where it is: it has to do with other registers, and does not look at
-//! memory nor at what handlers do.
+//! happened yet, and handlers execute the window's first op, and go on with the next. What is
+//! between the window's ops stays where it is: it has to do with other registers, and does not look
+//! at memory nor at what handlers do.
 //!
-//! Or the bytes are stored one by one, to be read at once then, for which the host would wait: such a
-//! [`Move`] stores the number at once, in place of the first byte's store.
+//! Or the bytes are stored one by one, and then read at once, for which the host would have to
+//! wait: such a [`Move`] stores the number at once, in place of the first byte's store.
+//!
+//! The translator's `words.rs` does the same for regions, of which it knows more.
 
 use super::Ops;
 use super::templates::{Binary, Load, Store, Template, Unary};
