@@ -5,6 +5,7 @@
 
 use super::MXCSR;
 use super::emit::{BIAS, Emitter, Flag, Label, asm};
+use super::registers::RCX;
 use super::templates::Atomic;
 use crate::slot::Op;
 use dynasmrt::{DynasmApi, dynasm};
@@ -54,12 +55,7 @@ impl Emitter {
                 asm!(self; mov rax, Rq(expected));
                 let (a, b) = (self.read(op.rs1), self.read(op.rs2));
                 self.aligned(a, long);
-                self.access();
-                if long {
-                    asm!(self; lock cmpxchg [Rq(a)], Rq(b));
-                } else {
-                    asm!(self; lock cmpxchg [Rq(a)], Rd(b));
-                }
+                self.compare_exchange(a, b, long);
                 if op.rd != 0 {
                     self.put_old(op.rd, long);
                 }
@@ -113,12 +109,7 @@ impl Emitter {
                 let start = self.len();
                 asm!(self; mov rcx, rax);
                 self.combine(atomic, b, long);
-                self.access();
-                if long {
-                    asm!(self; lock cmpxchg [Rq(a)], rcx);
-                } else {
-                    asm!(self; lock cmpxchg [Rq(a)], ecx);
-                }
+                self.compare_exchange(a, RCX, long);
                 let distance = start as i64 - (self.len() + 2) as i64;
                 self.code.put([JNE, distance as u8]);
                 if wants_result {
@@ -145,6 +136,17 @@ impl Emitter {
             asm!(self; mov rax, [Rq(address)]);
         } else {
             asm!(self; movsxd rax, DWORD [Rq(address)]);
+        }
+    }
+
+    /// Stores what the host register `new` has if what is there is what `rax` has, which gets what
+    /// was there otherwise.
+    fn compare_exchange(&mut self, address: u8, new: u8, long: bool) {
+        self.access();
+        if long {
+            asm!(self; lock cmpxchg [Rq(address)], Rq(new));
+        } else {
+            asm!(self; lock cmpxchg [Rq(address)], Rd(new));
         }
     }
 
@@ -176,12 +178,7 @@ impl Emitter {
         asm!(self; cmp DWORD [rsi + SIZE], size(long));
         self.jump_if(Flag::NotEqual, slow);
         asm!(self; mov rax, [rsi + VALUE]);
-        self.access();
-        if long {
-            asm!(self; lock cmpxchg [Rq(a)], Rq(b));
-        } else {
-            asm!(self; lock cmpxchg [Rq(a)], Rd(b));
-        }
+        self.compare_exchange(a, b, long);
         // As `Reservation::NONE`, which does not change the flags.
         asm!(self
             ; mov QWORD [rsi + ADDR], 0

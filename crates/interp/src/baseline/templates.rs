@@ -496,6 +496,8 @@ macro_rules! plain {
         }
     };
     (@ Template $what:expr) => { $what };
+    (@ AtomicWord $what:expr) => { Template::Atomic($what, false) };
+    (@ AtomicDoubleword $what:expr) => { Template::Atomic($what, true) };
     (@ $kind:ident $what:expr) => { Template::$kind($what) };
 }
 
@@ -533,32 +535,18 @@ plain! {
         zero_extend_word Unary::ZeroExtendWord; zero_extend_halfword Unary::ZeroExtendHalfword;
         zero_extend_shift Unary::ZeroExtendShift;
     }
-    Template atomic {
-        fence Template::Fence;
-        lr_w Template::Atomic(Atomic::LoadReserved, false);
-        lr_d Template::Atomic(Atomic::LoadReserved, true);
-        sc_w Template::Atomic(Atomic::StoreConditional, false);
-        sc_d Template::Atomic(Atomic::StoreConditional, true);
-        amocas_w Template::Atomic(Atomic::CompareAndSwap, false);
-        amocas_d Template::Atomic(Atomic::CompareAndSwap, true);
-        amoswap_w Template::Atomic(Atomic::Swap, false);
-        amoswap_d Template::Atomic(Atomic::Swap, true);
-        amoadd_w Template::Atomic(Atomic::Add, false);
-        amoadd_d Template::Atomic(Atomic::Add, true);
-        amoand_w Template::Atomic(Atomic::And, false);
-        amoand_d Template::Atomic(Atomic::And, true);
-        amoor_w Template::Atomic(Atomic::Or, false);
-        amoor_d Template::Atomic(Atomic::Or, true);
-        amoxor_w Template::Atomic(Atomic::Xor, false);
-        amoxor_d Template::Atomic(Atomic::Xor, true);
-        amomin_w Template::Atomic(Atomic::Min, false);
-        amomin_d Template::Atomic(Atomic::Min, true);
-        amomax_w Template::Atomic(Atomic::Max, false);
-        amomax_d Template::Atomic(Atomic::Max, true);
-        amominu_w Template::Atomic(Atomic::Minu, false);
-        amominu_d Template::Atomic(Atomic::Minu, true);
-        amomaxu_w Template::Atomic(Atomic::Maxu, false);
-        amomaxu_d Template::Atomic(Atomic::Maxu, true);
+    Template atomic { fence Template::Fence; }
+    AtomicWord atomic {
+        lr_w Atomic::LoadReserved; sc_w Atomic::StoreConditional; amocas_w Atomic::CompareAndSwap;
+        amoswap_w Atomic::Swap; amoadd_w Atomic::Add; amoand_w Atomic::And; amoor_w Atomic::Or;
+        amoxor_w Atomic::Xor; amomin_w Atomic::Min; amomax_w Atomic::Max; amominu_w Atomic::Minu;
+        amomaxu_w Atomic::Maxu;
+    }
+    AtomicDoubleword atomic {
+        lr_d Atomic::LoadReserved; sc_d Atomic::StoreConditional; amocas_d Atomic::CompareAndSwap;
+        amoswap_d Atomic::Swap; amoadd_d Atomic::Add; amoand_d Atomic::And; amoor_d Atomic::Or;
+        amoxor_d Atomic::Xor; amomin_d Atomic::Min; amomax_d Atomic::Max; amominu_d Atomic::Minu;
+        amomaxu_d Atomic::Maxu;
     }
     Template alu { lui Template::Constant; auipc Template::Address; }
     Load load_store {
