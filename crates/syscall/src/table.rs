@@ -201,7 +201,7 @@ rows! {
     164 setrlimit(resource: Names(&RESOURCE), limit: Ptr) => host(SYS_setrlimit), partial("RLIMIT_AS, RLIMIT_DATA and RLIMIT_CPU count what the VM itself uses, too");
     165 getrusage(who: Names(&RUSAGE), usage: Ptr) => host(SYS_getrusage), Full;
     166 umask(mask: Mode) => host(SYS_umask), Full;
-    167 prctl(option: Names(&PRCTL), arg2: Hex, arg3: Hex, arg4: Hex, arg5: Hex) => call(identity::prctl), partial("options about registers of other architectures and the layout of memory give EINVAL");
+    167 prctl(option: Names(&PRCTL), arg2: Hex, arg3: Hex, arg4: Hex, arg5: Hex) => call(identity::prctl), partial("options about registers of other architectures and the layout of memory, PR_SET_MDWE and PR_SET_SYSCALL_USER_DISPATCH give EINVAL");
     168 getcpu(cpu: Ptr, node: Ptr, unused: Ptr) => host(SYS_getcpu), Full;
     169 gettimeofday(time: Ptr, zone: Ptr) => host(SYS_gettimeofday), Full;
     170 settimeofday(time: Ptr, zone: Ptr) => host(SYS_settimeofday), Full;
