@@ -28,6 +28,7 @@ mod interpreter;
 mod ops;
 mod predecode;
 mod returns;
+mod search;
 mod slot;
 mod targets;
 

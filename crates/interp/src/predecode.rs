@@ -11,6 +11,7 @@
 //! ends them.
 
 use crate::ops::{self, HANDLERS, alu, control, float, fused};
+use crate::search::{BYTE, FIRST_SHIFT, Search};
 use crate::slot::{Handler, Link, Op, Slot, Way};
 use rvrun_decoder::{MAX_BLOCK_BYTES, Terminator, is_link_register, terminator};
 use rvrun_hart::SINK;
@@ -30,6 +31,9 @@ const PAUSE_SETS: i32 = 0x10;
 
 /// Slots that the longest block has at most: two for each instruction, and those of its end.
 pub const MOST_SLOTS: usize = MAX_BLOCK_BYTES as usize + 8;
+
+/// Slots from the first op of a [`Search`] on: three ops, and those of a branch.
+const SEARCH_SLOTS: usize = 3 + 5;
 
 /// The slots of a block in the making. They serve for one block after another, and never grow: to
 /// ask for that with each of them costs as much as the rest.
@@ -88,7 +92,8 @@ pub fn predecode(
     fetch: impl Fn(u64) -> Option<u32>,
 ) -> u64 {
     let first = First { rd: 0, rs1: 0, at: 0, what: What::Nothing };
-    let mut block = Emitter { start: pc, pc, count: 0, extensions, soft_float, first, slots };
+    let mut block =
+        Emitter { start: pc, pc, count: 0, extensions, soft_float, first, search: None, slots };
     loop {
         let Some(bits) = fetch(block.pc) else {
             return block.end(Terminator::FetchFault, block.pc);
@@ -104,7 +109,7 @@ pub fn predecode(
             emitted = emit_any(&mut block, bits);
         }
         match emitted {
-            Emitted::Last => return next,
+            Emitted::Last => return block.searched(most_bytes, next, fetch),
             Emitted::Body => block.pc = next,
             Emitted::Nothing => {
                 let bits = if len == 2 { bits & 0xffff } else { bits };
@@ -214,6 +219,12 @@ enum What {
     Address(u64),
     /// `rs1` shifted left.
     Shifted(i32),
+    /// The first shift of a [`Search`].
+    FirstShift,
+    /// What that leaves of a number, by the instruction at that address.
+    HighByte(Search),
+    /// The same as a byte.
+    Byte(Search),
 }
 
 /// A block in the making.
@@ -227,6 +238,8 @@ struct Emitter<'a> {
     soft_float: bool,
     /// The instruction before it.
     first: First,
+    /// What the block ends with, if it is that.
+    search: Option<Search>,
     slots: &'a mut Slots,
 }
 
@@ -241,6 +254,7 @@ impl Emitter<'_> {
     fn push(&mut self, instruction: &Instruction) {
         let row = instruction.row();
         if row.kind == Kind::Alu && instruction.rd == 0 {
+            self.first.what = What::Nothing;
             return;
         }
         if self.fuse(instruction) {
@@ -266,7 +280,23 @@ impl Emitter<'_> {
             }
             Opcode::Lui => what = What::Constant(instruction.imm),
             Opcode::Slli => what = What::Shifted(instruction.imm),
-            Opcode::Addi if instruction.rs1 == 0 => op.handler = ops::alu::lui,
+            Opcode::Addi if instruction.rs1 == 0 => {
+                op.handler = ops::alu::lui;
+                if instruction.imm == FIRST_SHIFT {
+                    what = What::FirstShift;
+                }
+            }
+            Opcode::Srl if let Some(search) = self.search_of(instruction) => {
+                what = What::HighByte(search);
+            }
+            Opcode::Andi
+                if instruction.imm == BYTE
+                    && let What::HighByte(search) = self.first.what
+                    && instruction.rs1 == self.first.rd
+                    && ![search.value, search.shift].contains(&instruction.rd) =>
+            {
+                what = What::Byte(search);
+            }
             Opcode::Addi if instruction.imm == 0 => op.handler = fused::copy,
             Opcode::Addi if instruction.rs1 == instruction.rd => op.handler = fused::increment,
             Opcode::Add if instruction.rs1 == 0 => {
@@ -283,6 +313,33 @@ impl Emitter<'_> {
         }
         self.slots.push(Slot { op });
         self.first = First { rd: op.rd, rs1: op.rs1, at, what };
+    }
+
+    /// What a shift to the right begins behind a first shift.
+    #[inline(always)]
+    fn search_of(&self, instruction: &Instruction) -> Option<Search> {
+        let &Instruction { rd, rs1: value, rs2: shift, .. } = instruction;
+        let begins = matches!(self.first.what, What::FirstShift) && shift == self.first.rd;
+        // All are registers of their own.
+        let apart = ![rd, shift, 0].contains(&value) && rd != shift;
+        (begins && apart).then_some(Search { value, shift, at: self.first.at, again: self.pc })
+    }
+
+    /// Gives the first op of a search that the block ends with what the loop finds, if the rest of
+    /// it is behind the block; then gives the address behind that, which the block depends on.
+    fn searched(&mut self, most_bytes: u64, end: u64, fetch: impl Fn(u64) -> Option<u32>) -> u64 {
+        let Some(search) = self.search else { return end };
+        let first = self.slots.len.checked_sub(SEARCH_SLOTS);
+        match (search.end(end, self.extensions, fetch), first) {
+            (Some(end), Some(first)) if end.wrapping_sub(self.start) <= most_bytes => {
+                let Search { value, shift, at, .. } = search;
+                let (handler, imm) = (fused::highest_byte as Handler, FIRST_SHIFT);
+                let op = Op { handler, imm, rd: shift, rs1: value, rs2: 0, at };
+                self.slots.slots[first] = Slot { op };
+                end
+            }
+            _ => end,
+        }
     }
 
     /// The handler of an access to `fflags` that either reads or writes it.
@@ -368,6 +425,12 @@ impl Emitter<'_> {
                 let handler = branch_handler(&instruction, backward(taken));
                 let op = Op { imm: count, ..op_of(&instruction, handler, at) };
                 slots.extend([Slot { op }, link(taken), way, link(end), way]);
+                if let What::Byte(search) = self.first.what
+                    && instruction.opcode == Opcode::Bne
+                    && (instruction.rs1, instruction.rs2) == (self.first.rd, 0)
+                {
+                    self.search = Some(search);
+                }
             }
             Terminator::Call { link: rd, target } if !is_link_register(rd) => {
                 slots.extend([op(alu::auipc, rd, 0), value(end)]);

@@ -480,6 +480,22 @@ impl Emitter {
         }
     }
 
+    /// What [`search::found`](crate::search::found) gives, by the zeros above the highest bit but for the lowest byte.
+    pub fn highest_byte(&mut self, op: Op) {
+        let a = self.read(op.rs1);
+        let d = self.define(op.rd);
+        asm!(self
+            ; mov Rq(d), Rq(a)
+            ; or Rq(d), 0x100
+            ; lzcnt Rq(d), Rq(d)
+            ; and Rd(d), BYTE 56
+            ; lea eax, [Rq(d) + Rq(d) * 4]
+            ; shr eax, 3
+            ; add rdi, rax
+            ; xor Rd(d), BYTE 56
+        );
+    }
+
     /// Divisions by zero and those that overflow are the handler's.
     fn divide(&mut self, op: Op, binary: Binary) {
         use Binary::*;

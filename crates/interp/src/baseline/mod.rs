@@ -503,6 +503,7 @@ fn emit(emitter: &mut Emitter, slots: &[Slot], ops: &Ops, fewest: usize) {
                 Template::Float(float) => emitter.float(op, float),
                 Template::Atomic(atomic, long) => emitter.atomic(op, atomic, long),
                 Template::Fence => emitter.fence(op),
+                Template::HighestByte => emitter.highest_byte(op),
                 Template::End(end) => emitter.end(op, end, &slots[index + 1..]),
             }
         }

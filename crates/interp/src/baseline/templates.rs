@@ -354,6 +354,8 @@ pub enum Template {
     Atomic(Atomic, bool),
     /// Of the sets in the immediate.
     Fence,
+    /// [`fused::highest_byte`].
+    HighestByte,
     End(End),
 }
 
@@ -466,7 +468,7 @@ fn available(template: Template) -> bool {
         Template::Binary(Sll | Srl | Sra | Sllw | Srlw | Sraw) => bmi2,
         Template::Float(Float::Fused { .. }) => fma,
         Template::Binary(Andn) | Template::Unary(Ctz | Ctzw) => bmi1,
-        Template::Unary(Clz | Clzw) => lzcnt,
+        Template::Unary(Clz | Clzw) | Template::HighestByte => lzcnt,
         Template::Unary(Cpop | Cpopw) => popcnt,
         Template::Float(Float::To(..)) => sse4_1,
         _ => 1,
@@ -549,6 +551,7 @@ plain! {
         amomaxu_d Atomic::Maxu;
     }
     Template alu { lui Template::Constant; auipc Template::Address; }
+    Template fused { highest_byte Template::HighestByte; }
     Load load_store {
         lb Load::Byte; lh Load::Half; lw Load::Word; ld Load::Double;
         lbu Load::UnsignedByte; lhu Load::UnsignedHalf; lwu Load::UnsignedWord;

@@ -1,6 +1,8 @@
 //! Handlers for pairs of instructions that compilers emit together, and for
 //! instructions whose operands make them cheaper. [`crate::predecode`] chooses them.
 
+use crate::search;
+
 handlers! {
     /// `rd = rs1`
     copy |slot, op, hart, context| {
@@ -30,5 +32,11 @@ handlers! {
     /// `sext.w`
     sign_extend_word |slot, op, hart, context| {
         *x_mut!(hart, op.rd) = x!(hart, op.rs1) as i32 as u64;
+    }
+    /// `rd` becomes what the loop that begins here makes it with the number in `rs1`: [`search`].
+    highest_byte |slot, op, hart, context| {
+        let (shift, retired) = search::found(x!(hart, op.rs1));
+        *x_mut!(hart, op.rd) = shift;
+        hart.instret += retired;
     }
 }
