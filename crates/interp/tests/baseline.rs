@@ -52,8 +52,10 @@ fn copy() -> impl Strategy<Value = Vec<Instruction>> {
     let between = prop::collection::vec((index(), prop::option::of(computation())), 0..3);
     let mistake = prop::option::weighted(0.3, (index(), place()));
     let bytes = prop::sample::select(vec![2u8, 4, 8]);
-    (bytes, place(), place(), order(), order(), mistake, between).prop_map(
-        |(bytes, from, to, loads, stores, mistake, between)| {
+    // Some bytes by another register, which gives the same place or another one.
+    let also = prop::option::weighted(0.3, (any::<u8>(), prop::sample::select(vec![0, 8, -8])));
+    (bytes, place(), place(), order(), order(), mistake, also, between).prop_map(
+        |(bytes, from, to, loads, stores, mistake, also, between)| {
             let access = |opcode, (rs1, first): (u8, i32), byte: u8| {
                 let (rd, rs2) = if opcode == Opcode::Lbu { (9 + byte, 0) } else { (0, 9 + byte) };
                 let imm = first + i32::from(byte);
@@ -62,7 +64,12 @@ fn copy() -> impl Strategy<Value = Vec<Instruction>> {
             let of = |order: Vec<u8>| order.into_iter().filter(|byte| *byte < bytes).collect();
             let (loads, stores): (Vec<u8>, Vec<u8>) = (of(loads), of(stores));
             let loads = loads.iter().map(|byte| access(Opcode::Lbu, from, *byte));
-            let stores = stores.iter().map(|byte| access(Opcode::Sb, to, *byte));
+            let stores = stores.iter().map(|byte| match also {
+                Some((by, distance)) if by >> byte & 1 != 0 => {
+                    access(Opcode::Sb, (NEXT, to.1 - distance), *byte)
+                }
+                _ => access(Opcode::Sb, to, *byte),
+            });
             let mut all: Vec<_> = loads.chain(stores).collect();
             if let Some((at, (rs1, imm))) = mistake {
                 let at = at.index(all.len());

@@ -114,6 +114,22 @@ fn what_looks_like_a_search_is_executed_as_it_is() {
         program[at] = line;
         check(&program);
     }
+    // Its registers are not as many as they should be.
+    for (one, another) in [
+        ("srl a0, a0, a5", "andi a3, a0, 255"),
+        ("srl a5, a0, a5", "andi a3, a5, 255"),
+        ("srl a4, a0, a5", "andi a0, a4, 255"),
+        ("srl a4, a0, a5", "andi a5, a4, 255"),
+    ] {
+        let mut program = SEARCH;
+        (program[1], program[2]) = (one, another);
+        if another.starts_with("andi a0") {
+            program[3] = "bne a0, zero, .+16";
+        } else if another.starts_with("andi a5") {
+            program[3] = "bne a5, zero, .+16";
+        }
+        check(&program);
+    }
     // One instruction more in each round.
     for (at, line) in [(2, "addi zero, zero, 0"), (2, "addi a2, a2, 1"), (3, "addi a2, a2, 1")] {
         let (before, behind) = SEARCH.split_at(at);

@@ -206,7 +206,8 @@ impl Emitter {
         self.exit(self.slot + n, true);
     }
 
-    /// Returns to the guest's address in the host register `target`, and `offset`.
+    /// Returns to the guest's address in the host register `target`, and `offset`. That is no event
+    /// where the last call wants it: the call was one, and there are only so many on the stack.
     fn return_to(&mut self, target: u8, offset: i32) {
         let label = self.label();
         let (slow, pause) = (self.slow(), self.slow_after_event());
@@ -216,7 +217,6 @@ impl Emitter {
             asm!(self; lea rax, [Rq(target) + offset]; cmp rax, [rsp + 8]);
         }
         self.jump_if(Flag::NotEqual, label);
-        self.event(pause);
         asm!(self; ret);
         self.unexpected.push(Unexpected { label, target, offset, slow, pause });
     }

@@ -11,7 +11,8 @@
 //! at memory nor at what handlers do.
 //!
 //! Or the bytes are stored one by one, and then read at once, for which the host would have to
-//! wait: such a [`Move`] stores the number at once, in place of the first byte's store.
+//! wait: such a [`Move`] stores the number at once, in place of the first byte's store. The bytes' places
+//! may be given by two registers: whether these give the same one is looked at then.
 //!
 //! The translator's `words.rs` does the same for regions, of which it knows more.
 
@@ -61,13 +62,23 @@ pub struct Part {
     pub is_signed: bool,
 }
 
+/// A place in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The register with an address.
+    pub base: u8,
+    /// Where the first byte is from there.
+    pub first: i32,
+}
+
 /// Where a window's number is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Move {
     /// How many ops behind the window's first one.
     pub at: usize,
-    pub base: u8,
-    pub first: i32,
+    pub to: Place,
+    /// The same place by another register, by which other bytes are stored.
+    pub also: Option<Place>,
     pub bytes: u8,
 }
 
@@ -302,11 +313,10 @@ fn move_of(mut window: Window, from: usize, ops: &Ops, slots: &[Slot]) -> Option
         let op = op(slots, *index)?;
         match (template.as_ref()?, part(op.rs2)) {
             (Template::Store(Store::Byte), Some(part)) => {
-                let first = op.imm.checked_sub(part.from.into())?;
-                let new = Move { at, base: op.rs1, first, bytes };
-                let moved = *window.moved.get_or_insert(new);
+                let to = Place { base: op.rs1, first: op.imm.checked_sub(part.from.into())? };
+                let moved = window.moved.get_or_insert(Move { at, to, also: None, bytes });
                 stored |= 1 << part.from;
-                if (moved.base, moved.first) != (new.base, new.first) {
+                if to != moved.to && *moved.also.get_or_insert(to) != to {
                     return None;
                 }
                 window.ops |= u64::from(at != moved.at) << at;

@@ -1,7 +1,7 @@
 //! Host code for integer operations, loads and stores.
 
 use super::emit::{Emitter, Flag, asm, short, transfer};
-use super::gather::{MOST_NUMBERS, Move, Part, Window};
+use super::gather::{MOST_NUMBERS, Move, Part, Place, Window};
 use super::registers::{RAX, RCX, Transfer, pinned};
 use super::templates::{Binary, Load, Store, Unary};
 use crate::slot::Op;
@@ -158,16 +158,25 @@ impl Emitter {
     /// Stores the number of the window before.
     #[inline(never)]
     pub fn scatter(&mut self, to: &Move) {
-        let a = self.read(to.base);
-        self.flush();
+        let Place { base, first } = to.to;
+        let a = self.read(base);
+        if let Some(also) = to.also {
+            let b = self.read(also.base);
+            self.flush();
+            let slow = self.slow();
+            asm!(self; lea rax, [Rq(a) + first.wrapping_sub(also.first)]; cmp rax, Rq(b));
+            self.jump_if(Flag::NotEqual, slow);
+        } else {
+            self.flush();
+        }
         if to.bytes == 2 {
             asm!(self; movd eax, Rx(MOVED));
         }
         self.access();
         match to.bytes {
-            2 => asm!(self; mov [Rq(a) + to.first], ax),
-            4 => asm!(self; movd [Rq(a) + to.first], Rx(MOVED)),
-            _ => asm!(self; movq [Rq(a) + to.first], Rx(MOVED)),
+            2 => asm!(self; mov [Rq(a) + first], ax),
+            4 => asm!(self; movd [Rq(a) + first], Rx(MOVED)),
+            _ => asm!(self; movq [Rq(a) + first], Rx(MOVED)),
         }
     }
 
