@@ -89,6 +89,11 @@ impl<T: Copy> Lasting<T> {
         Ok(Self { start, len: 0, capacity, small: large.start, populated: 0 })
     }
 
+    /// Where the item with this index is or would be, without a reference to any.
+    pub fn address(&self, index: usize) -> *mut T {
+        self.start.as_ptr().wrapping_add(index)
+    }
+
     /// How many more items there is room for.
     pub fn room(&self) -> usize {
         self.capacity - self.len

@@ -30,7 +30,7 @@ const GROWTH: usize = 15;
 /// All slots: 128 MiB. The text of large programs (compilers, browsers) takes
 /// about four bytes of slots a byte of code that was executed.
 const MAX_SLOTS: usize = 1 << 23;
-/// All blocks: 64 MiB. Their slots are more of what is touched.
+/// All blocks: 32 MiB. Their slots are more of what is touched.
 const MAX_BLOCKS: usize = 1 << 20;
 /// What part of all that there is at least, or nothing can be executed.
 const LEAST_PART: usize = 128;
@@ -39,27 +39,33 @@ const PAGE: u64 = 4096;
 
 /// Index of a block.
 type Id = u32;
-/// No block's index.
+/// No block's index, and no slot's.
 const NONE: Id = Id::MAX;
 
+/// Index of a slot, or [`NONE`].
+type Place = u32;
+
+/// A block. To find one takes mostly the time to get this from memory, so half a cache line has it.
 #[derive(Clone, Copy)]
+#[repr(align(32))]
 struct Entry {
     pc: u64,
-    /// Bytes of guest code, and what they were.
-    length: u16,
+    /// What the guest's code was.
     content: u32,
+    /// Of the first op.
+    first: Place,
+    /// Links of other blocks that lead here: few blocks have more than two.
+    /// [`Blocks::more_incoming`] has the rest.
+    incoming: [Place; 2],
+    /// Bytes of guest code.
+    length: u16,
     /// Slots.
     slot_count: u16,
     /// Whether host code was made for it, or it can have none.
     compiled: bool,
-    /// The next one of the blocks that begin in the same page, or [`NONE`].
-    next_in_page: Id,
-    /// The first op.
-    slots: *const Slot,
-    /// Links of other blocks that lead here: few blocks have more than two.
-    /// [`Blocks::more_incoming`] has the rest.
-    incoming: [*mut Link; 2],
 }
+
+const _: () = assert!(size_of::<Entry>() == 32);
 
 impl Entry {
     /// Address behind the block.
@@ -87,11 +93,12 @@ pub struct Blocks {
     /// A block of each page in which some begin, to find what a change of code
     /// touches; the others of that page follow it in a list.
     by_page: FxHashMap<u64, Id>,
-    /// How many entries `by_page` knows: it learns of the others when it is needed, since
-    /// the code of most programs never changes.
-    paged: usize,
+    /// For each block that `by_page` knows, the next one of those that begin in the same page, or
+    /// [`NONE`]. It learns of the others when it is needed, since the code of most programs
+    /// never changes.
+    next_in_page: Vec<Id>,
     /// Links that the entries of their targets have no place for.
-    more_incoming: FxHashMap<Id, Vec<*mut Link>>,
+    more_incoming: FxHashMap<Id, Vec<Place>>,
     /// Hashes of the guest bytes of the blocks whose code the guest may write in place.
     contents: FxHashMap<Id, NonZeroU64>,
     baseline: Baseline,
@@ -106,7 +113,7 @@ impl Blocks {
             entries: memory_for(MAX_BLOCKS),
             by_pc: HashTable::with_capacity(FEW_BLOCKS),
             by_page: FxHashMap::default(),
-            paged: 0,
+            next_in_page: Vec::new(),
             more_incoming: FxHashMap::default(),
             contents: FxHashMap::default(),
             baseline: Baseline::default(),
@@ -116,7 +123,22 @@ impl Blocks {
 
     /// The block at `pc`, if there is one.
     pub fn get(&self, pc: u64) -> Option<*const Slot> {
-        self.find(pc).map(|id| self.entries[id as usize].slots)
+        self.find(pc).map(|id| self.slot(self.entries[id as usize].first))
+    }
+
+    /// The slot at that place.
+    fn slot(&self, place: Place) -> *const Slot {
+        self.slots.address(place as usize)
+    }
+
+    /// The link there.
+    fn link_at(&self, place: Place) -> *mut Link {
+        self.slot(place).cast_mut().cast()
+    }
+
+    /// Where a slot is.
+    fn place(&self, slot: *const Slot) -> Place {
+        ((slot as usize - self.slots.address(0) as usize) / size_of::<Slot>()) as Place
     }
 
     /// Makes host code for the block at `pc` if there is one, unless this was done before, with
@@ -151,21 +173,21 @@ impl Blocks {
         code: impl FnOnce(&mut Baseline, &Entry, &mut [Slot]) -> Option<Last>,
     ) -> Compiled {
         let Some(id) = self.find(pc) else { return Compiled::default() };
-        let entry = &mut self.entries[id as usize];
+        let entry = self.entries[id as usize];
         if entry.compiled {
             return Compiled::default();
         }
-        let (first, count) = (entry.slots.cast_mut(), entry.slot_count.into());
+        let (first, count) = (self.slot(entry.first).cast_mut(), entry.slot_count.into());
         // SAFETY: these are the block's slots, which nobody else refers to while
         // no handlers run.
         let slots = || unsafe { std::slice::from_raw_parts_mut(first, count) };
-        let Some(last) = code(&mut self.baseline, entry, slots()) else {
+        let Some(last) = code(&mut self.baseline, &entry, slots()) else {
             return Compiled::default();
         };
-        entry.compiled = true;
+        self.entries[id as usize].compiled = true;
         let more = self.more_incoming.get(&id).into_iter().flatten();
-        for link in entry.incoming.iter().chain(more).filter(|link| !link.is_null()) {
-            self.baseline.chain(link.cast(), first);
+        for link in entry.incoming.iter().chain(more).filter(|link| **link != NONE) {
+            self.baseline.chain(self.slots.address(*link as usize), first);
         }
         if self.gates.get(pc).is_some() {
             self.baseline.set_off(first, true);
@@ -254,16 +276,16 @@ impl Blocks {
         let GuestCode { range: Range { start: pc, end }, content } = guest;
         let id = self.entries.len() as Id;
         let no_room = "who inserts has asked whether there is room";
+        let first = self.slots.len() as Place;
         let slots = self.slots.extend(block).expect(no_room);
         let entry = Entry {
             pc,
-            length: end.wrapping_sub(pc) as u16,
             content,
+            first,
+            incoming: [NONE; 2],
+            length: end.wrapping_sub(pc) as u16,
             slot_count: block.len() as u16,
             compiled: false,
-            next_in_page: NONE,
-            slots,
-            incoming: [ptr::null_mut(); 2],
         };
         self.entries.extend(&[entry]).expect(no_room);
         if let Some(hash) = changing {
@@ -282,27 +304,35 @@ impl Blocks {
     /// Makes `link` lead to the gate or the block at its pc, if there is one.
     pub fn link(&mut self, link: *mut Link) {
         // SAFETY: handlers stop only with links of live slots, which stay in place.
-        let link_ref = unsafe { &mut *link };
-        if let Some(gate) = self.gates.enter(link_ref.pc, link) {
-            link_ref.next = gate;
-        } else if let Some(id) = self.find(link_ref.pc) {
+        let pc = unsafe { (*link).pc };
+        let next = if let Some(gate) = self.gates.enter(pc, link) {
+            gate
+        } else if let Some(id) = self.find(pc) {
+            let from = self.place(link.cast());
             let entry = &mut self.entries[id as usize];
-            link_ref.next = entry.slots;
-            self.baseline.chain(link.cast(), entry.slots);
-            match entry.incoming.iter_mut().find(|place| place.is_null()) {
-                Some(place) => *place = link,
-                None => self.more_incoming.entry(id).or_default().push(link),
+            match entry.incoming.iter_mut().find(|place| **place == NONE) {
+                Some(place) => *place = from,
+                None => self.more_incoming.entry(id).or_default().push(from),
             }
-        }
+            let first = self.slot(self.entries[id as usize].first);
+            self.baseline.chain(link.cast(), first);
+            first
+        } else {
+            return;
+        };
+        // SAFETY: as before.
+        unsafe { (*link).next = next };
     }
 
     /// The pc of the op at `slot`, and that of its block.
     pub fn position(&self, slot: *const Slot) -> Option<(u64, u64)> {
-        let after = self.entries.partition_point(|entry| entry.slots <= slot);
-        let entry = self.entries.get(after.checked_sub(1)?)?;
-        if slot >= entry.slots.wrapping_add(entry.slot_count.into()) {
+        let all = self.slots.address(0).cast_const()..self.slots.address(self.slots.len());
+        if !all.contains(&slot) {
             return None;
         }
+        let place = self.place(slot);
+        let after = self.entries.partition_point(|entry| entry.first <= place);
+        let entry = self.entries.get(after.checked_sub(1)?)?;
         // SAFETY: handlers stop only with the slot of an op, which stays in place.
         let at = unsafe { (*slot).op.at };
         Some((entry.pc + 2 * u64::from(at), entry.pc))
@@ -354,10 +384,12 @@ impl Blocks {
     /// Cuts the links that lead to a block.
     fn unlink(&mut self, id: Id) {
         let entry = &mut self.entries[id as usize];
-        self.baseline.set_off(entry.slots, true);
+        let few = std::mem::replace(&mut entry.incoming, [NONE; 2]);
+        let first = self.slot(self.entries[id as usize].first);
+        self.baseline.set_off(first, true);
         let more = self.more_incoming.remove(&id).into_iter().flatten();
-        let few = std::mem::replace(&mut entry.incoming, [ptr::null_mut(); 2]);
-        let links: Vec<_> = few.into_iter().filter(|link| !link.is_null()).chain(more).collect();
+        let links = few.into_iter().filter(|link| *link != NONE).chain(more);
+        let links = links.map(|link| self.link_at(link)).collect();
         self.cut(links);
     }
 
@@ -372,10 +404,10 @@ impl Blocks {
 
     /// Tells `by_page` of the entries that it does not know yet.
     fn learn_pages(&mut self) {
-        for (id, entry) in self.entries.iter_mut().enumerate().skip(self.paged) {
-            entry.next_in_page = self.by_page.insert(entry.pc / PAGE, id as Id).unwrap_or(NONE);
+        for (id, entry) in self.entries.iter().enumerate().skip(self.next_in_page.len()) {
+            let next = self.by_page.insert(entry.pc / PAGE, id as Id);
+            self.next_in_page.push(next.unwrap_or(NONE));
         }
-        self.paged = self.entries.len();
     }
 
     /// Drops a block that `by_page` knows.
@@ -383,14 +415,13 @@ impl Blocks {
         self.unlink(id);
         self.contents.remove(&id);
         let entry = &self.entries[id as usize];
-        let (page, next) = (entry.pc / PAGE, entry.next_in_page);
+        let (page, next) = (entry.pc / PAGE, self.next_in_page[id as usize]);
         if let Ok(found) = self.by_pc.find_entry(hash_of_pc(entry.pc), |other| *other == id) {
             found.remove();
         }
-        let before =
-            self.in_page(page).find(|other| self.entries[*other as usize].next_in_page == id);
+        let before = self.in_page(page).find(|other| self.next_in_page[*other as usize] == id);
         match before {
-            Some(before) => self.entries[before as usize].next_in_page = next,
+            Some(before) => self.next_in_page[before as usize] = next,
             None if next != NONE => drop(self.by_page.insert(page, next)),
             None => drop(self.by_page.remove(&page)),
         }
@@ -400,7 +431,7 @@ impl Blocks {
     fn in_page(&self, page: u64) -> impl Iterator<Item = Id> {
         let first = self.by_page.get(&page).copied();
         std::iter::successors(first, |id| {
-            Some(self.entries[*id as usize].next_in_page).filter(|id| *id != NONE)
+            Some(self.next_in_page[*id as usize]).filter(|id| *id != NONE)
         })
     }
 

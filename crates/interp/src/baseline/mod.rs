@@ -42,6 +42,7 @@ use rvrun_hart::Hart;
 use rvrun_host::code::{self as host_code, CodeArena};
 use rvrun_host::large::{Lasting, SMALL};
 use std::mem::offset_of;
+use std::num::NonZeroU32;
 use templates::{End, Load, Sets, Template, template};
 use thunks::Thunks;
 
@@ -74,12 +75,12 @@ const NOP: [u8; 5] = [0x0f, 0x1f, 0x44, 0, 0];
 /// An access to guest memory in host code.
 #[derive(Clone, Copy)]
 struct Site {
-    /// Where the host instruction is.
-    ip: usize,
-    slot: *const Slot,
-    handler: Handler,
+    /// Offset in the arena of the host instruction.
+    at: u32,
     /// Instructions that were counted and have not been executed.
     counted: i32,
+    slot: *const Slot,
+    handler: Handler,
 }
 
 /// The accesses of all code of a hart, in ascending order of their addresses.
@@ -93,7 +94,8 @@ pub struct Sites {
 impl Sites {
     /// The access that the instruction at `ip` is.
     fn find(&self, ip: usize) -> Option<&Site> {
-        let index = self.sites.binary_search_by_key(&ip, |site| site.ip).ok()?;
+        let at = u32::try_from(ip.checked_sub(self.arena)?).ok()?;
+        let index = self.sites.binary_search_by_key(&at, |site| site.at).ok()?;
         self.sites.get(index)
     }
 }
@@ -127,7 +129,7 @@ pub struct Baseline {
 #[derive(Clone, Copy)]
 struct Entry {
     /// Offset of its code.
-    code: usize,
+    code: u32,
     /// The first bytes of that if what is before it in the arena goes on with it. A jump stands
     /// there instead while the block is not to be executed.
     head: Option<Head>,
@@ -135,10 +137,13 @@ struct Entry {
 
 #[derive(Clone, Copy)]
 struct Head {
-    bytes: [u8; NOP.len()],
     /// Offset of what goes where the code before wants to go.
-    general: usize,
+    general: NonZeroU32,
+    bytes: [u8; NOP.len()],
 }
+
+// They are looked up in no order, each time that a link is made.
+const _: () = assert!(size_of::<Entry>() == 16);
 
 impl Baseline {
     /// Whether the next block may not fit.
@@ -168,7 +173,7 @@ impl Baseline {
     /// entrance.
     pub fn code(&self, first: *const Slot) -> Option<usize> {
         let entry = self.entry(first)?;
-        Some(self.arena.as_ref()?.address(entry.code))
+        Some(self.arena.as_ref()?.address(entry.code as usize))
     }
 
     /// Makes code that follows `link`, which is a block's in the store, if there is any, go straight
@@ -187,11 +192,11 @@ impl Baseline {
         let way = way_along(link);
         let Some(arena) = self.arena.as_mut().filter(|_| way.end != 0) else { return };
         let (end, general) = (way.end as usize, way.general as usize);
-        let to = entry.map_or(general, |entry| entry.code);
-        if let Some(Entry { head: Some(head), code }) = entry
-            && code + NOP.len() == end
+        let to = entry.map_or(general, |entry| entry.code as usize);
+        if let Some(Entry { head: Some(head), .. }) = entry
+            && to + NOP.len() == end
         {
-            arena.write(code, &head.bytes);
+            arena.write(to, &head.bytes);
         } else if way.last {
             let code = if to == end { NOP } else { jump(end, to) };
             arena.write(end - code.len(), &code);
@@ -207,7 +212,8 @@ impl Baseline {
         let (Some(arena), Some(Entry { code, head: Some(head) })) = (&mut self.arena, entry) else {
             return;
         };
-        let jump = jump(code + NOP.len(), head.general);
+        let code = code as usize;
+        let jump = jump(code + NOP.len(), head.general.get() as usize);
         arena.write(code, if off { &jump } else { &head.bytes });
     }
 
@@ -312,13 +318,13 @@ impl Baseline {
             let slot = &slots[usize::from(*slot)];
             // SAFETY: an access is an op's.
             let handler = unsafe { slot.op.handler };
-            let ip = arena.address(start + usize::from(*at));
-            sites.sites.extend(&[Site { ip, slot, handler, counted: counted.get().into() }]);
+            let at = start as u32 + u32::from(*at);
+            sites.sites.extend(&[Site { at, counted: counted.get().into(), slot, handler }]);
         }
         for (n, Run { index, code, entrance }) in runs.iter().enumerate() {
             let entrance = arena.address(rare((*entrance).into()));
             let head = head.filter(|_| n == 0).map(|(general, bytes)| Head { bytes, general });
-            self.entries.extend(&[Entry { code: start + usize::from(*code), head }]);
+            self.entries.extend(&[Entry { code: start as u32 + u32::from(*code), head }]);
             // SAFETY: code for that op is there, and it has the calling convention of handlers.
             slots[usize::from(*index)].op.handler =
                 unsafe { std::mem::transmute::<usize, Handler>(entrance) };
@@ -328,7 +334,7 @@ impl Baseline {
 
     /// What the last jump in the arena leads to at first, if the code of the block at `pc` may have
     /// the place of that jump since it goes there.
-    fn general_before(&self, code: &Code, pc: u64) -> Option<usize> {
+    fn general_before(&self, code: &Code, pc: u64) -> Option<NonZeroU32> {
         let link = self.open?;
         // SAFETY: it is a link of a block in the store.
         if unsafe { (*link).link.pc } != pc {
@@ -337,7 +343,7 @@ impl Baseline {
         // A jump may stand in place of the first bytes, which must not change then.
         let begins = code.lists.runs.first().is_some_and(|run| run.index == 0);
         let fixed = code.lists.exits.iter().all(|exit| exit.changes() >= NOP.len());
-        (begins && fixed).then(|| way_along(link).general as usize)
+        NonZeroU32::new(way_along(link).general).filter(|_| begins && fixed)
     }
 
     /// Whether there is memory for code, which is asked for once.
