@@ -89,7 +89,7 @@ pub fn predecode(
     extensions: Extensions,
     soft_float: bool,
     slots: &mut Slots,
-    fetch: impl Fn(u64) -> Option<u32>,
+    mut fetch: impl FnMut(u64) -> Option<u32>,
 ) -> u64 {
     let first = First { rd: 0, rs1: 0, at: 0, what: What::Nothing };
     let mut block =
@@ -327,7 +327,12 @@ impl Emitter<'_> {
 
     /// Gives the first op of a search that the block ends with what the loop finds, if the rest of
     /// it is behind the block; then gives the address behind that, which the block depends on.
-    fn searched(&mut self, most_bytes: u64, end: u64, fetch: impl Fn(u64) -> Option<u32>) -> u64 {
+    fn searched(
+        &mut self,
+        most_bytes: u64,
+        end: u64,
+        fetch: impl FnMut(u64) -> Option<u32>,
+    ) -> u64 {
         let Some(search) = self.search else { return end };
         let first = self.slots.len.checked_sub(SEARCH_SLOTS);
         match (search.end(end, self.extensions, fetch), first) {

@@ -47,9 +47,9 @@ impl Search {
         &self,
         pc: u64,
         extensions: Extensions,
-        fetch: impl Fn(u64) -> Option<u32>,
+        mut fetch: impl FnMut(u64) -> Option<u32>,
     ) -> Option<u64> {
-        let instruction = |pc: u64| -> Option<(Instruction, u64)> {
+        let mut instruction = |pc: u64| -> Option<(Instruction, u64)> {
             let bits = fetch(pc)?;
             let next = pc.wrapping_add(length(bits as u16).into());
             Some((decode(bits, extensions)?.expanded(), next))

@@ -10,11 +10,9 @@
 use super::code::{Code, Lists};
 use super::templates::available_features;
 use super::{ARENA, FFLAGS_OF, INSTRUCTIONS, MXCSR, OUTSIDE, POINTER, ends};
-use rustc_hash::FxBuildHasher;
 use rvrun_decoder::MAX_BLOCK_BYTES;
 use rvrun_isa::length;
 use rvrun_memory::access;
-use std::hash::BuildHasher;
 use std::ops::Range;
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -75,10 +73,15 @@ pub struct GuestCode {
     pub content: u32,
 }
 
-/// A hash of what `content` was of, and an instruction.
+/// An odd number without a pattern: 2^64 divided by the golden ratio.
+const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// A hash of what `content` was of, and an instruction: that of nearly each pre-decoded one, so it is
+/// one multiplication, in which each bit of both counts.
 pub fn add_content(content: u32, bits: u32) -> u32 {
     let bits = if length(bits as u16) == 2 { bits & 0xffff } else { bits };
-    (FxBuildHasher.hash_one((content, bits)) >> 32) as u32
+    let both = u64::from(content) << 32 | u64::from(bits);
+    (both.wrapping_mul(FACTOR) >> 32) as u32
 }
 
 /// The same of all instructions in `bytes`.

@@ -19,7 +19,6 @@ use rvrun_hart::{Hart, Passage, Trap, float};
 use rvrun_host::code;
 use rvrun_isa::Extensions;
 use rvrun_memory::{AccessKind, AddressSpace, CodeRegion, Fault, FaultCause, access};
-use std::cell::Cell;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -264,18 +263,19 @@ impl Interpreter {
         let whole = (code.range.end - code.range.start).saturating_sub(3);
         let Self { space, scratch, .. } = self;
         scratch.clear();
-        let content = Cell::new(0);
+        let mut content = 0;
+        let start = code.range.start;
         let end = predecode(pc, most_bytes, extensions, soft_float, scratch, |at| {
             let mut bits = 0;
-            let near = at.wrapping_sub(code.range.start) < whole;
+            let near = at.wrapping_sub(start) < whole;
             let bits = match near && access::load_u32(at, &mut bits).is_ok() {
                 true => bits as u32,
                 false => instruction_bits(space, at)?,
             };
-            content.set(add_content(content.get(), bits));
+            content = add_content(content, bits);
             Some(bits)
         });
-        (GuestCode { range: pc..end, content: content.get() }, code.writable)
+        (GuestCode { range: pc..end, content }, code.writable)
     }
 
     /// [`entrance`](Self::entrance), if indirect jumps are likely to go there.
