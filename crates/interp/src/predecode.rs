@@ -10,6 +10,7 @@
 //! compiler knows all that the row says. Blocks end where [`rvrun_decoder::lift`]
 //! ends them.
 
+use crate::baseline::kept::{GuestCode, add_content};
 use crate::ops::{self, HANDLERS, alu, control, float, fused};
 use crate::search::{BYTE, FIRST_SHIFT, Search};
 use crate::slot::{Handler, Link, Op, Slot, Way};
@@ -78,7 +79,7 @@ impl Deref for Slots {
     }
 }
 
-/// Appends the slots of the block at `pc` to `slots`; gives the address behind the block.
+/// Appends the slots of the block at `pc` to `slots`; gives what it was made from.
 ///
 /// The block has at most `most_bytes` bytes, but at least one instruction.
 /// `soft_float` says that the dynamic rounding mode is one that the host's unit
@@ -89,15 +90,17 @@ pub fn predecode(
     extensions: Extensions,
     soft_float: bool,
     slots: &mut Slots,
-    mut fetch: impl FnMut(u64) -> Option<u32>,
-) -> u64 {
+    fetch: impl Fn(u64) -> Option<u32>,
+) -> GuestCode {
+    let mut content = 0;
     let first = First { rd: 0, rs1: 0, at: 0, what: What::Nothing };
     let mut block =
         Emitter { start: pc, pc, count: 0, extensions, soft_float, first, search: None, slots };
-    loop {
+    let end = loop {
         let Some(bits) = fetch(block.pc) else {
-            return block.end(Terminator::FetchFault, block.pc);
+            break block.end(Terminator::FetchFault, block.pc);
         };
+        content = add_content(content, bits);
         let len = length(bits as u16);
         let next = block.pc.wrapping_add(len.into());
         let [first, second] = LIKELY[bucket(bits)];
@@ -109,18 +112,23 @@ pub fn predecode(
             emitted = emit_any(&mut block, bits);
         }
         match emitted {
-            Emitted::Last => return block.searched(most_bytes, next, fetch),
+            Emitted::Last if block.search.is_some() => {
+                let fetch = |at| fetch(at).inspect(|bits| content = add_content(content, *bits));
+                break block.searched(most_bytes, next, fetch);
+            }
+            Emitted::Last => break next,
             Emitted::Body => block.pc = next,
             Emitted::Nothing => {
                 let bits = if len == 2 { bits & 0xffff } else { bits };
-                return block.end(Terminator::Illegal { bits }, next);
+                break block.end(Terminator::Illegal { bits }, next);
             }
         }
         block.count += 1;
         if next.wrapping_sub(pc) + 4 > most_bytes {
-            return block.end(Terminator::FallThrough, next);
+            break block.end(Terminator::FallThrough, next);
         }
-    }
+    };
+    GuestCode { range: pc..end, content }
 }
 
 /// What has become of an instruction.
@@ -552,8 +560,8 @@ mod tests {
                 };
                 let block = lift(start, extensions, Vec::new(), fetch);
                 let mut slots = Slots::new();
-                let end = predecode(start, MAX_BLOCK_BYTES, extensions, false, &mut slots, fetch);
-                assert_eq!(end, block.end);
+                let guest = predecode(start, MAX_BLOCK_BYTES, extensions, false, &mut slots, fetch);
+                assert_eq!(guest.range, start..block.end);
                 let at = ((block.terminator_pc - start) / 2) as u8;
                 let retired = match block.terminator {
                     Terminator::FallThrough

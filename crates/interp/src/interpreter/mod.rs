@@ -8,7 +8,7 @@ mod warm;
 pub use warm::Warm;
 
 use crate::Keeper;
-use crate::baseline::kept::{GuestCode, add_content};
+use crate::baseline::kept::GuestCode;
 use crate::blocks::{Blocks, content_hash};
 use crate::context::{Context, Exit};
 use crate::predecode::{Slots, predecode};
@@ -20,6 +20,7 @@ use rvrun_host::code;
 use rvrun_isa::Extensions;
 use rvrun_memory::{AccessKind, AddressSpace, CodeRegion, Fault, FaultCause, access};
 use std::num::NonZeroU64;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
@@ -257,25 +258,21 @@ impl Interpreter {
     /// Pre-decodes the block at `pc` into the memory for that; gives what it was made from and
     /// whether that may change in place.
     fn predecode(&mut self, pc: u64, most_bytes: u64) -> (GuestCode, bool) {
-        let code = self.code_region(pc);
+        let CodeRegion { range: Range { start, end }, writable, .. } = *self.code_region(pc);
         let Context { extensions, soft_float, .. } = self.context;
         // Where no four bytes lie in one mapping, the slow way finds out what there is.
-        let whole = (code.range.end - code.range.start).saturating_sub(3);
+        let whole = (end - start).saturating_sub(3);
         let Self { space, scratch, .. } = self;
         scratch.clear();
-        let mut content = 0;
-        let start = code.range.start;
-        let end = predecode(pc, most_bytes, extensions, soft_float, scratch, |at| {
+        let guest = predecode(pc, most_bytes, extensions, soft_float, scratch, move |at| {
             let mut bits = 0;
             let near = at.wrapping_sub(start) < whole;
-            let bits = match near && access::load_u32(at, &mut bits).is_ok() {
-                true => bits as u32,
-                false => instruction_bits(space, at)?,
-            };
-            content = add_content(content, bits);
-            Some(bits)
+            match near && access::load_u32(at, &mut bits).is_ok() {
+                true => Some(bits as u32),
+                false => instruction_bits(space, at),
+            }
         });
-        (GuestCode { range: pc..end, content }, code.writable)
+        (guest, writable)
     }
 
     /// [`entrance`](Self::entrance), if indirect jumps are likely to go there.
@@ -294,12 +291,12 @@ impl Interpreter {
     }
 
     /// The executable mapping around `pc`; an empty one if there is none.
-    fn code_region(&mut self, pc: u64) -> CodeRegion {
+    fn code_region(&mut self, pc: u64) -> &CodeRegion {
         if !self.code.range.contains(&pc) {
             let none = CodeRegion { range: pc..pc, ..CodeRegion::default() };
             self.code = self.space.code_region(pc).unwrap_or(none);
         }
-        self.code.clone()
+        &self.code
     }
 
     fn clear(&mut self) {

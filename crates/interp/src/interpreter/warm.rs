@@ -114,7 +114,7 @@ impl Interpreter {
 
     /// The object of which host code of the block at `pc` may be kept, and where that is.
     fn object_of(&mut self, pc: u64) -> Option<(u32, u64)> {
-        let CodeRegion { writable, object, .. } = self.code_region(pc);
+        let &CodeRegion { writable, object, .. } = self.code_region(pc);
         object.filter(|_| !writable && !self.context.soft_float)
     }
 
