@@ -17,6 +17,7 @@ pub mod elf;
 mod lift;
 mod loops;
 pub mod region;
+pub mod search;
 mod skips;
 pub mod symbols;
 mod walk;

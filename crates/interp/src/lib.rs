@@ -28,7 +28,6 @@ mod interpreter;
 mod ops;
 mod predecode;
 mod returns;
-mod search;
 mod slot;
 mod targets;
 

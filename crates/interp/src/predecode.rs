@@ -12,13 +12,13 @@
 
 use crate::baseline::kept::{GuestCode, add_content};
 use crate::ops::{self, HANDLERS, alu, control, float, fused};
-use crate::search::{BYTE, FIRST_SHIFT, Search};
 use crate::slot::{Handler, Link, Op, Slot, Way};
+use rvrun_decoder::search::{BYTE, FIRST_SHIFT, Search};
 use rvrun_decoder::{MAX_BLOCK_BYTES, Terminator, is_link_register, terminator};
 use rvrun_hart::SINK;
 use rvrun_isa::{
     BUCKETS, Extensions, Instruction, Kind, Opcode, ROWS, bucket, candidate, candidates, csr,
-    for_each_instruction, length, operands,
+    decode, for_each_instruction, length, operands,
 };
 use rvrun_memory::access;
 use std::ops::Deref;
@@ -32,6 +32,14 @@ const PAUSE_SETS: i32 = 0x10;
 
 /// Slots that the longest block has at most: two for each instruction, and those of its end.
 pub const MOST_SLOTS: usize = MAX_BLOCK_BYTES as usize + 8;
+
+/// The blocks of a [`Search`] that are not executed as long as it is one block's.
+struct Rest {
+    /// The address behind them.
+    end: u64,
+    /// Where they begin.
+    blocks: [u64; 2],
+}
 
 /// Slots from the first op of a [`Search`] on: three ops, and those of a branch.
 const SEARCH_SLOTS: usize = 3 + 5;
@@ -79,7 +87,15 @@ impl Deref for Slots {
     }
 }
 
-/// Appends the slots of the block at `pc` to `slots`; gives what it was made from.
+/// What has become of a block.
+pub struct Predecoded {
+    /// What it was made from.
+    pub guest: GuestCode,
+    /// Blocks that other engines execute after this one, but that its slots stand for as well.
+    pub skipped: Option<[u64; 2]>,
+}
+
+/// Appends the slots of the block at `pc` to `slots`.
 ///
 /// The block has at most `most_bytes` bytes, but at least one instruction.
 /// `soft_float` says that the dynamic rounding mode is one that the host's unit
@@ -91,8 +107,8 @@ pub fn predecode(
     soft_float: bool,
     slots: &mut Slots,
     fetch: impl Fn(u64) -> Option<u32>,
-) -> GuestCode {
-    let mut content = 0;
+) -> Predecoded {
+    let (mut content, mut skipped) = (0, None);
     let first = First { rd: 0, rs1: 0, at: 0, what: What::Nothing };
     let mut block =
         Emitter { start: pc, pc, count: 0, extensions, soft_float, first, search: None, slots };
@@ -113,8 +129,11 @@ pub fn predecode(
         }
         match emitted {
             Emitted::Last if block.search.is_some() => {
-                let fetch = |at| fetch(at).inspect(|bits| content = add_content(content, *bits));
-                break block.searched(most_bytes, next, fetch);
+                let mut all = content;
+                let fetch = |at| fetch(at).inspect(|bits| all = add_content(all, *bits));
+                let Some(rest) = block.searched(most_bytes, next, fetch) else { break next };
+                (content, skipped) = (all, Some(rest.blocks));
+                break rest.end;
             }
             Emitted::Last => break next,
             Emitted::Body => block.pc = next,
@@ -128,7 +147,7 @@ pub fn predecode(
             break block.end(Terminator::FallThrough, next);
         }
     };
-    GuestCode { range: pc..end, content }
+    Predecoded { guest: GuestCode { range: pc..end, content }, skipped }
 }
 
 /// What has become of an instruction.
@@ -229,10 +248,10 @@ enum What {
     Shifted(i32),
     /// The first shift of a [`Search`].
     FirstShift,
-    /// What that leaves of a number, by the instruction at that address.
-    HighByte(Search),
+    /// What that leaves of a number, and where that was, as in [`Op::at`].
+    HighByte(Search, u8),
     /// The same as a byte.
-    Byte(Search),
+    Byte(Search, u8),
 }
 
 /// A block in the making.
@@ -246,8 +265,8 @@ struct Emitter<'a> {
     soft_float: bool,
     /// The instruction before it.
     first: First,
-    /// What the block ends with, if it is that.
-    search: Option<Search>,
+    /// What the block ends with, if it is that, and where it begins, as in [`Op::at`].
+    search: Option<(Search, u8)>,
     slots: &'a mut Slots,
 }
 
@@ -294,16 +313,18 @@ impl Emitter<'_> {
                     what = What::FirstShift;
                 }
             }
-            Opcode::Srl if let Some(search) = self.search_of(instruction) => {
-                what = What::HighByte(search);
+            Opcode::Srl
+                if let What::FirstShift = self.first.what
+                    && let Some(search) = Search::begin(self.first.rd, instruction, self.pc) =>
+            {
+                what = What::HighByte(search, self.first.at);
             }
             Opcode::Andi
                 if instruction.imm == BYTE
-                    && let What::HighByte(search) = self.first.what
-                    && instruction.rs1 == self.first.rd
-                    && ![search.value, search.shift].contains(&instruction.rd) =>
+                    && let What::HighByte(search, at) = self.first.what
+                    && let Some(search) = search.with_byte(instruction) =>
             {
-                what = What::Byte(search);
+                what = What::Byte(search, at);
             }
             Opcode::Addi if instruction.imm == 0 => op.handler = fused::copy,
             Opcode::Addi if instruction.rs1 == instruction.rd => op.handler = fused::increment,
@@ -323,36 +344,33 @@ impl Emitter<'_> {
         self.first = First { rd: op.rd, rs1: op.rs1, at, what };
     }
 
-    /// What a shift to the right begins behind a first shift.
-    #[inline(always)]
-    fn search_of(&self, instruction: &Instruction) -> Option<Search> {
-        let &Instruction { rd, rs1: value, rs2: shift, .. } = instruction;
-        let begins = matches!(self.first.what, What::FirstShift) && shift == self.first.rd;
-        // All are registers of their own.
-        let apart = ![rd, shift, 0].contains(&value) && rd != shift;
-        (begins && apart).then_some(Search { value, shift, at: self.first.at, again: self.pc })
-    }
-
-    /// Gives the first op of a search that the block ends with what the loop finds, if the rest of
-    /// it is behind the block; then gives the address behind that, which the block depends on.
+    /// Gives the first op of the search that the block ends with what the loop finds, if the rest of
+    /// it is behind the block, at `end`. Gives where the rest of the loop is, which the block depends on.
     fn searched(
         &mut self,
         most_bytes: u64,
         end: u64,
-        fetch: impl FnMut(u64) -> Option<u32>,
-    ) -> u64 {
-        let Some(search) = self.search else { return end };
-        let first = self.slots.len.checked_sub(SEARCH_SLOTS);
-        match (search.end(end, self.extensions, fetch), first) {
-            (Some(end), Some(first)) if end.wrapping_sub(self.start) <= most_bytes => {
-                let Search { value, shift, at, .. } = search;
-                let (handler, imm) = (fused::highest_byte as Handler, FIRST_SHIFT);
-                let op = Op { handler, imm, rd: shift, rs1: value, rs2: 0, at };
-                self.slots.slots[first] = Slot { op };
-                end
-            }
-            _ => end,
+        mut fetch: impl FnMut(u64) -> Option<u32>,
+    ) -> Option<Rest> {
+        let (search, at) = self.search?;
+        let mut instruction = |pc: u64| -> Option<(Instruction, u64)> {
+            let bits = fetch(pc)?;
+            let next = pc.wrapping_add(length(bits as u16).into());
+            Some((decode(bits, self.extensions)?.expanded(), next))
+        };
+        let (step, branch_pc) = instruction(end)?;
+        let (branch, rest_end) = instruction(branch_pc)?;
+        let target = branch_pc.wrapping_add_signed(branch.imm.into());
+        let is_search = search.steps_with(&step) && search.repeats_with(&branch, target);
+        if !is_search || rest_end.wrapping_sub(self.start) > most_bytes {
+            return None;
         }
+        let Search { value, shift, again, .. } = search;
+        let (handler, imm) = (fused::highest_byte as Handler, FIRST_SHIFT);
+        let op = Op { handler, imm, rd: shift, rs1: value, rs2: 0, at };
+        let first = self.slots.len.checked_sub(SEARCH_SLOTS)?;
+        self.slots.slots[first] = Slot { op };
+        Some(Rest { end: rest_end, blocks: [end, again] })
     }
 
     /// The handler of an access to `fflags` that either reads or writes it.
@@ -438,11 +456,10 @@ impl Emitter<'_> {
                 let handler = branch_handler(&instruction, backward(taken));
                 let op = Op { imm: count, ..op_of(&instruction, handler, at) };
                 slots.extend([Slot { op }, link(taken), way, link(end), way]);
-                if let What::Byte(search) = self.first.what
-                    && instruction.opcode == Opcode::Bne
-                    && (instruction.rs1, instruction.rs2) == (self.first.rd, 0)
+                if let What::Byte(search, at) = self.first.what
+                    && search.ends_with(&instruction)
                 {
-                    self.search = Some(search);
+                    self.search = Some((search, at));
                 }
             }
             Terminator::Call { link: rd, target } if !is_link_register(rd) => {
@@ -560,8 +577,8 @@ mod tests {
                 };
                 let block = lift(start, extensions, Vec::new(), fetch);
                 let mut slots = Slots::new();
-                let guest = predecode(start, MAX_BLOCK_BYTES, extensions, false, &mut slots, fetch);
-                assert_eq!(guest.range, start..block.end);
+                let made = predecode(start, MAX_BLOCK_BYTES, extensions, false, &mut slots, fetch);
+                assert_eq!(made.guest.range, start..block.end);
                 let at = ((block.terminator_pc - start) / 2) as u8;
                 let retired = match block.terminator {
                     Terminator::FallThrough

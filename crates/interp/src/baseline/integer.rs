@@ -489,7 +489,8 @@ impl Emitter {
         }
     }
 
-    /// What [`search::found`](crate::search::found) gives, by the zeros above the highest bit but for the lowest byte.
+    /// What [`rvrun_decoder::search::found`] gives, by the zeros above the highest bit, but for the
+    /// lowest byte.
     pub fn highest_byte(&mut self, op: Op) {
         let a = self.read(op.rs1);
         let d = self.define(op.rd);

@@ -8,10 +8,9 @@ mod warm;
 pub use warm::Warm;
 
 use crate::Keeper;
-use crate::baseline::kept::GuestCode;
 use crate::blocks::{Blocks, content_hash};
 use crate::context::{Context, Exit};
-use crate::predecode::{Slots, predecode};
+use crate::predecode::{Predecoded, Slots, predecode};
 use crate::slot::{Link, Slot};
 use crate::targets::Targets;
 use rvrun_decoder::MAX_BLOCK_BYTES;
@@ -250,21 +249,33 @@ impl Interpreter {
 
     /// Pre-decodes the block at `pc`, which is not there.
     fn insert(&mut self, pc: u64) -> *const Slot {
-        let (guest, writable) = self.predecode(pc, MAX_BLOCK_BYTES);
-        let changing = if writable { hash_of(&self.space, pc, guest.range.end) } else { None };
-        self.blocks.insert(guest, &self.scratch, changing)
+        let (slot, skipped) = self.insert_alone(pc);
+        // They count as [reached](Self::reached).
+        for pc in skipped.into_iter().flatten() {
+            if self.blocks.get(pc).is_none() && !self.blocks.is_full() {
+                self.insert_alone(pc);
+            }
+        }
+        slot
     }
 
-    /// Pre-decodes the block at `pc` into the memory for that; gives what it was made from and
-    /// whether that may change in place.
-    fn predecode(&mut self, pc: u64, most_bytes: u64) -> (GuestCode, bool) {
+    /// The same without those that this one [skips](Predecoded::skipped), which it gives.
+    fn insert_alone(&mut self, pc: u64) -> (*const Slot, Option<[u64; 2]>) {
+        let (Predecoded { guest, skipped }, writable) = self.predecode(pc, MAX_BLOCK_BYTES);
+        let changing = if writable { hash_of(&self.space, pc, guest.range.end) } else { None };
+        (self.blocks.insert(guest, &self.scratch, changing), skipped)
+    }
+
+    /// Pre-decodes the block at `pc` into the memory for that; gives what has become of it and
+    /// whether its code may change in place.
+    fn predecode(&mut self, pc: u64, most_bytes: u64) -> (Predecoded, bool) {
         let CodeRegion { range: Range { start, end }, writable, .. } = *self.code_region(pc);
         let Context { extensions, soft_float, .. } = self.context;
         // Where no four bytes lie in one mapping, the slow way finds out what there is.
         let whole = (end - start).saturating_sub(3);
         let Self { space, scratch, .. } = self;
         scratch.clear();
-        let guest = predecode(pc, most_bytes, extensions, soft_float, scratch, move |at| {
+        let made = predecode(pc, most_bytes, extensions, soft_float, scratch, move |at| {
             let mut bits = 0;
             let near = at.wrapping_sub(start) < whole;
             match near && access::load_u32(at, &mut bits).is_ok() {
@@ -272,7 +283,7 @@ impl Interpreter {
                 false => instruction_bits(space, at),
             }
         });
-        (guest, writable)
+        (made, writable)
     }
 
     /// [`entrance`](Self::entrance), if indirect jumps are likely to go there.

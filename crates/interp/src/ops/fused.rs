@@ -1,7 +1,7 @@
 //! Handlers for pairs of instructions that compilers emit together, and for
 //! instructions whose operands make them cheaper. [`crate::predecode`] chooses them.
 
-use crate::search;
+use rvrun_decoder::search;
 
 handlers! {
     /// `rd = rs1`

@@ -25,6 +25,7 @@ mod memory;
 mod narrow;
 mod pin;
 pub(crate) mod places;
+mod search;
 mod words;
 
 use self::exits::{Exit, Snapshot};
@@ -324,7 +325,9 @@ impl Lowering<'_> {
             }
             self.at(pc, Some(instruction));
             self.quiet = self.quiet.take().filter(|quiet| quiet.outlives(instruction));
-            if !self.part(&words, &mut read, &node.body, index, pc) {
+            if let Some(search) = search::begins(self.region, node, index, pc) {
+                self.skip_rounds(&search);
+            } else if !self.part(&words, &mut read, &node.body, index, pc) {
                 self.instruction(instruction, pc);
             }
             pc = pc.wrapping_add(instruction.len.into());
