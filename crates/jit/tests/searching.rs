@@ -90,5 +90,10 @@ fn what_looks_like_a_search_is_executed_as_it_is() {
     }
     // The loop is elsewhere.
     let (first, rest) = SEARCH.split_at(1);
-    check(&[first, &["jal zero, .+8", "addi a0, a0, 1"], rest].concat());
+    let elsewhere = ["jal zero, .+8", "addi a0, a0, 1"];
+    check(&[first, &elsewhere, rest].concat());
+    // And each round goes there anew.
+    let mut program = [first, &elsewhere, rest].concat();
+    program[7] = "bne a5, zero, .-24";
+    check(&program);
 }
