@@ -23,7 +23,7 @@ use rvrun_isa::{Instruction, Opcode};
 /// What the shift is at first.
 pub const FIRST_SHIFT: i32 = 56;
 /// What is left of a number that was shifted.
-pub const BYTE: i32 = 255;
+const BYTE: i32 = 255;
 /// Bits of a byte.
 pub const BITS: i32 = 8;
 /// Instructions of a round.
@@ -42,9 +42,15 @@ pub struct Search {
     byte: u8,
 }
 
+/// Whether the instruction gives its destination the [first shift](FIRST_SHIFT).
+#[inline]
+pub fn is_first_shift(instruction: &Instruction) -> bool {
+    (instruction.opcode, instruction.rs1, instruction.imm) == (Opcode::Addi, 0, FIRST_SHIFT)
+}
+
 impl Search {
     /// The search that the instruction at `again` begins, behind one that gives the register
-    /// `shift` the [first shift](FIRST_SHIFT).
+    /// `shift` the [first shift](is_first_shift).
     #[inline]
     pub fn begin(shift: u8, instruction: &Instruction, again: u64) -> Option<Self> {
         let &Instruction { opcode, rd: shifted, rs1: value, rs2, .. } = instruction;

@@ -13,7 +13,7 @@
 use crate::baseline::kept::{GuestCode, add_content};
 use crate::ops::{self, HANDLERS, alu, control, float, fused};
 use crate::slot::{Handler, Link, Op, Slot, Way};
-use rvrun_decoder::search::{BYTE, FIRST_SHIFT, Search};
+use rvrun_decoder::search::{FIRST_SHIFT, Search, is_first_shift};
 use rvrun_decoder::{MAX_BLOCK_BYTES, Terminator, is_link_register, terminator};
 use rvrun_hart::SINK;
 use rvrun_isa::{
@@ -33,14 +33,6 @@ const PAUSE_SETS: i32 = 0x10;
 /// Slots that the longest block has at most: two for each instruction, and those of its end.
 pub const MOST_SLOTS: usize = MAX_BLOCK_BYTES as usize + 8;
 
-/// The blocks of a [`Search`] that are not executed as long as it is one block's.
-struct Rest {
-    /// The address behind them.
-    end: u64,
-    /// Where they begin.
-    blocks: [u64; 2],
-}
-
 /// Slots from the first op of a [`Search`] on: three ops, and those of a branch.
 const SEARCH_SLOTS: usize = 3 + 5;
 
@@ -49,15 +41,17 @@ const SEARCH_SLOTS: usize = 3 + 5;
 pub struct Slots {
     slots: Box<[Slot; MOST_SLOTS]>,
     len: usize,
+    /// Blocks that other engines execute after this one, but that its slots stand for as well.
+    pub skipped: Option<[u64; 2]>,
 }
 
 impl Slots {
     pub fn new() -> Self {
-        Self { slots: Box::new([Slot { value: 0 }; MOST_SLOTS]), len: 0 }
+        Self { slots: Box::new([Slot { value: 0 }; MOST_SLOTS]), len: 0, skipped: None }
     }
 
     pub fn clear(&mut self) {
-        self.len = 0;
+        (self.len, self.skipped) = (0, None);
     }
 
     #[inline(always)]
@@ -87,15 +81,7 @@ impl Deref for Slots {
     }
 }
 
-/// What has become of a block.
-pub struct Predecoded {
-    /// What it was made from.
-    pub guest: GuestCode,
-    /// Blocks that other engines execute after this one, but that its slots stand for as well.
-    pub skipped: Option<[u64; 2]>,
-}
-
-/// Appends the slots of the block at `pc` to `slots`.
+/// Appends the slots of the block at `pc` to `slots`; gives what it was made from.
 ///
 /// The block has at most `most_bytes` bytes, but at least one instruction.
 /// `soft_float` says that the dynamic rounding mode is one that the host's unit
@@ -107,8 +93,8 @@ pub fn predecode(
     soft_float: bool,
     slots: &mut Slots,
     fetch: impl Fn(u64) -> Option<u32>,
-) -> Predecoded {
-    let (mut content, mut skipped) = (0, None);
+) -> GuestCode {
+    let mut content = 0;
     let first = First { rd: 0, rs1: 0, at: 0, what: What::Nothing };
     let mut block =
         Emitter { start: pc, pc, count: 0, extensions, soft_float, first, search: None, slots };
@@ -128,12 +114,12 @@ pub fn predecode(
             emitted = emit_any(&mut block, bits);
         }
         match emitted {
-            Emitted::Last if block.search.is_some() => {
+            Emitted::Last if let Some(found) = block.search => {
                 let mut all = content;
                 let fetch = |at| fetch(at).inspect(|bits| all = add_content(all, *bits));
-                let Some(rest) = block.searched(most_bytes, next, fetch) else { break next };
-                (content, skipped) = (all, Some(rest.blocks));
-                break rest.end;
+                let Some(end) = block.searched(found, most_bytes, next, fetch) else { break next };
+                content = all;
+                break end;
             }
             Emitted::Last => break next,
             Emitted::Body => block.pc = next,
@@ -147,7 +133,7 @@ pub fn predecode(
             break block.end(Terminator::FallThrough, next);
         }
     };
-    Predecoded { guest: GuestCode { range: pc..end, content }, skipped }
+    GuestCode { range: pc..end, content }
 }
 
 /// What has become of an instruction.
@@ -309,7 +295,7 @@ impl Emitter<'_> {
             Opcode::Slli => what = What::Shifted(instruction.imm),
             Opcode::Addi if instruction.rs1 == 0 => {
                 op.handler = ops::alu::lui;
-                if instruction.imm == FIRST_SHIFT {
+                if is_first_shift(instruction) {
                     what = What::FirstShift;
                 }
             }
@@ -320,8 +306,7 @@ impl Emitter<'_> {
                 what = What::HighByte(search, self.first.at);
             }
             Opcode::Andi
-                if instruction.imm == BYTE
-                    && let What::HighByte(search, at) = self.first.what
+                if let What::HighByte(search, at) = self.first.what
                     && let Some(search) = search.with_byte(instruction) =>
             {
                 what = What::Byte(search, at);
@@ -345,14 +330,14 @@ impl Emitter<'_> {
     }
 
     /// Gives the first op of the search that the block ends with what the loop finds, if the rest of
-    /// it is behind the block, at `end`. Gives where the rest of the loop is, which the block depends on.
+    /// it is behind the block, at `end`. Gives the address behind that, which the block depends on, too.
     fn searched(
         &mut self,
+        (search, at): (Search, u8),
         most_bytes: u64,
         end: u64,
         mut fetch: impl FnMut(u64) -> Option<u32>,
-    ) -> Option<Rest> {
-        let (search, at) = self.search?;
+    ) -> Option<u64> {
         let mut instruction = |pc: u64| -> Option<(Instruction, u64)> {
             let bits = fetch(pc)?;
             let next = pc.wrapping_add(length(bits as u16).into());
@@ -370,7 +355,8 @@ impl Emitter<'_> {
         let op = Op { handler, imm, rd: shift, rs1: value, rs2: 0, at };
         let first = self.slots.len.checked_sub(SEARCH_SLOTS)?;
         self.slots.slots[first] = Slot { op };
-        Some(Rest { end: rest_end, blocks: [end, again] })
+        self.slots.skipped = Some([end, again]);
+        Some(rest_end)
     }
 
     /// The handler of an access to `fflags` that either reads or writes it.
@@ -577,8 +563,8 @@ mod tests {
                 };
                 let block = lift(start, extensions, Vec::new(), fetch);
                 let mut slots = Slots::new();
-                let made = predecode(start, MAX_BLOCK_BYTES, extensions, false, &mut slots, fetch);
-                assert_eq!(made.guest.range, start..block.end);
+                let guest = predecode(start, MAX_BLOCK_BYTES, extensions, false, &mut slots, fetch);
+                assert_eq!(guest.range, start..block.end);
                 let at = ((block.terminator_pc - start) / 2) as u8;
                 let retired = match block.terminator {
                     Terminator::FallThrough

@@ -115,19 +115,14 @@ fn what_looks_like_a_search_is_executed_as_it_is() {
         check(&program);
     }
     // Its registers are not as many as they should be.
-    for (one, another) in [
-        ("srl a0, a0, a5", "andi a3, a0, 255"),
-        ("srl a5, a0, a5", "andi a3, a5, 255"),
-        ("srl a4, a0, a5", "andi a0, a4, 255"),
-        ("srl a4, a0, a5", "andi a5, a4, 255"),
+    for round in [
+        ["srl a0, a0, a5", "andi a3, a0, 255", SEARCH[3]],
+        ["srl a5, a0, a5", "andi a3, a5, 255", SEARCH[3]],
+        ["srl a4, a0, a5", "andi a0, a4, 255", "bne a0, zero, .+16"],
+        ["srl a4, a0, a5", "andi a5, a4, 255", "bne a5, zero, .+16"],
     ] {
         let mut program = SEARCH;
-        (program[1], program[2]) = (one, another);
-        if another.starts_with("andi a0") {
-            program[3] = "bne a0, zero, .+16";
-        } else if another.starts_with("andi a5") {
-            program[3] = "bne a5, zero, .+16";
-        }
+        program[1..4].copy_from_slice(&round);
         check(&program);
     }
     // One instruction more in each round.

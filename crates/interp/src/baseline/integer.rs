@@ -6,6 +6,7 @@ use super::registers::{RAX, RCX, Transfer, pinned};
 use super::templates::{Binary, Load, Store, Unary};
 use crate::slot::Op;
 use dynasmrt::{DynasmApi, dynasm};
+use rvrun_decoder::search;
 use rvrun_hart::SINK;
 
 /// An instruction with a memory operand.
@@ -489,20 +490,21 @@ impl Emitter {
         }
     }
 
-    /// What [`rvrun_decoder::search::found`] gives, by the zeros above the highest bit, but for the
-    /// lowest byte.
+    /// What [`search::found`] gives, by the zeros above the highest bit, but for the lowest byte.
     pub fn highest_byte(&mut self, op: Op) {
+        // By a shift and an addition.
+        const { assert!(search::ROUND == 4 + 1) };
         let a = self.read(op.rs1);
         let d = self.define(op.rd);
         asm!(self
             ; mov Rq(d), Rq(a)
-            ; or Rq(d), 0x100
+            ; or Rq(d), 1 << search::BITS
             ; lzcnt Rq(d), Rq(d)
-            ; and Rd(d), BYTE 56
+            ; and Rd(d), BYTE search::FIRST_SHIFT as i8
             ; lea eax, [Rq(d) + Rq(d) * 4]
-            ; shr eax, 3
+            ; shr eax, search::BITS.ilog2() as i8
             ; add rdi, rax
-            ; xor Rd(d), BYTE 56
+            ; xor Rd(d), BYTE search::FIRST_SHIFT as i8
         );
     }
 

@@ -8,9 +8,10 @@ mod warm;
 pub use warm::Warm;
 
 use crate::Keeper;
+use crate::baseline::kept::GuestCode;
 use crate::blocks::{Blocks, content_hash};
 use crate::context::{Context, Exit};
-use crate::predecode::{Predecoded, Slots, predecode};
+use crate::predecode::{Slots, predecode};
 use crate::slot::{Link, Slot};
 use crate::targets::Targets;
 use rvrun_decoder::MAX_BLOCK_BYTES;
@@ -249,33 +250,35 @@ impl Interpreter {
 
     /// Pre-decodes the block at `pc`, which is not there.
     fn insert(&mut self, pc: u64) -> *const Slot {
-        let (slot, skipped) = self.insert_alone(pc);
-        // They count as [reached](Self::reached).
-        for pc in skipped.into_iter().flatten() {
-            if self.blocks.get(pc).is_none() && !self.blocks.is_full() {
-                self.insert_alone(pc);
-            }
+        let (guest, writable) = self.predecode(pc, MAX_BLOCK_BYTES);
+        let changing = if writable { hash_of(&self.space, pc, guest.range.end) } else { None };
+        let slot = self.blocks.insert(guest, &self.scratch, changing);
+        if let Some(skipped) = self.scratch.skipped {
+            self.insert_skipped(skipped);
         }
         slot
     }
 
-    /// The same without those that this one [skips](Predecoded::skipped), which it gives.
-    fn insert_alone(&mut self, pc: u64) -> (*const Slot, Option<[u64; 2]>) {
-        let (Predecoded { guest, skipped }, writable) = self.predecode(pc, MAX_BLOCK_BYTES);
-        let changing = if writable { hash_of(&self.space, pc, guest.range.end) } else { None };
-        (self.blocks.insert(guest, &self.scratch, changing), skipped)
+    /// The same of blocks that another one stands for: they count as [reached](Self::reached).
+    #[cold]
+    fn insert_skipped(&mut self, blocks: [u64; 2]) {
+        for pc in blocks {
+            if self.blocks.get(pc).is_none() && !self.blocks.is_full() {
+                self.insert(pc);
+            }
+        }
     }
 
-    /// Pre-decodes the block at `pc` into the memory for that; gives what has become of it and
-    /// whether its code may change in place.
-    fn predecode(&mut self, pc: u64, most_bytes: u64) -> (Predecoded, bool) {
+    /// Pre-decodes the block at `pc` into the memory for that; gives what it was made from and
+    /// whether that may change in place.
+    fn predecode(&mut self, pc: u64, most_bytes: u64) -> (GuestCode, bool) {
         let CodeRegion { range: Range { start, end }, writable, .. } = *self.code_region(pc);
         let Context { extensions, soft_float, .. } = self.context;
         // Where no four bytes lie in one mapping, the slow way finds out what there is.
         let whole = (end - start).saturating_sub(3);
         let Self { space, scratch, .. } = self;
         scratch.clear();
-        let made = predecode(pc, most_bytes, extensions, soft_float, scratch, move |at| {
+        let guest = predecode(pc, most_bytes, extensions, soft_float, scratch, move |at| {
             let mut bits = 0;
             let near = at.wrapping_sub(start) < whole;
             match near && access::load_u32(at, &mut bits).is_ok() {
@@ -283,7 +286,7 @@ impl Interpreter {
                 false => instruction_bits(space, at),
             }
         });
-        (made, writable)
+        (guest, writable)
     }
 
     /// [`entrance`](Self::entrance), if indirect jumps are likely to go there.

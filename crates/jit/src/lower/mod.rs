@@ -535,8 +535,13 @@ impl Lowering<'_> {
     fn count_unless(&mut self, condition: Value, instructions: u32) {
         let (none, all) = (self.constant(0), self.constant(instructions.into()));
         let executed = self.builder.ins().select(condition, none, all);
+        self.count_value(executed);
+    }
+
+    /// Counts as many instructions as the value says.
+    fn count_value(&mut self, instructions: Value) {
         let before = self.load_state(I64, offset::INSTRET);
-        let after = self.builder.ins().iadd(before, executed);
+        let after = self.builder.ins().iadd(before, instructions);
         self.store_state(after, offset::INSTRET);
     }
 

@@ -1,12 +1,9 @@
 //! Loops that look for a byte: see [`rvrun_decoder::search`].
 
 use super::Lowering;
-use crate::state::offset;
 use cranelift_codegen::ir::InstBuilder;
-use cranelift_codegen::ir::types::I64;
 use rvrun_decoder::region::{Edge, End, Node, Region};
-use rvrun_decoder::search::{BITS, FIRST_SHIFT, ROUND, Search};
-use rvrun_isa::{Instruction, Opcode};
+use rvrun_decoder::search::{BITS, FIRST_SHIFT, ROUND, Search, is_first_shift};
 
 /// The search that the instruction of `node` with that index, at `pc`, begins, if all of its loop
 /// is in the region.
@@ -43,10 +40,6 @@ pub fn begins(region: &Region, node: &Node, index: usize, pc: u64) -> Option<Sea
     is_search.then_some(search)
 }
 
-fn is_first_shift(instruction: &Instruction) -> bool {
-    (instruction.opcode, instruction.rs1, instruction.imm) == (Opcode::Addi, 0, FIRST_SHIFT)
-}
-
 impl Lowering<'_> {
     /// Gives the shift what it has when the search ends, and counts what is left out.
     pub(super) fn skip_rounds(&mut self, search: &Search) {
@@ -60,9 +53,7 @@ impl Lowering<'_> {
         if self.mode.counting {
             let rounds = self.builder.ins().ushr_imm_u(skipped, i64::from(BITS.ilog2()));
             let instructions = self.builder.ins().imul_imm_u(rounds, ROUND as i64);
-            let before = self.load_state(I64, offset::INSTRET);
-            let after = self.builder.ins().iadd(before, instructions);
-            self.store_state(after, offset::INSTRET);
+            self.count_value(instructions);
         }
     }
 }
