@@ -93,6 +93,9 @@ impl Places {
     }
 }
 
+/// Bytes by which room for entries grows at least.
+const ROOM: usize = 8 << 10;
+
 /// What a file has, without the entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Index {
@@ -189,7 +192,8 @@ impl Index {
         let row = self.row(number)?;
         let len = row.len as usize;
         if room.len() < len {
-            room.resize(len, 0);
+            // The next one may be a little longer.
+            room.resize(len.next_multiple_of(ROOM), 0);
         }
         let bytes = &mut room[..len];
         read(row.at, bytes)?;

@@ -102,12 +102,12 @@ impl Shelf {
         // What is new is kept, and of what is old as much as has room beside it.
         let mut room = (room / 2).saturating_sub(chunk.len() as u64);
         let mut entries = new;
+        let mut read = Vec::new();
         for number in old.index.numbers() {
-            let mut bytes = Vec::new();
-            if let Some(entry) = old.get(number, &mut bytes)
+            if let Some(entry) = old.get(number, &mut read)
                 && take(&mut room, entry.len())
             {
-                entries.push((number, bytes));
+                entries.push((number, entry.to_vec()));
             }
         }
         // Sorting is stable: what is new stays before what is old.

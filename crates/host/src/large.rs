@@ -99,18 +99,34 @@ impl<T: Copy> Lasting<T> {
         self.capacity - self.len
     }
 
-    /// Appends `items`, and gives where they are; none if there is no room.
-    pub fn extend(&mut self, items: &[T]) -> Option<*const T> {
-        if items.len() > self.room() {
+    /// Where the next so many items are to be, in pages that are there; none if there is no room.
+    fn place_for(&mut self, count: usize) -> Option<*mut T> {
+        if count > self.room() {
             return None;
         }
-        let end = (self.len + items.len()) * size_of::<T>();
+        let end = (self.len + count) * size_of::<T>();
         if end > self.populated && self.populated < self.small {
             let start = self.start.as_ptr().cast();
             self.populated = populate_up(start, self.populated, end, self.small);
         }
         // SAFETY: there is room, in memory that is this list's own.
-        let place = unsafe { self.start.as_ptr().add(self.len) };
+        Some(unsafe { self.start.as_ptr().add(self.len) })
+    }
+
+    /// Appends so many items, by their number; none and gives false if there is no room.
+    pub fn extend_with(&mut self, count: usize, item: impl Fn(usize) -> T) -> bool {
+        let Some(place) = self.place_for(count) else { return false };
+        for n in 0..count {
+            // SAFETY: there is room for so many; nobody has a reference to what is behind the list.
+            unsafe { place.add(n).write(item(n)) };
+        }
+        self.len += count;
+        true
+    }
+
+    /// Appends `items`, and gives where they are; none if there is no room.
+    pub fn extend(&mut self, items: &[T]) -> Option<*const T> {
+        let place = self.place_for(items.len())?;
         // SAFETY: as before, and as many items; nobody has a reference to what is behind the list.
         unsafe { place.copy_from_nonoverlapping(items.as_ptr(), items.len()) };
         self.len += items.len();

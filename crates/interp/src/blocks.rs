@@ -7,8 +7,8 @@
 //! [`MAX_SLOTS`]. Nothing here may be called while handlers run, except through
 //! the interpreter's own loop after they have stopped.
 
-use crate::baseline::kept::{GuestCode, Kept, Trace};
-use crate::baseline::{Baseline, Last};
+use crate::baseline::Baseline;
+use crate::baseline::sheet::{NO_SLOT, Sheet};
 use crate::context::Context;
 use crate::gates::Gates;
 use crate::predecode::MOST_SLOTS;
@@ -26,7 +26,7 @@ use std::ptr;
 /// Blocks that can be found before what finds them has to grow: a small program has no more.
 const FEW_BLOCKS: usize = 1280;
 /// How much larger it gets then.
-const GROWTH: usize = 15;
+const GROWTH: usize = 3;
 /// All slots: 128 MiB. The text of large programs (compilers, browsers) takes
 /// about four bytes of slots a byte of code that was executed.
 const MAX_SLOTS: usize = 1 << 23;
@@ -50,8 +50,6 @@ type Place = u32;
 #[repr(align(32))]
 struct Entry {
     pc: u64,
-    /// What the guest's code was.
-    content: u32,
     /// Of the first op.
     first: Place,
     /// Links of other blocks that lead here: few blocks have more than two.
@@ -141,37 +139,9 @@ impl Blocks {
         ((slot as usize - self.slots.address(0) as usize) / size_of::<Slot>()) as Place
     }
 
-    /// Makes host code for the block at `pc` if there is one, unless this was done before, with
-    /// runs of at least `fewest` ops, and adds it to the trace.
-    pub fn compile(
-        &mut self,
-        pc: u64,
-        fewest: usize,
-        trace: Option<&mut Trace>,
-        context: &mut Context,
-    ) -> Compiled {
-        self.equip(pc, |baseline, entry, slots| {
-            let guest = GuestCode { range: entry.pc..entry.end(), content: entry.content };
-            Some(baseline.compile(guest, slots, fewest, trace, context))
-        })
-    }
-
-    /// Takes in the host code of a block that is there, if there is none yet and it was made from
-    /// the same code.
-    pub fn recall(&mut self, kept: &Kept, context: &mut Context) -> Compiled {
-        self.equip(kept.pc, |baseline, entry, slots| {
-            let is_right = kept.is_of(entry.length.into(), slots.len());
-            is_right.then(|| baseline.recall(kept, slots, context))
-        })
-    }
-
-    /// Gives the block at `pc` host code, if it is there and this was not done before. `code` says
-    /// where the block ends, unless there is none for it.
-    fn equip(
-        &mut self,
-        pc: u64,
-        code: impl FnOnce(&mut Baseline, &Entry, &mut [Slot]) -> Option<Last>,
-    ) -> Compiled {
+    /// Makes host code for the block at `pc`, if it is there and this was not done before, with
+    /// runs of at least `fewest` ops.
+    pub fn compile(&mut self, pc: u64, fewest: usize, context: &mut Context) -> Compiled {
         let Some(id) = self.find(pc) else { return Compiled::default() };
         let entry = self.entries[id as usize];
         if entry.compiled {
@@ -181,9 +151,7 @@ impl Blocks {
         // SAFETY: these are the block's slots, which nobody else refers to while
         // no handlers run.
         let slots = || unsafe { std::slice::from_raw_parts_mut(first, count) };
-        let Some(last) = code(&mut self.baseline, &entry, slots()) else {
-            return Compiled::default();
-        };
+        let last = self.baseline.compile(pc, slots(), fewest, context);
         self.entries[id as usize].compiled = true;
         let more = self.more_incoming.get(&id).into_iter().flatten();
         for link in entry.incoming.iter().chain(more).filter(|link| **link != NONE) {
@@ -262,6 +230,59 @@ impl Blocks {
         self.by_pc.find(hash_of_pc(pc), |id| self.entries[*id as usize].pc == pc).copied()
     }
 
+    /// Takes in the blocks of `sheet`, whose object is at `base` now and has the code that it was made
+    /// from, in place of those of them that are there; nothing if there is no room.
+    pub fn take_in(&mut self, sheet: &Sheet, base: u64, context: &mut Context) -> Option<()> {
+        let few = self.slots.room() < sheet.slots() + MOST_SLOTS;
+        if few || self.entries.room() <= sheet.blocks().len() {
+            return None;
+        }
+        let (first, id) = (self.slots.len(), self.entries.len());
+        let moved = sheet.moved_to(base);
+        if !self.slots.extend_with(sheet.slots(), |n| sheet.slot(n)) {
+            return None;
+        }
+        let slots = &mut self.slots[first..];
+        sheet.fill(moved, slots);
+        if !sheet.code.bytes.is_empty() {
+            self.baseline.take_in(&sheet.code, slots, moved, context)?;
+        }
+        let pcs = sheet.blocks().map(|block| base.wrapping_add(block.distance));
+        let old: Vec<_> = pcs.filter_map(|pc| Some((pc, self.find(pc)?))).collect();
+        if !old.is_empty() {
+            self.learn_pages();
+        }
+        for (pc, id) in old {
+            context.evict(pc);
+            self.drop_block(id);
+        }
+        let place = |index: u16| {
+            if index == NO_SLOT { NONE } else { (first + usize::from(index)) as Place }
+        };
+        for block in sheet.blocks() {
+            let entry = Entry {
+                pc: base.wrapping_add(block.distance),
+                first: place(block.first),
+                incoming: block.incoming.map(place),
+                length: block.length,
+                slot_count: block.slot_count,
+                compiled: block.is_warm,
+            };
+            self.add_entry(entry);
+        }
+        for (block, link) in sheet.more_incoming() {
+            self.more_incoming.entry((id + block) as Id).or_default().push(place(link));
+        }
+        if !self.gates.is_empty() {
+            for id in id..self.entries.len() {
+                if self.gates.get(self.entries[id].pc).is_some() {
+                    self.unlink(id as Id);
+                }
+            }
+        }
+        Some(())
+    }
+
     /// Adds the block that `guest` has been pre-decoded to.
     /// `changing` is the hash of its bytes where they may change in place.
     ///
@@ -269,36 +290,41 @@ impl Blocks {
     /// If the store [is full](Self::is_full).
     pub fn insert(
         &mut self,
-        guest: GuestCode,
+        guest: Range<u64>,
         block: &[Slot],
         changing: Option<NonZeroU64>,
     ) -> *const Slot {
-        let GuestCode { range: Range { start: pc, end }, content } = guest;
+        let Range { start: pc, end } = guest;
         let id = self.entries.len() as Id;
         let no_room = "who inserts has asked whether there is room";
         let first = self.slots.len() as Place;
         let slots = self.slots.extend(block).expect(no_room);
         let entry = Entry {
             pc,
-            content,
             first,
             incoming: [NONE; 2],
             length: end.wrapping_sub(pc) as u16,
             slot_count: block.len() as u16,
             compiled: false,
         };
-        self.entries.extend(&[entry]).expect(no_room);
+        self.add_entry(entry);
         if let Some(hash) = changing {
             self.contents.insert(id, hash);
         }
+        slots
+    }
+
+    /// Adds a block whose slots are there.
+    fn add_entry(&mut self, entry: Entry) {
+        let id = self.entries.len() as Id;
+        self.entries.extend(&[entry]).expect("who adds has asked whether there is room");
         let entries = &self.entries;
         let hash = |id: &Id| hash_of_pc(entries[*id as usize].pc);
         if self.by_pc.len() == self.by_pc.capacity() {
             // Who has more than a few has many.
             self.by_pc.reserve(self.by_pc.len() * GROWTH, hash);
         }
-        self.by_pc.insert_unique(hash_of_pc(pc), id, hash);
-        slots
+        self.by_pc.insert_unique(hash_of_pc(entry.pc), id, hash);
     }
 
     /// Makes `link` lead to the gate or the block at its pc, if there is one.

@@ -54,6 +54,11 @@ impl Gates {
         }
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Where they are, in no order.
     pub fn addresses(&self) -> impl Iterator<Item = u64> {
         self.0.keys().copied()

@@ -31,5 +31,6 @@ mod returns;
 mod slot;
 mod targets;
 
-pub use baseline::kept::{Keeper, version};
+pub use baseline::maker::SheetMaker;
+pub use baseline::sheet::{Keeper, Known, PAGE, can_be_kept, known, version};
 pub use interpreter::{Interpreter, Stop, Warm};

@@ -10,7 +10,6 @@
 //! compiler knows all that the row says. Blocks end where [`rvrun_decoder::lift`]
 //! ends them.
 
-use crate::baseline::kept::{GuestCode, add_content};
 use crate::ops::{self, HANDLERS, alu, control, float, fused};
 use crate::slot::{Handler, Link, Op, Slot, Way};
 use rvrun_decoder::search::{FIRST_SHIFT, Search, is_first_shift};
@@ -21,7 +20,7 @@ use rvrun_isa::{
     decode, for_each_instruction, length, operands,
 };
 use rvrun_memory::access;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::ptr;
 
 /// Bytes of a line of the host's caches.
@@ -81,7 +80,7 @@ impl Deref for Slots {
     }
 }
 
-/// Appends the slots of the block at `pc` to `slots`; gives what it was made from.
+/// Appends the slots of the block at `pc` to `slots`; gives the addresses of what it was made from.
 ///
 /// The block has at most `most_bytes` bytes, but at least one instruction.
 /// `soft_float` says that the dynamic rounding mode is one that the host's unit
@@ -93,8 +92,7 @@ pub fn predecode(
     soft_float: bool,
     slots: &mut Slots,
     fetch: impl Fn(u64) -> Option<u32>,
-) -> GuestCode {
-    let mut content = 0;
+) -> Range<u64> {
     let first = First { rd: 0, rs1: 0, at: 0, what: What::Nothing };
     let mut block =
         Emitter { start: pc, pc, count: 0, extensions, soft_float, first, search: None, slots };
@@ -102,7 +100,6 @@ pub fn predecode(
         let Some(bits) = fetch(block.pc) else {
             break block.end(Terminator::FetchFault, block.pc);
         };
-        content = add_content(content, bits);
         let len = length(bits as u16);
         let next = block.pc.wrapping_add(len.into());
         let [first, second] = LIKELY[bucket(bits)];
@@ -115,11 +112,7 @@ pub fn predecode(
         }
         match emitted {
             Emitted::Last if let Some(found) = block.search => {
-                let mut all = content;
-                let fetch = |at| fetch(at).inspect(|bits| all = add_content(all, *bits));
-                let Some(end) = block.searched(found, most_bytes, next, fetch) else { break next };
-                content = all;
-                break end;
+                break block.searched(found, most_bytes, next, fetch).unwrap_or(next);
             }
             Emitted::Last => break next,
             Emitted::Body => block.pc = next,
@@ -133,7 +126,7 @@ pub fn predecode(
             break block.end(Terminator::FallThrough, next);
         }
     };
-    GuestCode { range: pc..end, content }
+    pc..end
 }
 
 /// What has become of an instruction.
@@ -564,7 +557,7 @@ mod tests {
                 let block = lift(start, extensions, Vec::new(), fetch);
                 let mut slots = Slots::new();
                 let guest = predecode(start, MAX_BLOCK_BYTES, extensions, false, &mut slots, fetch);
-                assert_eq!(guest.range, start..block.end);
+                assert_eq!(guest, start..block.end);
                 let at = ((block.terminator_pc - start) / 2) as u8;
                 let retired = match block.terminator {
                     Terminator::FallThrough

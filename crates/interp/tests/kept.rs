@@ -1,12 +1,12 @@
-//! Host code of blocks that outlives the process: taken in again where the guest's code is
-//! somewhere else, and only where it is the same.
+//! Sheets of blocks that outlive the process: taken in again where the guest's code is somewhere
+//! else, and only where it is the same.
 
 mod code_file;
 
 use code_file::{PAGE, file};
 use rvrun_hart::Hart;
 use rvrun_host::fault;
-use rvrun_interp::{Interpreter, Keeper, Stop, Warm};
+use rvrun_interp::{Interpreter, Keeper, Known, SheetMaker, Stop, Warm, known};
 use rvrun_isa::{Extensions, assemble, encode};
 use rvrun_memory::AddressSpace;
 use std::collections::HashMap;
@@ -28,28 +28,54 @@ fn free_place() -> u64 {
     0x2000_0000_0000 + FAR * COUNT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Keeps traces in memory, and counts.
+/// Keeps sheets in memory, and counts.
 #[derive(Default)]
 struct Shelf {
-    traces: Mutex<HashMap<u64, Vec<u8>>>,
+    /// By the distance of their page, and whether they are for programs that are warm.
+    sheets: Mutex<HashMap<(u64, bool), Vec<u8>>>,
+    /// What none had.
+    reached: Mutex<Vec<Known>>,
     found: AtomicUsize,
-    new: AtomicUsize,
 }
 
 impl Keeper for Shelf {
-    fn get<'a>(&self, _object: u32, distance: u64, room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
-        self.traces.lock().unwrap().get(&distance)?.clone_into(room);
+    fn get<'a>(
+        &self,
+        _object: u32,
+        distance: u64,
+        warm: bool,
+        room: &'a mut Vec<u8>,
+    ) -> Option<&'a [u8]> {
+        self.sheets.lock().unwrap().get(&(distance, warm))?.clone_into(room);
         self.found.fetch_add(1, Ordering::Relaxed);
         Some(room)
     }
 
-    fn put(&self, _object: u32, distance: u64, trace: Vec<u8>) {
-        self.new.fetch_add(1, Ordering::Relaxed);
-        self.traces.lock().unwrap().insert(distance, trace);
+    fn reached(&self, pc: u64, warm: bool) {
+        self.reached.lock().unwrap().push((pc, warm));
     }
+}
 
-    fn is_writing(&self) -> bool {
-        true
+impl Shelf {
+    /// Makes a sheet of what has been reached of the code at `code`, which is a page; gives how much
+    /// that was.
+    fn make(&self, code: u64) -> usize {
+        let mut blocks = std::mem::take(&mut *self.reached.lock().unwrap());
+        let new = blocks.len();
+        let range = code..code + PAGE;
+        let base = code - PAGE;
+        let key = (PAGE, true);
+        let mut sheets = self.sheets.lock().unwrap();
+        let old = sheets.get(&key).and_then(|sheet| known(sheet, base, &range));
+        blocks.extend(old.unwrap_or_default());
+        blocks.sort_by_key(|(pc, warm)| (*pc, !warm));
+        blocks.dedup_by_key(|(pc, _)| *pc);
+        let mut maker = SheetMaker::new(Extensions::ALL).unwrap();
+        if let Some(sheet) = maker.make(&blocks, &range, base) {
+            assert_eq!(known(&sheet, base, &range), Some(blocks));
+            sheets.insert(key, sheet);
+        }
+        new
     }
 }
 
@@ -74,8 +100,9 @@ fn start(file: &File, place: u64) -> (Arc<AddressSpace>, u64, Interpreter, Hart)
     (space, code, interpreter, hart)
 }
 
-/// Runs the code of `file`, mapped at `place`, with host code that `keeper` keeps, or by handlers.
-fn run(file: &File, place: u64, keeper: Option<&Arc<Shelf>>) -> End {
+/// Runs the code of `file`, mapped at `place`, with what `keeper` keeps, or by handlers; gives how
+/// many blocks were new to it, too.
+fn run(file: &File, place: u64, keeper: Option<&Arc<Shelf>>) -> (End, usize) {
     let (space, code, mut interpreter, mut hart) = start(file, place);
     if let Some(keeper) = keeper {
         interpreter.set_warm(Warm::AtOnce);
@@ -83,17 +110,19 @@ fn run(file: &File, place: u64, keeper: Option<&Arc<Shelf>>) -> End {
     }
     let stop = interpreter.run(&mut hart);
     hart.x[usize::from(rvrun_hart::SINK)] = 0;
+    let new = keeper.map_or(0, |keeper| keeper.make(code));
     space.munmap(code, PAGE).unwrap();
-    End { stop, hart: format!("{hart:x?}"), code }
+    (End { stop, hart: format!("{hart:x?}"), code }, new)
 }
 
-/// Runs it with what `keeper` has, as handlers do; gives how many traces were found and were new.
+/// Runs it with what `keeper` has, as handlers do; gives how many sheets were found and how many
+/// blocks were new.
 fn run_kept(file: &File, place: u64, keeper: &Arc<Shelf>) -> (usize, usize) {
-    let [found, new] = [&keeper.found, &keeper.new].map(|count| count.swap(0, Ordering::Relaxed));
-    let _ = (found, new);
-    let expected = run(file, place, None);
-    assert_eq!(run(file, place, Some(keeper)), expected);
-    (keeper.found.load(Ordering::Relaxed), keeper.new.load(Ordering::Relaxed))
+    keeper.found.store(0, Ordering::Relaxed);
+    let (expected, _) = run(file, place, None);
+    let (end, new) = run(file, place, Some(keeper));
+    assert_eq!(end, expected);
+    (keeper.found.load(Ordering::Relaxed), new)
 }
 
 /// All ways in which code knows an address: constants, calls and returns, jumps that
@@ -135,14 +164,11 @@ const PROGRAM: [&str; 26] = [
 fn code_that_is_somewhere_else_has_what_was_kept() {
     let file = file(&PROGRAM);
     let keeper = Arc::new(Shelf::default());
-    let first = run(&file, free_place(), Some(&keeper));
+    let (first, new) = run(&file, free_place(), Some(&keeper));
     assert!(matches!(first.stop, Stop::Trap(_)), "{first:?}");
-    assert_eq!(keeper.found.load(Ordering::Relaxed), 0);
-    let kept = keeper.traces.lock().unwrap().len();
+    assert!(new > 0);
     for place in [first.code, free_place(), free_place()] {
-        let (found, new) = run_kept(&file, place, &keeper);
-        assert!(found > 0, "{found} of {kept}");
-        assert_eq!(new, 0, "all of it is there");
+        assert_eq!(run_kept(&file, place, &keeper), (1, 0), "all of it is there");
     }
 }
 
@@ -153,8 +179,7 @@ fn code_that_knows_its_address_has_what_was_kept_only_there() {
     let keeper = Arc::new(Shelf::default());
     let (found, new) = run_kept(&file, LOW, &keeper);
     assert!(found == 0 && new > 0);
-    let (found, new) = run_kept(&file, LOW, &keeper);
-    assert!(found > 0 && new == 0);
+    assert_eq!(run_kept(&file, LOW, &keeper), (1, 0));
     let (_, new) = run_kept(&file, LOW + FAR, &keeper);
     assert!(new > 0);
     // Where addresses need more room than there.
@@ -172,41 +197,95 @@ fn other_code_has_none_of_it() {
         let mut other = PROGRAM;
         other[at] = other_line;
         let own = Arc::new(Shelf::default());
-        own.traces.lock().unwrap().clone_from(&keeper.traces.lock().unwrap());
+        own.sheets.lock().unwrap().clone_from(&keeper.sheets.lock().unwrap());
         let (_, new) = run_kept(&file(&other), place, &own);
         assert!(new > 0, "{at}");
     }
 }
 
+/// Two loops that lead to each other, of blocks that more than two links lead to, a call and some
+/// that are executed once.
+const LOOPS: [&str; 14] = [
+    "addi a0, a0, 1",
+    "jal zero, .+12",
+    "ecall",
+    "ecall",
+    // At 16: four ways out of here, of which the last ones are to 40 and to 0.
+    "addi a1, a1, -1",
+    "beq a1, zero, .+32",
+    "beq a1, a0, .+16",
+    "andi a2, a1, 1",
+    "bne a2, zero, .+8",
+    "jal ra, .+16",
+    // At 40.
+    "andi a2, a1, 6",
+    "beq a2, zero, .-44",
+    "jal zero, .-32",
+    // At 52: the end, or what was called.
+    "beq a1, zero, .-44",
+];
+
 #[test]
-fn code_of_a_file_that_was_written_to_is_not_kept() {
-    const LOOP: [&str; 8] = [
-        "addi a0, a0, 1",
-        "jal zero, .+12",
-        "ecall",
-        "ecall",
-        // At 16: to 32 in the end, else to 0 if s0 says so.
-        "addi a1, a1, -1",
-        "beq a1, zero, .+12",
-        "bne s0, zero, .-24",
-        "jal zero, .-12",
-    ];
-    let file = file(&[&LOOP[..], &["ecall"]].concat());
+fn what_is_warm_goes_on_with_what_was_kept() {
+    let lines = [&LOOPS[..], &["jalr zero, 0(ra)"]].concat();
+    let file = file(&lines);
     let keeper = Arc::new(Shelf::default());
-    let (space, code, mut interpreter, mut hart) = start(&file, free_place());
-    interpreter.set_warm(Warm::Seen);
+    let run = |keeper: Option<&Arc<Shelf>>, gate: Option<u64>| {
+        let (space, code, mut interpreter, mut hart) = start(&file, free_place());
+        if let Some(keeper) = keeper {
+            interpreter.set_warm(Warm::Seen);
+            interpreter.set_keeper(Some(keeper.clone()));
+        }
+        if let Some(gate) = gate {
+            interpreter.add_gate(code + gate);
+        }
+        hart.x[11] = 1 << 18;
+        let mut stops = 0;
+        loop {
+            match interpreter.run(&mut hart) {
+                Stop::Gate => {
+                    stops += 1;
+                    assert_eq!(hart.pc, code + gate.unwrap());
+                    assert_eq!(interpreter.step(&mut hart), None);
+                }
+                stop => break assert_eq!(stop, Stop::Syscall),
+            }
+        }
+        let new = keeper.map_or(0, |keeper| keeper.make(code));
+        space.munmap(code, PAGE).unwrap();
+        let registers = [hart.pc - code, hart.x[10], hart.x[11], hart.x[12], hart.instret];
+        (registers, hart.x[1] - code, stops, new)
+    };
+    let expected = run(None, None);
+    let (registers, .., new) = run(Some(&keeper), None);
+    assert_eq!(registers, expected.0);
+    assert!(new > 0);
+    // What was executed before it is warm has been pre-decoded by then.
+    let again = run(Some(&keeper), None);
+    assert_eq!((again.0, again.1), (expected.0, expected.1));
+    assert!(keeper.found.load(Ordering::Relaxed) > 0);
+    for gate in [0, 16, 20, 28, 36, 40, 48, 52, 56] {
+        let expected = run(None, Some(gate));
+        assert!(gate == 20 || gate == 28 || expected.2 > 0, "{gate}");
+        let there = run(Some(&keeper), Some(gate));
+        assert_eq!((there.0, there.2), (expected.0, expected.2), "{gate}");
+    }
+}
+
+#[test]
+fn a_sheet_is_of_the_code_that_is_there_when_it_is_made() {
+    let file = file(&PROGRAM);
+    let keeper = Arc::new(Shelf::default());
+    let place = free_place();
+    let (space, code, mut interpreter, mut hart) = start(&file, place);
+    interpreter.set_warm(Warm::AtOnce);
     interpreter.set_keeper(Some(keeper.clone()));
-    // The first block is executed once, and the others often enough for host code.
-    hart.x[11] = 1 << 18;
-    assert_eq!(interpreter.run(&mut hart), Stop::Syscall);
-    assert!(keeper.new.load(Ordering::Relaxed) > 0);
-    let other = encode(&assemble("addi a0, a0, 2").unwrap()).unwrap().to_le_bytes();
-    file.write_all_at(&other, PAGE).unwrap();
-    (hart.pc, hart.x[8], hart.x[11]) = (code + 16, 1, 1000);
-    assert_eq!(interpreter.run(&mut hart), Stop::Syscall);
-    assert_eq!(hart.x[10], 1 + 999, "it is as it was pre-decoded");
-    assert!(!keeper.traces.lock().unwrap().contains_key(&PAGE));
+    interpreter.run(&mut hart);
+    let other = encode(&assemble("addi a2, zero, 8").unwrap()).unwrap().to_le_bytes();
+    file.write_all_at(&other, PAGE + 88).unwrap();
+    assert!(keeper.make(code) > 0);
     space.munmap(code, PAGE).unwrap();
+    assert_eq!(run_kept(&file, place, &keeper), (1, 0));
 }
 
 #[test]
@@ -215,15 +294,11 @@ fn what_is_cut_off_is_not_taken() {
     let keeper = Arc::new(Shelf::default());
     run(&file, free_place(), Some(&keeper));
     let place = free_place();
-    let traces = keeper.traces.lock().unwrap().clone();
-    let longest = traces.values().map(Vec::len).max().unwrap();
-    for len in 0..longest {
+    let sheet = keeper.sheets.lock().unwrap()[&(PAGE, true)].clone();
+    for len in 0..sheet.len() {
         let own = Arc::new(Shelf::default());
-        let cut = |(distance, trace): (&u64, &Vec<u8>)| {
-            (*distance, trace[..len.min(trace.len())].to_vec())
-        };
-        own.traces.lock().unwrap().extend(traces.iter().map(cut));
+        own.sheets.lock().unwrap().insert((PAGE, true), sheet[..len].to_vec());
         let (_, new) = run_kept(&file, place, &own);
-        assert!(new > 0, "{len} of {longest}");
+        assert!(new > 0, "{len} of {}", sheet.len());
     }
 }

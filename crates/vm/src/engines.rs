@@ -183,9 +183,10 @@ impl Engines {
         self.translates.load(Ordering::Acquire)
     }
 
-    /// Who keeps host code of blocks for other processes, if somebody does.
+    /// Who keeps sheets of blocks for other processes, if somebody does.
     pub(crate) fn block_keeper(&self) -> Option<Arc<dyn rvrun_interp::Keeper>> {
-        let keeper = self.keeper.clone().filter(|_| !self.borrowed);
+        let can_be_kept = !self.borrowed && rvrun_interp::can_be_kept();
+        let keeper = self.keeper.clone().filter(|_| can_be_kept);
         keeper.map(|keeper| keeper as Arc<dyn rvrun_interp::Keeper>)
     }
 
@@ -207,7 +208,7 @@ impl Engines {
                 false => translations.collect(),
             }
         }
-        keeper.save(self.waits);
+        keeper.save(&self.space, self.extensions, self.waits);
     }
 
     /// Whether an earlier run found the code at `pc` hot, and left it to the next one to

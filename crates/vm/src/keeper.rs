@@ -1,35 +1,49 @@
-//! Translations, host code of blocks and profiles in the cache on disk.
+//! Translations, sheets of blocks and profiles in the cache on disk.
 
 use crate::profile::Profile;
 use crate::program::CacheConfig;
 use rustc_hash::FxHashMap;
 use rvrun_cache::Cache;
 use rvrun_host::lock::Mutex;
-use rvrun_host::time::process_time;
+use rvrun_host::time::{process_time, thread_time};
+use rvrun_interp::{Known, PAGE, SheetMaker};
 use rvrun_isa::Extensions;
 use rvrun_jit::{Keeper, Variant};
 use rvrun_memory::AddressSpace;
+use std::cmp::Reverse;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The number of an object's profile: no translation has it.
 const PROFILE: u64 = u64::MAX;
 
-/// What is set in the number of a trace, which is its first block's distance beside. No
-/// translation has such a number.
-const TRACE: u64 = 1 << 63;
+/// What is set in the number of a sheet, which is its page's distance beside. No translation has
+/// such a number.
+const SHEET: u64 = 1 << 63;
+/// What is set as well in that of a sheet for programs that are warm.
+const WARM: u64 = 1;
 
 /// A process that has used less CPU time writes no profile: what is short and runs often, as
 /// what a shell forks does, would write more than it is worth.
 const SHORT: Duration = Duration::from_millis(100);
 
-/// Bytes of traces that a process writes at least, for the same reason, unless it was asked to: to
-/// make them anew takes a fifth of a millisecond.
-const FEW_TRACES: usize = 64 << 10;
+/// Bytes of sheets that a process writes at least, for the same reason, unless it was asked to.
+const FEW_BYTES: usize = 64 << 10;
 
-/// Bytes of traces that it writes at most, unless it was asked to: what is left is for the next one.
-const MANY_TRACES: usize = 16 << 20;
+/// What part of its CPU time a process makes sheets for, and how long at most, unless it was asked to:
+/// what is left is for the next one.
+const PART: u32 = 16;
+const MOST: Duration = Duration::from_millis(250);
+
+/// Time that is worth to begin with that.
+const LEAST: Duration = Duration::from_millis(1);
+
+/// Of the blocks of a sheet, what part has to be new for it to be made anew.
+const NEW_PART: usize = 8;
+
+/// Blocks that are remembered.
+const MOST_BLOCKS: usize = 1 << 20;
 
 /// What entries of a program on harts with these extensions depend on.
 fn version(extensions: Extensions) -> Vec<u8> {
@@ -44,8 +58,10 @@ fn version(extensions: Extensions) -> Vec<u8> {
 struct News {
     /// By the number of the object.
     profiles: FxHashMap<u32, Profile>,
-    /// With the number of the object, and their own.
-    traces: Vec<(u32, u64, Vec<u8>)>,
+    /// Blocks that no sheet had, or not with host code.
+    reached: Vec<Known>,
+    /// The same of when the program was not warm yet, once it is.
+    before: Vec<Known>,
 }
 
 /// The engines' way to the cache.
@@ -54,20 +70,13 @@ pub struct Kept {
     news: Mutex<News>,
     /// Whether there can be any: not in the child of a fork whose parent was noting some just then.
     is_noting: AtomicBool,
-    /// Bytes of traces, and how many there may be.
-    trace_bytes: AtomicUsize,
-    most_trace_bytes: usize,
+    /// Whether the program has host code.
+    is_warm: AtomicBool,
 }
 
 impl Kept {
-    /// The cache for programs in `space` on harts with these extensions. `waits` says that this
-    /// process was asked to [keep](Self::save) what it finds.
-    pub fn new(
-        config: CacheConfig,
-        extensions: Extensions,
-        space: &AddressSpace,
-        waits: bool,
-    ) -> Arc<Self> {
+    /// The cache for programs in `space` on harts with these extensions.
+    pub fn new(config: CacheConfig, extensions: Extensions, space: &AddressSpace) -> Arc<Self> {
         let CacheConfig { directory, writes } = config;
         let cache = Cache::new(directory, Box::new(move || version(extensions)), writes);
         // What it cannot keep is not worth finding.
@@ -76,8 +85,7 @@ impl Kept {
             cache,
             news: Mutex::default(),
             is_noting,
-            trace_bytes: AtomicUsize::new(0),
-            most_trace_bytes: if waits { usize::MAX } else { MANY_TRACES },
+            is_warm: AtomicBool::new(false),
         });
         let namer = kept.clone();
         space.number_code_files(Box::new(move |file| namer.cache.number(file)));
@@ -86,6 +94,10 @@ impl Kept {
 
     fn is_noting(&self) -> bool {
         self.is_noting.load(Ordering::Relaxed)
+    }
+
+    fn is_warm(&self) -> bool {
+        self.is_warm.load(Ordering::Relaxed)
     }
 
     /// Does something with the profile of an object, if there are any.
@@ -122,19 +134,85 @@ impl Kept {
         }
     }
 
-    /// Writes what is new; if it `waits`, even if others are just doing so.
-    pub fn save(&self, waits: bool) {
+    /// Writes what is new of a program in `space` on harts with these extensions; if it `waits`, since
+    /// it was asked to, all of it, and even if others are just doing so.
+    pub fn save(&self, space: &AddressSpace, extensions: Extensions, waits: bool) {
         if self.is_noting() {
-            if process_time() >= SHORT {
+            let time = process_time();
+            if time >= SHORT {
                 self.save_profiles();
             }
-            if waits || self.trace_bytes.load(Ordering::Relaxed) >= FEW_TRACES {
-                for (object, number, trace) in std::mem::take(&mut self.news.lock().traces) {
-                    self.cache.put(object, number, trace);
-                }
-            }
+            self.save_sheets(space, extensions, (!waits).then_some(MOST.min(time / PART)));
         }
         self.cache.save(waits);
+    }
+
+    /// Makes sheets of the pages with blocks that none had, those with most of them first, for so long
+    /// at most.
+    fn save_sheets(&self, space: &AddressSpace, extensions: Extensions, most: Option<Duration>) {
+        if most.is_some_and(|most| most < LEAST) {
+            return;
+        }
+        let (reached, before) = {
+            let news = &mut *self.news.lock();
+            (std::mem::take(&mut news.reached), std::mem::take(&mut news.before))
+        };
+        let (reached, before) = (sorted(reached), sorted(before));
+        let page = |block: &Known| block.0 / PAGE;
+        let mut pages: Vec<_> = reached.chunk_by(|a, b| page(a) == page(b)).collect();
+        pages.sort_by_key(|page| Reverse(page.len()));
+        let start = thread_time();
+        let mut made = Vec::new();
+        let mut maker = None;
+        for blocks in pages {
+            if most.is_some_and(|most| thread_time().saturating_sub(start) > most) {
+                break;
+            }
+            let number = page(&blocks[0]);
+            let start = before.partition_point(|block| page(block) < number);
+            let end = before.partition_point(|block| page(block) <= number);
+            let all = sorted([blocks, &before[start..end]].concat());
+            made.extend(self.sheet(&all, space, extensions, &mut maker));
+        }
+        let bytes: usize = made.iter().map(|(.., sheet)| sheet.len()).sum();
+        if most.is_none() || bytes >= FEW_BYTES {
+            for (object, number, sheet) in made {
+                self.cache.put(object, number, sheet);
+            }
+        }
+    }
+
+    /// A sheet of these blocks, which are in one page and no sheet had so, and those that the one of
+    /// that page has, if these are enough; with the numbers of the object and of itself.
+    fn sheet(
+        &self,
+        blocks: &[Known],
+        space: &AddressSpace,
+        extensions: Extensions,
+        maker: &mut Option<SheetMaker>,
+    ) -> Option<(u32, u64, Vec<u8>)> {
+        let (first, _) = *blocks.first()?;
+        let region = space.code_region(first).filter(|region| !region.writable)?;
+        let (object, base) = region.object?;
+        let number = sheet((first - first % PAGE).wrapping_sub(base), self.is_warm());
+        let mut room = Vec::new();
+        let old = self.cache.get(object, number, &mut room);
+        let known = old.and_then(|old| rvrun_interp::known(old, base, &region.range));
+        let mut all = known.unwrap_or_default();
+        let is_new = |(pc, warm): &&Known| {
+            let there = all.binary_search_by_key(pc, |block| block.0).map(|n| all[n].1);
+            there.is_err() || *warm && there == Ok(false)
+        };
+        let new = blocks.iter().filter(is_new).count();
+        if new == 0 || new * NEW_PART < all.len() {
+            return None;
+        }
+        all.extend_from_slice(blocks);
+        let all = sorted(all);
+        if maker.is_none() {
+            *maker = SheetMaker::new(extensions);
+        }
+        Some((object, number, maker.as_mut()?.make(&all, &region.range, base)?))
     }
 
     /// In the child of a fork, which has found nothing yet.
@@ -143,9 +221,21 @@ impl Kept {
             Some(mut news) => *news = News::default(),
             None => self.is_noting.store(false, Ordering::Relaxed),
         }
-        self.trace_bytes.store(0, Ordering::Relaxed);
         self.cache.forked();
     }
+}
+
+/// The number of the sheet of the page that is so far from an object's base.
+fn sheet(distance: u64, warm: bool) -> u64 {
+    distance | SHEET | if warm { WARM } else { 0 }
+}
+
+/// The same blocks once each, in ascending order.
+fn sorted(mut blocks: Vec<Known>) -> Vec<Known> {
+    // What is warm comes first, and stays.
+    blocks.sort_unstable_by_key(|(pc, warm)| (*pc, !warm));
+    blocks.dedup_by_key(|(pc, _)| *pc);
+    blocks
 }
 
 fn number(which: Variant) -> u64 {
@@ -163,19 +253,28 @@ impl Keeper for Kept {
 }
 
 impl rvrun_interp::Keeper for Kept {
-    fn get<'a>(&self, object: u32, distance: u64, room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
-        self.cache.get(object, distance | TRACE, room)
-    }
-
-    fn put(&self, object: u32, distance: u64, trace: Vec<u8>) {
-        if self.is_writing() {
-            self.trace_bytes.fetch_add(trace.len(), Ordering::Relaxed);
-            self.news.lock().traces.push((object, distance | TRACE, trace));
+    fn get<'a>(
+        &self,
+        object: u32,
+        distance: u64,
+        warm: bool,
+        room: &'a mut Vec<u8>,
+    ) -> Option<&'a [u8]> {
+        if warm && !self.is_warm() {
+            self.is_warm.store(true, Ordering::Relaxed);
+            let news = &mut *self.news.lock();
+            news.before = std::mem::take(&mut news.reached);
         }
+        self.cache.get(object, sheet(distance, warm), room)
     }
 
-    fn is_writing(&self) -> bool {
-        self.is_noting() && self.trace_bytes.load(Ordering::Relaxed) < self.most_trace_bytes
+    fn reached(&self, pc: u64, warm: bool) {
+        if self.is_noting() {
+            let reached = &mut self.news.lock().reached;
+            if reached.len() < MOST_BLOCKS {
+                reached.push((pc, warm));
+            }
+        }
     }
 }
 
@@ -183,19 +282,14 @@ impl rvrun_interp::Keeper for Kept {
 mod tests {
     use super::*;
     use rvrun_cache::directory::Directory;
-    use std::os::fd::AsFd;
+    use std::os::fd::{AsFd, AsRawFd};
 
     #[test]
     fn the_next_run_knows_what_was_hot_and_is_not_translated() {
         let directory = tempfile::TempDir::new().unwrap();
         let kept = |writes| {
             let directory = Directory::new(directory.path().join("cache"), 1 << 20);
-            Kept::new(
-                CacheConfig { directory, writes },
-                Extensions::ALL,
-                &AddressSpace::new(),
-                false,
-            )
+            Kept::new(CacheConfig { directory, writes }, Extensions::ALL, &AddressSpace::new())
         };
         let object = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
         let number = |kept: &Kept| kept.cache.number(object.as_fd()).unwrap();
@@ -223,53 +317,95 @@ mod tests {
         assert!(!third.was_hot(number(&third), 0xc0), "what a parent finds is not its child's");
     }
 
-    #[test]
-    fn traces_are_written_if_there_are_enough_and_not_too_many() {
-        use rvrun_interp::Keeper;
-        let directory = tempfile::TempDir::new().unwrap();
-        let kept = || {
-            let directory = Directory::new(directory.path().join("cache"), 512 << 20);
+    /// What a test needs of a program: a page of its code, and who keeps what.
+    struct Program {
+        space: AddressSpace,
+        kept: Arc<Kept>,
+        code: u64,
+        object: u32,
+    }
+
+    impl Program {
+        fn new(directory: &std::path::Path) -> Self {
+            let directory = Directory::new(directory.join("cache"), 1 << 20);
+            let space = AddressSpace::new();
             let config = CacheConfig { directory, writes: true };
-            Kept::new(config, Extensions::ALL, &AddressSpace::new(), false)
-        };
-        let object = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
-        let number = |kept: &Kept| kept.cache.number(object.as_fd()).unwrap();
-        let written = |distance: u64| {
-            let kept = kept();
+            let kept = Kept::new(config, Extensions::ALL, &space);
+            let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
+            let (prot, flags) = (libc::PROT_READ | libc::PROT_EXEC, libc::MAP_PRIVATE);
+            let code = space.mmap(0, PAGE, prot, flags, file.as_raw_fd(), PAGE, None).unwrap();
+            let object = kept.cache.number(file.as_fd()).unwrap();
+            Self { space, kept, code, object }
+        }
+
+        fn reached(&self, distances: &[u64], warm: bool) {
+            let keeper: &dyn rvrun_interp::Keeper = &*self.kept;
+            distances.iter().for_each(|distance| keeper.reached(self.code + distance, warm));
+        }
+
+        /// The blocks of the sheet, and which of them have host code.
+        fn sheet(&self, warm: bool) -> Option<Vec<Known>> {
             let mut room = Vec::new();
-            Keeper::get(&*kept, number(&kept), distance, &mut room).map(<[u8]>::len)
-        };
-        let write = |traces: &[(u64, usize)], forks: bool| {
-            let kept = kept();
-            for (distance, len) in traces {
-                Keeper::put(&*kept, number(&kept), *distance, vec![0; *len]);
-            }
-            if forks {
-                kept.forked();
-            }
-            kept.save(false);
-        };
-        write(&[(0x40, 100), (0x80, FEW_TRACES - 101)], false);
-        assert_eq!(written(0x40), None, "it is made anew at once");
-        write(&[(0x40, 100), (0x80, FEW_TRACES)], true);
-        assert_eq!(written(0x40), None, "its parent writes it");
-        write(&[(0x40, 100), (0x80, FEW_TRACES - 100)], false);
-        assert_eq!(written(0x40), Some(100));
-        write(&[(0xc0, MANY_TRACES), (0x100, 100)], false);
-        assert_eq!((written(0xc0), written(0x100)), (Some(MANY_TRACES), None));
+            let sheet = rvrun_interp::Keeper::get(&*self.kept, self.object, PAGE, warm, &mut room)?;
+            let base = self.code - PAGE;
+            let blocks = rvrun_interp::known(sheet, base, &(self.code..self.code + PAGE))?;
+            Some(blocks.into_iter().map(|(pc, warm)| (pc - self.code, warm)).collect())
+        }
+
+        fn save(&self) {
+            self.kept.save(&self.space, Extensions::ALL, true);
+        }
+    }
+
+    #[test]
+    fn what_a_program_reached_is_on_the_sheet_of_the_next_one() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let short = Program::new(directory.path());
+        short.reached(&[64, 0, 8], false);
+        short.save();
+        let long = Program::new(directory.path());
+        long.reached(&[16], false);
+        assert_eq!(long.sheet(false), Some(vec![(0, false), (8, false), (64, false)]));
+        assert_eq!(long.sheet(true), None, "now it is warm");
+        long.reached(&[0, 32], false);
+        long.reached(&[0], true);
+        long.save();
+        let next = Program::new(directory.path());
+        let expected = vec![(0, true), (16, false), (32, false)];
+        assert_eq!(next.sheet(true), Some(expected.clone()), "what it began with, too");
+        next.reached(&[0, 16], false);
+        next.kept.forked();
+        next.save();
+        next.reached(&[0], true);
+        next.save();
+        assert_eq!(next.sheet(true), Some(expected), "nothing is new");
+        next.reached(&[16], true);
+        next.save();
+        let expected = vec![(0, true), (16, true), (32, false)];
+        assert_eq!(Program::new(directory.path()).sheet(true), Some(expected));
+    }
+
+    #[test]
+    fn who_was_not_asked_makes_no_sheets_for_little() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let program = Program::new(directory.path());
+        program.reached(&[0, 8, 64], false);
+        program.kept.save(&program.space, Extensions::ALL, false);
+        assert_eq!(Program::new(directory.path()).sheet(false), None);
     }
 
     #[test]
     fn a_child_does_without_profiles_that_another_thread_was_using() {
         let directory = Directory::new("/nonexistent".into(), 1 << 20);
         let config = CacheConfig { directory, writes: true };
-        let kept = Kept::new(config, Extensions::ALL, &AddressSpace::new(), false);
+        let space = AddressSpace::new();
+        let kept = Kept::new(config, Extensions::ALL, &space);
         let held = kept.news.lock();
         kept.forked();
         // None of these waits.
         kept.note_hot(0, 0x40);
         assert!(!kept.was_hot(0, 0x40));
-        kept.save(true);
+        kept.save(&space, Extensions::ALL, true);
         drop(held);
     }
 }

@@ -97,8 +97,7 @@ fn start(program: Program) -> Result<Machine, Error> {
         && program.dump.is_none()
         && translation.chaos.is_none();
     let cache = program.cache.take().filter(|_| keeps);
-    let keeper =
-        cache.map(|config| Kept::new(config, extensions, &space, program.translation.waits));
+    let keeper = cache.map(|config| Kept::new(config, extensions, &space));
     let engines =
         Engines::keeping(space.clone(), extensions, engine, translation, verify, counting, keeper);
     if let Some((wanted, sink)) = program.dump.take() {

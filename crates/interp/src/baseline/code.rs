@@ -1,5 +1,5 @@
-//! Host code of a block that has no place yet: its bytes, what of them is to be filled in, and
-//! what is to be known of it. Lists are as they are [kept](super::kept) on disk.
+//! Host code that has no place yet, of a block or of a [sheet](super::sheet): its bytes, what of
+//! them is to be filled in, and what is to be known of it. Lists are as they are kept on disk.
 
 use super::NOP;
 use super::thunks::{EXIT_BYTES, FETCH_BYTES, NUMBER_BYTES, Thunks, exit};
@@ -40,17 +40,20 @@ record! {
 }
 
 record! {
-    /// A way out of the block along a link: a jump or a call, at first to code that does what
-    /// the link says. It may go straight to the code of the block at a known place instead; see
+    /// A way out of a block along a link: a jump or a call, to code that does what the link says or
+    /// straight to the code of the block at a known place; see
     /// [`Baseline::chain`](super::Baseline::chain).
     Exit {
         /// Index of the link.
         link,
         /// Offset behind the jump.
         end,
-        /// Offset of where it leads at first.
+        /// Offset of what does what the link says.
         general,
-        /// Not 0 if it is a jump without a condition, and the code's last instruction.
+        /// Not 0 if the bytes of the jump are what they are to be: it leads to the code of a block of the
+        /// same sheet, or that is behind it.
+        settled,
+        /// Not 0 if it is a jump without a condition, and the last instruction of the block's code.
         last,
     }
 }
@@ -64,6 +67,9 @@ record! {
         code,
         /// Offset of its entrance.
         entrance,
+        /// If the code before goes on with this one in a sheet: offset of where that goes otherwise,
+        /// which is never 0.
+        before,
     }
 }
 
@@ -113,7 +119,7 @@ pub struct Place<'a> {
     /// What is executed often, and what is not.
     pub often: usize,
     pub rarely: usize,
-    /// The block's slots, with the handlers that pre-decoding chose.
+    /// The slots, with the handlers that pre-decoding chose.
     pub slots: &'a [Slot],
     /// How far the guest's code has been moved since the code was made.
     pub moved: u64,
@@ -140,15 +146,20 @@ impl Code<'_> {
         (self.often, self.bytes.len() - self.often)
     }
 
-    /// Index of the link that the last instruction of what is executed often follows, if it does
-    /// that.
+    /// Index of the link that the last instruction of a block's code follows, if it does that.
     pub fn last_way(&self) -> Option<usize> {
         let exit = self.lists.exits.last().filter(|exit| exit.last != 0)?;
         (usize::from(exit.end) == self.often).then_some(exit.link.into())
     }
 
-    /// Whether what lists say is within the code and a block of so many slots. That of emitters
-    /// is.
+    /// Whether the code before it may go on with it: it begins with the block's first op, and its first
+    /// bytes never change, since a jump stands there while the block is not to be executed.
+    pub fn goes_on_from_before(&self) -> bool {
+        self.lists.runs.first().is_some_and(|run| run.index == 0)
+            && self.lists.exits.iter().all(|exit| exit.changes() >= NOP.len())
+    }
+
+    /// Whether what lists say is within the code and so many slots. That of emitters is.
     pub fn is_sound(&self, slots: usize) -> bool {
         let size = self.bytes.len();
         let is_often = |offset: U16| usize::from(offset) < self.often;
@@ -163,9 +174,13 @@ impl Code<'_> {
                     && (NOP.len()..=self.often).contains(&exit.end.into())
                     && is_rare(exit.general)
             })
-            && runs
-                .iter()
-                .all(|run| is_slot(run.index) && is_often(run.code) && is_rare(run.entrance))
+            && runs.iter().all(|run| {
+                let has_head = usize::from(run.code) + NOP.len() <= self.often;
+                is_slot(run.index)
+                    && is_often(run.code)
+                    && is_rare(run.entrance)
+                    && (run.before == 0 || is_rare(run.before) && has_head)
+            })
     }
 
     /// Appends all of it to `bytes`, to be executed there. None if it is not what an emitter
@@ -200,9 +215,11 @@ impl Code<'_> {
         for at in addresses {
             replace(bytes, *at, |address| Some(address.wrapping_add(place.moved)))?;
         }
-        for Exit { link, end, general, .. } in exits {
+        for Exit { link, end, general, settled, .. } in exits {
             let (general, at) = (usize::from(*general), usize::from(*end).checked_sub(4)?);
-            put(bytes, at, distance(at, address(general)))?;
+            if *settled == 0 {
+                put(bytes, at, distance(at, address(general)))?;
+            }
             let out = distance(general + EXIT_BYTES - 4, place.arena + place.thunks.link);
             put(bytes, general, exit(slot((*link).into())?, out))?;
         }

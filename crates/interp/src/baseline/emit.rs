@@ -235,8 +235,8 @@ impl Emitter {
         self.floats = FloatRegisters::new();
         self.zero_flag = None;
         self.accrued = None;
-        let (index, code, entrance) = (number(index), number(self.len()), number(0));
-        self.runs.push(Run { index, code, entrance });
+        let (index, code, none) = (number(index), number(self.len()), number(0));
+        self.runs.push(Run { index, code, entrance: none, before: none });
         self.counted = counted;
         if counted != 0 {
             short!(self, add Rq(RDI), counted);
@@ -310,7 +310,8 @@ impl Emitter {
     /// last one.
     pub(super) fn exit(&mut self, link: usize, last: bool) {
         let (link, end, last) = (number(link), number(self.len()), U16::new(last.into()));
-        self.exits.push(Exit { link, end, general: number(0), last });
+        let none = number(0);
+        self.exits.push(Exit { link, end, general: none, settled: none, last });
     }
 
     pub(super) fn read(&mut self, guest: u8) -> u8 {

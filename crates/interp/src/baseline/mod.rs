@@ -23,8 +23,9 @@ mod float;
 mod gather;
 #[allow(clippy::useless_conversion, reason = "dynasm converts the numbers of registers")]
 mod integer;
-pub mod kept;
+pub mod maker;
 mod registers;
+pub mod sheet;
 mod templates;
 #[allow(clippy::useless_conversion, reason = "dynasm converts the numbers of registers")]
 mod thunks;
@@ -36,7 +37,6 @@ use crate::returns::Returns;
 use crate::slot::{Handler, Next, Slot, Way};
 use code::{Access, Code, Exit as WayOut, Lists, Place, Run};
 use emit::Emitter;
-use kept::{GuestCode, Kept, Trace};
 use registers::PINNED;
 use rvrun_hart::Hart;
 use rvrun_host::code::{self as host_code, CodeArena};
@@ -217,16 +217,14 @@ impl Baseline {
         arena.write(code, if off { &jump } else { &head.bytes });
     }
 
-    /// Makes code for the block of `guest` that consists of `slots`, whose handlers are those that
+    /// Makes code for the block at `pc` that consists of `slots`, whose handlers are those that
     /// pre-decoding chose, unless there is no room, or no memory for code. Stretches of fewer
-    /// than `fewest` ops keep their handlers, except at the end. What is made becomes part of the
-    /// trace, if there is one. Gives where the block ends.
+    /// than `fewest` ops keep their handlers, except at the end. Gives where the block ends.
     pub fn compile(
         &mut self,
-        guest: GuestCode,
+        pc: u64,
         slots: &mut [Slot],
         fewest: usize,
-        trace: Option<&mut Trace>,
         context: &mut Context,
     ) -> Last {
         let mut all = std::mem::take(&mut self.ops);
@@ -236,12 +234,10 @@ impl Baseline {
         if let Some(mut emitter) = self.emitter(context) {
             emit(&mut emitter, slots, &all, fewest);
             if let Some(code) = emitter.finish() {
-                let pc = guest.range.start;
-                if let Some(trace) = trace {
-                    // What it cannot have is made anew each time.
-                    let _ = trace.add(guest, slots.len(), last.index, &code);
+                let before = self.general_before(&code, pc);
+                if self.place(&code, before, slots, 0, &mut context.sites).is_some() {
+                    self.open = code.last_way().map(|link| &raw const slots[link]);
                 }
-                self.place(&code, pc, slots, 0, &mut context.sites);
             }
             self.emitter = Some(emitter);
         }
@@ -249,14 +245,19 @@ impl Baseline {
         last
     }
 
-    /// Takes in the code of the block that consists of `slots`, which was [made from
-    /// it](Kept::is_of), unless there is no room, or no memory for code. Gives where the block ends.
-    pub fn recall(&mut self, kept: &Kept, slots: &mut [Slot], context: &mut Context) -> Last {
-        let last = Last::at(slots, kept.last);
-        if !self.is_full(context) && self.has_arena(context) {
-            self.place(&kept.code, kept.pc, slots, kept.moved, &mut context.sites);
+    /// Takes in the code of a sheet whose blocks consist of `slots`, which has been moved so far,
+    /// unless there is no room, or no memory for code; gives whether it has.
+    pub fn take_in(
+        &mut self,
+        code: &Code,
+        slots: &mut [Slot],
+        moved: u64,
+        context: &mut Context,
+    ) -> Option<()> {
+        if self.is_full(context) || !self.has_arena(context) {
+            return None;
         }
-        last
+        self.place(code, None, slots, moved, &mut context.sites)
     }
 
     /// What to make the code of the next block with, if there is room for that.
@@ -270,13 +271,13 @@ impl Baseline {
         Some(emitter)
     }
 
-    /// Gives the code of the block at `pc` that consists of `slots` its place; no block with code
-    /// that is not what an emitter has made. `moved` says how far the guest's code has been moved
-    /// since.
+    /// Gives code for `slots` its place, if it is what an emitter has made. `before` is where the
+    /// code before goes if this goes on with it, and is not to. `moved` says how far the guest's code
+    /// has been moved since.
     fn place(
         &mut self,
         code: &Code,
-        pc: u64,
+        before: Option<NonZeroU32>,
         slots: &mut [Slot],
         moved: u64,
         sites: &mut Sites,
@@ -285,7 +286,6 @@ impl Baseline {
         if sites.sites.room() < accesses.len() || self.entries.room() < runs.len() {
             return None;
         }
-        let before = self.general_before(code, pc);
         let (often, rarely) = code.sizes();
         let arena = self.arena.as_mut()?;
         let start = self.used - if before.is_some() { NOP.len() } else { 0 };
@@ -307,9 +307,8 @@ impl Baseline {
         (self.used, self.apart) = (start + often, apart);
         // Both parts count from the beginning of the first one.
         let rare = |offset: usize| apart + (offset - often);
-        let head = before.zip(first.first_chunk().copied());
-        self.open = code.last_way().map(|link| &raw const slots[link]);
-        for WayOut { link, end, general, last } in exits {
+        self.open = None;
+        for WayOut { link, end, general, last, .. } in exits {
             let end = u32::from(*end) + start as u32;
             let general = rare((*general).into()) as u32;
             slots[usize::from(*link) + 1].way = Way { end, general, last: *last != 0 };
@@ -321,10 +320,15 @@ impl Baseline {
             let at = start as u32 + u32::from(*at);
             sites.sites.extend(&[Site { at, counted: counted.get().into(), slot, handler }]);
         }
-        for (n, Run { index, code, entrance }) in runs.iter().enumerate() {
-            let entrance = arena.address(rare((*entrance).into()));
-            let head = head.filter(|_| n == 0).map(|(general, bytes)| Head { bytes, general });
-            self.entries.extend(&[Entry { code: start as u32 + u32::from(*code), head }]);
+        for (n, Run { index, code, entrance, before: own }) in runs.iter().enumerate() {
+            let (code, entrance) = (usize::from(*code), arena.address(rare((*entrance).into())));
+            let own = NonZeroU32::new((*own).into()).map(|own| rare(own.get() as usize) as u32);
+            let general = before.filter(|_| n == 0).or(own.and_then(NonZeroU32::new));
+            let head = general.and_then(|general| {
+                let bytes = *first.get(code..)?.first_chunk()?;
+                Some(Head { general, bytes })
+            });
+            self.entries.extend(&[Entry { code: (start + code) as u32, head }]);
             // SAFETY: code for that op is there, and it has the calling convention of handlers.
             slots[usize::from(*index)].op.handler =
                 unsafe { std::mem::transmute::<usize, Handler>(entrance) };
@@ -340,10 +344,7 @@ impl Baseline {
         if unsafe { (*link).link.pc } != pc {
             return None;
         }
-        // A jump may stand in place of the first bytes, which must not change then.
-        let begins = code.lists.runs.first().is_some_and(|run| run.index == 0);
-        let fixed = code.lists.exits.iter().all(|exit| exit.changes() >= NOP.len());
-        NonZeroU32::new(way_along(link).general).filter(|_| begins && fixed)
+        NonZeroU32::new(way_along(link).general).filter(|_| code.goes_on_from_before())
     }
 
     /// Whether there is memory for code, which is asked for once.
@@ -404,16 +405,6 @@ impl Last {
     fn of(ops: &Ops) -> Self {
         match ops.last() {
             Some(&(index, Some(Template::End(end)))) => Self { index, end },
-            _ => Self { index: 0, end: End::Stop },
-        }
-    }
-
-    /// The same where the last op has that index.
-    fn at(slots: &[Slot], index: usize) -> Self {
-        // SAFETY: an op is there.
-        let handler = slots.get(index).map(|slot| unsafe { slot.op.handler });
-        match handler.and_then(template) {
-            Some(Template::End(end)) => Self { index, end },
             _ => Self { index: 0, end: End::Stop },
         }
     }

@@ -313,6 +313,16 @@ impl End {
         }
     }
 
+    /// The places behind the op of the guest's addresses that are not links', if they are there.
+    pub fn addresses(self) -> &'static [usize] {
+        match self {
+            Self::Call | Self::Stop => &[1],
+            Self::Indirect { sets: Sets::Call | Sets::Register } => &[2],
+            Self::Jump { .. } | Self::Branch { .. } | Self::Return => &[],
+            Self::Indirect { sets: Sets::Nothing } => &[],
+        }
+    }
+
     /// The place of the link that host code follows by its last instruction; `data` are the slots
     /// behind the op.
     pub fn last_way(self, data: &[Slot]) -> Option<usize> {

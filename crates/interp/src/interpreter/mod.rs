@@ -8,12 +8,13 @@ mod warm;
 pub use warm::Warm;
 
 use crate::Keeper;
-use crate::baseline::kept::GuestCode;
+use crate::baseline::sheet::PAGE;
 use crate::blocks::{Blocks, content_hash};
 use crate::context::{Context, Exit};
 use crate::predecode::{Slots, predecode};
 use crate::slot::{Link, Slot};
 use crate::targets::Targets;
+use rustc_hash::FxHashSet;
 use rvrun_decoder::MAX_BLOCK_BYTES;
 use rvrun_hart::{Hart, Passage, Trap, float};
 use rvrun_host::code;
@@ -69,11 +70,17 @@ pub struct Interpreter {
     keeper: Option<Arc<dyn Keeper>>,
     /// Memory for what was kept.
     room: Vec<u8>,
+    /// Pages whose sheet was looked for, with bit 0 set for that of cold programs, and the last one.
+    pages: FxHashSet<u64>,
+    page: u64,
 }
 
 // SAFETY: its pointers lead to what it owns itself, and nothing of that belongs to a thread. Host
 // code and handlers know where it is only while they run, which they do while it is borrowed.
 unsafe impl Send for Interpreter {}
+
+/// No page's address.
+const NO_PAGE: u64 = u64::MAX;
 
 impl Interpreter {
     /// An interpreter for a hart with these extensions, without any blocks yet.
@@ -94,6 +101,8 @@ impl Interpreter {
             waits: false,
             keeper: None,
             room: Vec::new(),
+            pages: FxHashSet::default(),
+            page: NO_PAGE,
         }
     }
 
@@ -240,18 +249,26 @@ impl Interpreter {
         }
         let slot = self.insert(pc);
         match self.warm {
-            Warm::Never => {}
-            Warm::Seen if self.is_cold() => {}
-            Warm::Seen => drop(self.recall(pc)),
+            Warm::Never | Warm::Seen => {}
             Warm::AtOnce => drop(self.compile(pc)),
         }
         slot
     }
 
-    /// Pre-decodes the block at `pc`, which is not there.
+    /// Pre-decodes the block at `pc`, which is not there, unless it was kept.
     fn insert(&mut self, pc: u64) -> *const Slot {
+        if self.keeper.is_some() {
+            if self.recall(pc)
+                && let Some(slot) = self.blocks.get(pc)
+            {
+                return slot;
+            }
+            if let Some(keeper) = &self.keeper {
+                keeper.reached(pc, false);
+            }
+        }
         let (guest, writable) = self.predecode(pc, MAX_BLOCK_BYTES);
-        let changing = if writable { hash_of(&self.space, pc, guest.range.end) } else { None };
+        let changing = if writable { hash_of(&self.space, pc, guest.end) } else { None };
         let slot = self.blocks.insert(guest, &self.scratch, changing);
         if let Some(skipped) = self.scratch.skipped {
             self.insert_skipped(skipped);
@@ -269,9 +286,9 @@ impl Interpreter {
         }
     }
 
-    /// Pre-decodes the block at `pc` into the memory for that; gives what it was made from and
-    /// whether that may change in place.
-    fn predecode(&mut self, pc: u64, most_bytes: u64) -> (GuestCode, bool) {
+    /// Pre-decodes the block at `pc` into the memory for that; gives the addresses of what it was
+    /// made from and whether that may change in place.
+    fn predecode(&mut self, pc: u64, most_bytes: u64) -> (Range<u64>, bool) {
         let CodeRegion { range: Range { start, end }, writable, .. } = *self.code_region(pc);
         let Context { extensions, soft_float, .. } = self.context;
         // Where no four bytes lie in one mapping, the slow way finds out what there is.
@@ -317,6 +334,13 @@ impl Interpreter {
         self.blocks.clear(&mut self.context);
         self.singles.clear();
         self.context.clear_cache();
+        self.forget_pages();
+    }
+
+    /// Looks for sheets again.
+    fn forget_pages(&mut self) {
+        self.pages.clear();
+        self.page = NO_PAGE;
     }
 
     /// Brings the blocks up to date with what the guest did to its mappings of code.
@@ -333,10 +357,15 @@ impl Interpreter {
         match changes {
             None => {
                 self.blocks.clear(&mut self.context);
+                self.forget_pages();
                 self.targets.clear();
             }
             Some(ranges) => {
                 for range in ranges {
+                    self.pages.retain(|page| {
+                        page - page % PAGE >= range.end || page + PAGE <= range.start
+                    });
+                    self.page = NO_PAGE;
                     self.targets.forget(range.clone());
                     let space = &self.space;
                     self.blocks.invalidate(range, |pc, end, hash| {

@@ -3,7 +3,7 @@
 use super::Interpreter;
 use crate::Keeper;
 use crate::baseline;
-use crate::baseline::kept::Trace;
+use crate::baseline::sheet::{PAGE, Sheet};
 use crate::blocks::Compiled;
 use crate::slot::Slot;
 use rvrun_memory::CodeRegion;
@@ -72,89 +72,60 @@ impl Interpreter {
 
     /// Whether the program has not executed enough yet for any host code.
     pub(super) fn is_cold(&self) -> bool {
-        self.pauses < FIRST_PAUSE
+        self.warm == Warm::Seen && self.pauses < FIRST_PAUSE
     }
 
     /// Takes in or makes host code for the block at `pc` if there is one and this did not happen
-    /// before, and for those to which it leads straight on. Gives whether the block begins with
-    /// code that is new.
+    /// before, and for those to which it leads straight on. Gives whether there may be any that is
+    /// new at the block's beginning.
     pub(super) fn compile(&mut self, pc: u64) -> bool {
-        if self.recall(pc) {
-            return true;
-        }
+        let mut made = self.keeper.is_some() && self.recall(pc);
         let fewest = if self.warm == Warm::AtOnce { 1 } else { baseline::WORTH_IT };
-        let mut trace = self.begin_trace(pc);
         let mut next = Some(pc);
-        let mut made = false;
         for n in 0..MOST_BLOCKS {
             let Some(at) = next else { break };
-            let Compiled { code, goes_on } =
-                self.blocks.compile(at, fewest, trace.as_mut(), &mut self.context);
+            let Compiled { code, goes_on } = self.blocks.compile(at, fewest, &mut self.context);
             next = goes_on;
             if let Some(code) = code {
                 self.context.cache_code(at, code);
                 made |= n == 0;
+                if let Some(keeper) = &self.keeper {
+                    keeper.reached(at, true);
+                }
             }
-        }
-        if let Some(trace) = trace.and_then(Trace::finish)
-            && let Some((object, base)) = self.object_of(pc)
-            && let Some(keeper) = &self.keeper
-        {
-            keeper.put(object, pc.wrapping_sub(base), trace);
         }
         made
     }
 
-    /// A trace for what is made from the block at `pc` on, if that is to be kept.
-    fn begin_trace(&mut self, pc: u64) -> Option<Trace> {
-        let is_wanted = self.keeper.as_ref().is_some_and(|keeper| keeper.is_writing());
-        let (_, base) = self.object_of(pc).filter(|_| is_wanted)?;
-        Some(Trace::new(self.code.range.clone(), base))
-    }
-
-    /// The object of which host code of the block at `pc` may be kept, and where that is.
+    /// The object of which blocks at `pc` may be kept, and where that is.
     fn object_of(&mut self, pc: u64) -> Option<(u32, u64)> {
         let &CodeRegion { writable, object, .. } = self.code_region(pc);
         object.filter(|_| !writable && !self.context.soft_float)
     }
 
-    /// Takes in host code of the block at `pc`, if that is there, and of others that was kept with
-    /// it; these are pre-decoded. Gives whether the block begins with code that is new.
+    /// Takes in the sheet of the page around `pc`, if there is one for a program that is as warm as this
+    /// one, and this was not done before. Gives whether it has.
     pub(super) fn recall(&mut self, pc: u64) -> bool {
+        let key = (pc - pc % PAGE) | u64::from(self.is_cold());
+        if self.page == key {
+            return false;
+        }
+        self.page = key;
+        if !self.pages.insert(key) {
+            return false;
+        }
         // Taken for so long, not cloned: what is shared is counted by instructions that wait for
         // all stores before them, and those of pre-decoding miss the caches.
         let Some(keeper) = self.keeper.take() else { return false };
         let mut room = std::mem::take(&mut self.room);
-        let made = self.object_of(pc).is_some_and(|(object, base)| {
-            let trace = keeper.get(object, pc.wrapping_sub(base), &mut room);
-            trace.is_some_and(|trace| self.take_in(trace, base, pc))
+        let taken = self.object_of(pc).and_then(|(object, base)| {
+            let (distance, warm) = ((pc - pc % PAGE).wrapping_sub(base), !self.is_cold());
+            let sheet = Sheet::read(keeper.get(object, distance, warm, &mut room)?)?;
+            let is_right = sheet.is_of(base, &self.code.range);
+            is_right.then(|| self.blocks.take_in(&sheet, base, &mut self.context))?
         });
         self.room = room;
         self.keeper = Some(keeper);
-        made
-    }
-
-    /// Takes in a trace of the object at `base`. Gives whether the block at `pc` begins with code
-    /// that is new.
-    fn take_in(&mut self, trace: &[u8], base: u64, pc: u64) -> bool {
-        let mut made = false;
-        for kept in baseline::kept::blocks(trace, base) {
-            let is_there = self.blocks.get(kept.pc).is_some();
-            let range = &self.code.range;
-            let is_inside =
-                range.start <= kept.pc && kept.pc <= kept.end() && kept.end() <= range.end;
-            if !is_inside || !is_there && self.blocks.is_full() {
-                break;
-            }
-            if !is_there {
-                self.insert(kept.pc);
-            }
-            let Compiled { code, .. } = self.blocks.recall(&kept, &mut self.context);
-            if let Some(code) = code {
-                self.context.cache_code(kept.pc, code);
-                made |= kept.pc == pc;
-            }
-        }
-        made
+        taken.is_some()
     }
 }
