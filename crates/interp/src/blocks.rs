@@ -314,7 +314,8 @@ impl Blocks {
         slots
     }
 
-    /// Adds a block whose slots are there.
+    /// Adds a block whose slots are there. Inlined, as there is no block that this is not done for.
+    #[inline(always)]
     fn add_entry(&mut self, entry: Entry) {
         let id = self.entries.len() as Id;
         self.entries.extend(&[entry]).expect("who adds has asked whether there is room");
