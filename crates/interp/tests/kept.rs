@@ -230,8 +230,8 @@ fn what_is_warm_goes_on_with_what_was_kept() {
     let lines = [&LOOPS[..], &["jalr zero, 0(ra)"]].concat();
     let file = file(&lines);
     let keeper = Arc::new(Shelf::default());
-    // With a gate, which is taken away when it has been reached so often.
-    let run = |keeper: Option<&Arc<Shelf>>, gate: Option<(u64, u32)>| {
+    // With a gate, which is somewhere else when it has been reached so often.
+    let run = |keeper: Option<&Arc<Shelf>>, mut gate: Option<(u64, u32)>| {
         let (space, code, mut interpreter, mut hart) = start(&file, free_place());
         if let Some(keeper) = keeper {
             interpreter.set_warm(Warm::Seen);
@@ -244,12 +244,15 @@ fn what_is_warm_goes_on_with_what_was_kept() {
         let mut stops = 0;
         loop {
             match (interpreter.run(&mut hart), gate) {
-                (Stop::Gate, Some((gate, most))) => {
+                (Stop::Gate, Some((at, most))) => {
                     stops += 1;
-                    assert_eq!(hart.pc, code + gate);
+                    assert_eq!(hart.pc, code + at);
                     assert_eq!(interpreter.step(&mut hart), None);
                     if stops == most {
-                        interpreter.remove_gate(code + gate);
+                        interpreter.remove_gate(code + at);
+                        let other = if at == 40 { 16 } else { 40 };
+                        interpreter.add_gate(code + other);
+                        gate = Some((other, u32::MAX));
                     }
                 }
                 (stop, _) => break assert_eq!(stop, Stop::Syscall),
@@ -276,6 +279,19 @@ fn what_is_warm_goes_on_with_what_was_kept() {
             assert_eq!((there.0, there.2), (expected.0, expected.2), "{gate:?}");
         }
     }
+}
+
+#[test]
+fn what_depends_on_code_that_is_not_there_is_on_no_sheet() {
+    let beyond = PAGE as usize / 4 - 1;
+    let lines: Vec<&str> = std::iter::repeat_n("addi a0, a0, 1", beyond).collect();
+    let file = file(&[&["jal zero, .+4"], &lines[..]].concat());
+    let (space, code, ..) = start(&file, free_place());
+    let (range, base) = (code..code + PAGE, code - PAGE);
+    let all = [(code, false), (code + 8, false), (code + PAGE - 4, false)];
+    let sheet = SheetMaker::new(Extensions::ALL).unwrap().make(&all, &range, base).unwrap();
+    assert_eq!(known(&sheet, base, &range), Some(all[..2].to_vec()));
+    space.munmap(code, PAGE).unwrap();
 }
 
 #[test]
