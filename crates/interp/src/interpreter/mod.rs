@@ -248,21 +248,24 @@ impl Interpreter {
             self.clear();
         }
         let slot = self.insert(pc);
-        if self.warm == Warm::AtOnce {
-            self.compile(pc);
+        match self.warm {
+            Warm::Never | Warm::Seen => {}
+            Warm::AtOnce => drop(self.compile(pc)),
         }
         slot
     }
 
     /// Pre-decodes the block at `pc`, which is not there, unless it was kept.
     fn insert(&mut self, pc: u64) -> *const Slot {
-        if self.recall(pc)
-            && let Some(slot) = self.blocks.get(pc)
-        {
-            return slot;
-        }
-        if let Some(keeper) = &self.keeper {
-            keeper.reached(pc, false);
+        if self.keeper.is_some() {
+            if self.recall(pc)
+                && let Some(slot) = self.blocks.get(pc)
+            {
+                return slot;
+            }
+            if let Some(keeper) = &self.keeper {
+                keeper.reached(pc, false);
+            }
         }
         let (guest, writable) = self.predecode(pc, MAX_BLOCK_BYTES);
         let changing = if writable { hash_of(&self.space, pc, guest.end) } else { None };

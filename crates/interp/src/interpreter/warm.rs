@@ -79,7 +79,7 @@ impl Interpreter {
     /// before, and for those to which it leads straight on. Gives whether there may be any that is
     /// new at the block's beginning.
     pub(super) fn compile(&mut self, pc: u64) -> bool {
-        let mut made = self.recall(pc);
+        let mut made = self.keeper.is_some() && self.recall(pc);
         let fewest = if self.warm == Warm::AtOnce { 1 } else { baseline::WORTH_IT };
         let mut next = Some(pc);
         for n in 0..MOST_BLOCKS {
@@ -106,9 +106,8 @@ impl Interpreter {
     /// Takes in the sheet of the page around `pc`, if there is one for a program that is as warm as this
     /// one, and this was not done before. Gives whether it has.
     pub(super) fn recall(&mut self, pc: u64) -> bool {
-        let (page, warm) = (pc - pc % PAGE, !self.is_cold());
-        let key = page | u64::from(!warm);
-        if self.keeper.is_none() || self.page == key {
+        let key = (pc - pc % PAGE) | u64::from(self.is_cold());
+        if self.page == key {
             return false;
         }
         self.page = key;
@@ -120,8 +119,8 @@ impl Interpreter {
         let Some(keeper) = self.keeper.take() else { return false };
         let mut room = std::mem::take(&mut self.room);
         let taken = self.object_of(pc).and_then(|(object, base)| {
-            let sheet = keeper.get(object, page.wrapping_sub(base), warm, &mut room)?;
-            let sheet = Sheet::read(sheet)?;
+            let (distance, warm) = ((pc - pc % PAGE).wrapping_sub(base), !self.is_cold());
+            let sheet = Sheet::read(keeper.get(object, distance, warm, &mut room)?)?;
             let is_right = sheet.is_of(base, &self.code.range);
             is_right.then(|| self.blocks.take_in(&sheet, base, &mut self.context))?
         });
