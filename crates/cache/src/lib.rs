@@ -20,10 +20,10 @@ mod shelf;
 
 use directory::Directory;
 use rustc_hash::FxHashMap;
-use rustix::fs::{FileType, readlink};
+use rustix::fs::FileType;
 use rvrun_host::lock::Mutex;
 use shelf::Shelf;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -103,8 +103,7 @@ impl Cache {
             return None;
         }
         let number = all.shelves.len() as u32;
-        let label = if self.writes { label(object) } else { Vec::new() };
-        all.shelves.push(Shelf::new(name, label));
+        all.shelves.push(Shelf::new(name));
         all.numbers.insert(name, number);
         Some(number)
     }
@@ -149,8 +148,9 @@ impl Cache {
 
     /// Writes what is new; if somebody else writes just now, or there is no place for the
     /// directory, only if it `waits`, as who was asked to do just this. What cannot be written is
-    /// forgotten.
-    pub fn save(&self, waits: bool) {
+    /// forgotten. `labels` gives what users may know objects by, by their numbers, which is asked for
+    /// only if there is something to be written.
+    pub fn save(&self, waits: bool, labels: impl FnOnce() -> FxHashMap<u32, Vec<u8>>) {
         if self.is_closed() {
             return;
         }
@@ -162,9 +162,10 @@ impl Cache {
         let Ok(Some(_lock)) = directory.make(waits).and_then(|()| directory.lock(waits)) else {
             return;
         };
-        for shelf in &mut all.shelves {
+        let labels = labels();
+        for (number, shelf) in (0..).zip(&mut all.shelves) {
             // A full disk, say: the next one may be smaller.
-            let _ = shelf.save(&self.files);
+            let _ = shelf.save(&self.files, labels.get(&number).map(Vec::as_slice));
         }
         let _ = directory.shrink();
     }
@@ -195,12 +196,6 @@ fn content(object: BorrowedFd) -> Option<u128> {
     Some(xxh3_128_with_seed(&page[..n], attributes.st_size as u64))
 }
 
-/// What users may know an open file by.
-fn label(object: BorrowedFd) -> Vec<u8> {
-    let link = format!("/proc/self/fd/{}", object.as_fd().as_raw_fd());
-    readlink(Path::new(&link), Vec::new()).map(|path| path.into_bytes()).unwrap_or_default()
-}
-
 /// How a path is shown.
 pub fn shown(label: &[u8]) -> String {
     Path::new(std::ffi::OsStr::from_bytes(label)).display().to_string()
@@ -210,6 +205,7 @@ pub fn shown(label: &[u8]) -> String {
 mod tests {
     use super::*;
     use std::fs::{self, File};
+    use std::os::fd::AsFd;
     use std::path::PathBuf;
     use std::time::{Duration, SystemTime};
     use tempfile::TempDir;
@@ -259,7 +255,7 @@ mod tests {
             let object = cache.number(object.as_fd()).unwrap();
             cache.put(object, number, bytes.to_vec());
             assert_eq!(got(&cache, object, number).as_deref(), Some(bytes), "before it is saved");
-            cache.save(true);
+            cache.save(true, FxHashMap::default);
         };
         // More often than a file has chunks.
         for round in 0..40u8 {
@@ -297,7 +293,7 @@ mod tests {
         let object = place.object("a", b"some code");
         let cache = place.cache(MUCH);
         cache.put(cache.number(object.as_fd()).unwrap(), 1, vec![1]);
-        cache.save(true);
+        cache.save(true, FxHashMap::default);
         let directory = Directory::new(place.0.path().join("cache"), MUCH);
         let other = Cache::new(directory, Box::new(|| b"versiom".to_vec()), true);
         assert!(!other.has(other.number(object.as_fd()).unwrap(), 1));
@@ -315,7 +311,7 @@ mod tests {
         for n in 0..10 {
             let cache = place.cache(BYTES);
             cache.put(cache.number(object(n).as_fd()).unwrap(), 1, vec![n; 8000]);
-            cache.save(true);
+            cache.save(true, FxHashMap::default);
             // Within the hour, so that looking does not make it newer.
             let then = SystemTime::now() - Duration::from_secs(60 * (20 - u64::from(n)));
             let newest = place.files().into_iter().max_by_key(modified).unwrap();
@@ -332,7 +328,7 @@ mod tests {
             let cache = place.cache(40_000);
             cache.put(cache.number(object.as_fd()).unwrap(), n, vec![n as u8; 3000]);
             cache.put(cache.number(object.as_fd()).unwrap(), 100 + n, vec![0; 50_000]);
-            cache.save(true);
+            cache.save(true, FxHashMap::default);
             let size: u64 = place.files().iter().map(|f| fs::metadata(f).unwrap().len()).sum();
             assert!(size <= 10_000, "{size} bytes");
         }
@@ -348,7 +344,7 @@ mod tests {
         let cache = place.cache(MUCH);
         cache.put(cache.number(object.as_fd()).unwrap(), 1, vec![1]);
         cache.forked();
-        cache.save(true);
+        cache.save(true, FxHashMap::default);
         assert!(place.files().is_empty());
     }
 }

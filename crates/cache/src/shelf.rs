@@ -12,7 +12,6 @@ use std::io;
 pub struct Shelf {
     /// What the object is known by.
     content: u128,
-    label: Vec<u8>,
     /// What was on disk when an entry was first looked for: most short programs look for none.
     old: OnceCell<Option<Old>>,
     new: FxHashMap<u64, Vec<u8>>,
@@ -53,9 +52,9 @@ fn take(room: &mut u64, bytes: usize) -> bool {
 }
 
 impl Shelf {
-    /// The shelf of the object with this content and label.
-    pub fn new(content: u128, label: Vec<u8>) -> Self {
-        Self { content, label, old: OnceCell::new(), new: FxHashMap::default() }
+    /// The shelf of the object with this content.
+    pub fn new(content: u128) -> Self {
+        Self { content, old: OnceCell::new(), new: FxHashMap::default() }
     }
 
     fn old(&self, files: &Files) -> Option<&Old> {
@@ -80,8 +79,9 @@ impl Shelf {
         self.new.insert(number, bytes);
     }
 
-    /// Writes what is new behind what there is by now, or all of it anew.
-    pub fn save(&mut self, files: &Files) -> io::Result<()> {
+    /// Writes what is new behind what there is by now, or all of it anew, with this label or the one
+    /// that was there.
+    pub fn save(&mut self, files: &Files, label: Option<&[u8]>) -> io::Result<()> {
         let (name, directory) = (files.name(self.content), &files.directory);
         let mut room = directory.file_bytes();
         let mut new: Vec<(u64, Vec<u8>)> = std::mem::take(&mut self.new).into_iter().collect();
@@ -91,7 +91,9 @@ impl Shelf {
         }
         new.sort_unstable_by_key(|(number, _)| *number);
         let there = Old::open(files, name);
-        let chunk = file::chunk(name, &self.label, &new);
+        let old_label = there.as_ref().map(|old| old.index.label.clone());
+        let label = label.or(old_label.as_deref()).unwrap_or_default();
+        let chunk = file::chunk(name, label, &new);
         let Some(old) = there else {
             return directory.replace(name, &chunk);
         };
@@ -113,7 +115,7 @@ impl Shelf {
         // Sorting is stable: what is new stays before what is old.
         entries.sort_by_key(|(number, _)| *number);
         entries.dedup_by_key(|(number, _)| *number);
-        directory.replace(name, &file::chunk(name, &self.label, &entries))
+        directory.replace(name, &file::chunk(name, label, &entries))
     }
 
     pub fn forget_new(&mut self) {

@@ -10,9 +10,8 @@
 //! for [`code`] to say. Otherwise the fault is the VM's own: after one line of explanation
 //! the default action kills it.
 //!
-//! Async-signal-safety: the handler reads a table that is sorted before the
-//! handler is installed and never changes, writes a thread-local that has no
-//! destructor and needs no initialisation, and changes the interrupted context's
+//! Async-signal-safety: the handler reads a table that never changes, writes a
+//! thread-local that has no destructor and needs no initialisation, and changes the interrupted context's
 //! instruction pointer. It allocates nothing and takes no lock. It runs on an
 //! alternate stack, since the guest can exhaust any other.
 //!
@@ -69,9 +68,6 @@ unsafe extern "C" {
     static TABLE_END: Entry;
 }
 
-/// Absolute addresses of accesses and landings, sorted by access.
-static TABLE: OnceLock<Box<[(usize, usize)]>> = OnceLock::new();
-
 thread_local! {
     static LAST: Cell<HostFault> =
         const { Cell::new(HostFault { address: None, signal: Signal::Segv, code: 0 }) };
@@ -91,7 +87,6 @@ pub fn take() -> HostFault {
 /// The host's, when it refuses the handler or the stack.
 pub fn install() -> io::Result<()> {
     static DONE: OnceLock<Result<(), i32>> = OnceLock::new();
-    TABLE.get_or_init(sorted_table);
     DONE.get_or_init(|| {
         // The first thread's lives as long as the process.
         install_thread()
@@ -138,24 +133,17 @@ fn install_handler(signal: c_int) -> io::Result<()> {
     signals::install(signal, handle, libc::SA_RESTART as u64).map_err(io::Error::from_raw_os_error)
 }
 
-fn sorted_table() -> Box<[(usize, usize)]> {
+/// The landing for a fault at `ip`. There are few entries, and looking at all of them takes little beside
+/// what a signal does; sorting them when the VM starts took more than programs have faults.
+fn landing(ip: usize) -> Option<usize> {
     let start = &raw const TABLE_START;
     let end = &raw const TABLE_END;
     let count = (end as usize - start as usize) / size_of::<Entry>();
     // SAFETY: the linker puts these symbols around the section, which consists of entries.
     let entries = unsafe { std::slice::from_raw_parts(start, count) };
     let absolute = |field: &i32| (&raw const *field as usize).wrapping_add_signed(*field as isize);
-    let mut table: Box<[_]> =
-        entries.iter().map(|entry| (absolute(&entry.access), absolute(&entry.landing))).collect();
-    table.sort_unstable();
-    table
-}
-
-/// The landing for a fault at `ip`.
-fn landing(ip: usize) -> Option<usize> {
-    let table = TABLE.get()?;
-    let index = table.binary_search_by_key(&ip, |(access, _)| *access).ok()?;
-    table.get(index).map(|(_, landing)| *landing)
+    let entry = entries.iter().find(|entry| absolute(&entry.access) == ip)?;
+    Some(absolute(&entry.landing))
 }
 
 pub(crate) extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {

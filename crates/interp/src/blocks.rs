@@ -87,7 +87,9 @@ pub struct Blocks {
     slots: Lasting<Slot>,
     /// In ascending order of their slots.
     entries: Lasting<Entry>,
-    by_pc: HashTable<Id>,
+    /// By their address, of which the low half is beside each: growing and searching look at the
+    /// blocks' entries, which are somewhere in memory, only where that is the same.
+    by_pc: HashTable<(u32, Id)>,
     /// A block of each page in which some begin, to find what a change of code
     /// touches; the others of that page follow it in a list.
     by_page: FxHashMap<u64, Id>,
@@ -122,6 +124,11 @@ impl Blocks {
     /// The block at `pc`, if there is one.
     pub fn get(&self, pc: u64) -> Option<*const Slot> {
         self.find(pc).map(|id| self.slot(self.entries[id as usize].first))
+    }
+
+    /// Whether there is a block at `pc`, which has host code, or can have none, if that is `wanted`.
+    pub fn has(&self, pc: u64, wanted: bool) -> bool {
+        self.find(pc).is_some_and(|id| !wanted || self.entries[id as usize].compiled)
     }
 
     /// The slot at that place.
@@ -227,7 +234,9 @@ impl Blocks {
     }
 
     fn find(&self, pc: u64) -> Option<Id> {
-        self.by_pc.find(hash_of_pc(pc), |id| self.entries[*id as usize].pc == pc).copied()
+        let is_it =
+            |(low, id): &(u32, Id)| *low == pc as u32 && self.entries[*id as usize].pc == pc;
+        self.by_pc.find(hash_of_pc(pc as u32), is_it).map(|(_, id)| *id)
     }
 
     /// Takes in the blocks of `sheet`, whose object is at `base` now and has the code that it was made
@@ -319,13 +328,13 @@ impl Blocks {
     fn add_entry(&mut self, entry: Entry) {
         let id = self.entries.len() as Id;
         self.entries.extend(&[entry]).expect("who adds has asked whether there is room");
-        let entries = &self.entries;
-        let hash = |id: &Id| hash_of_pc(entries[*id as usize].pc);
+        let hash = |(low, _): &(u32, Id)| hash_of_pc(*low);
         if self.by_pc.len() == self.by_pc.capacity() {
             // Who has more than a few has many.
             self.by_pc.reserve(self.by_pc.len() * GROWTH, hash);
         }
-        self.by_pc.insert_unique(hash_of_pc(entry.pc), id, hash);
+        let low = entry.pc as u32;
+        self.by_pc.insert_unique(hash_of_pc(low), (low, id), hash);
     }
 
     /// Makes `link` lead to the gate or the block at its pc, if there is one.
@@ -377,7 +386,7 @@ impl Blocks {
         let candidates: Vec<Id> = if few {
             pages.flat_map(|page| self.in_page(page)).collect()
         } else {
-            self.by_pc.iter().copied().collect()
+            self.by_pc.iter().map(|(_, id)| *id).collect()
         };
         for id in candidates {
             let entry = &self.entries[id as usize];
@@ -443,7 +452,8 @@ impl Blocks {
         self.contents.remove(&id);
         let entry = &self.entries[id as usize];
         let (page, next) = (entry.pc / PAGE, self.next_in_page[id as usize]);
-        if let Ok(found) = self.by_pc.find_entry(hash_of_pc(entry.pc), |other| *other == id) {
+        if let Ok(found) = self.by_pc.find_entry(hash_of_pc(entry.pc as u32), |other| other.1 == id)
+        {
             found.remove();
         }
         let before = self.in_page(page).find(|other| self.next_in_page[*other as usize] == id);
@@ -491,8 +501,9 @@ fn memory_for<T: Copy>(most: usize) -> Lasting<T> {
     }
 }
 
-fn hash_of_pc(pc: u64) -> u64 {
-    FxBuildHasher.hash_one(pc)
+/// The hash of the low half of a block's address.
+fn hash_of_pc(low: u32) -> u64 {
+    FxBuildHasher.hash_one(low)
 }
 
 /// A hash of guest bytes, to find out whether they changed.

@@ -6,7 +6,7 @@ mod code_file;
 use code_file::{PAGE, file};
 use rvrun_hart::Hart;
 use rvrun_host::fault;
-use rvrun_interp::{Interpreter, Keeper, Known, SheetMaker, Stop, Warm, known};
+use rvrun_interp::{Interpreter, Keeper, Known, Phase, SheetMaker, Stop, Warm, known};
 use rvrun_isa::{Extensions, assemble, encode};
 use rvrun_memory::AddressSpace;
 use std::collections::HashMap;
@@ -31,8 +31,8 @@ fn free_place() -> u64 {
 /// Keeps sheets in memory, and counts.
 #[derive(Default)]
 struct Shelf {
-    /// By the distance of their page, and whether they are for programs that are warm.
-    sheets: Mutex<HashMap<(u64, bool), Vec<u8>>>,
+    /// By the distance of their page, and the phase in which what is on them is reached.
+    sheets: Mutex<HashMap<(u64, Phase), Vec<u8>>>,
     /// What none had.
     reached: Mutex<Vec<Known>>,
     found: AtomicUsize,
@@ -43,15 +43,15 @@ impl Keeper for Shelf {
         &self,
         _object: u32,
         distance: u64,
-        warm: bool,
+        phase: Phase,
         room: &'a mut Vec<u8>,
     ) -> Option<&'a [u8]> {
-        self.sheets.lock().unwrap().get(&(distance, warm))?.clone_into(room);
+        self.sheets.lock().unwrap().get(&(distance, phase))?.clone_into(room);
         self.found.fetch_add(1, Ordering::Relaxed);
         Some(room)
     }
 
-    fn reached(&self, pc: u64, warm: bool) {
+    fn reached(&self, pc: u64, warm: bool, _phase: Phase) {
         self.reached.lock().unwrap().push((pc, warm));
     }
 }
@@ -64,7 +64,7 @@ impl Shelf {
         let new = blocks.len();
         let range = code..code + PAGE;
         let base = code - PAGE;
-        let key = (PAGE, true);
+        let key = (PAGE, Phase::Early);
         let mut sheets = self.sheets.lock().unwrap();
         let old = sheets.get(&key).and_then(|sheet| known(sheet, base, &range));
         blocks.extend(old.unwrap_or_default());
@@ -316,10 +316,10 @@ fn what_is_cut_off_is_not_taken() {
     let keeper = Arc::new(Shelf::default());
     run(&file, free_place(), Some(&keeper));
     let place = free_place();
-    let sheet = keeper.sheets.lock().unwrap()[&(PAGE, true)].clone();
+    let sheet = keeper.sheets.lock().unwrap()[&(PAGE, Phase::Early)].clone();
     for len in 0..sheet.len() {
         let own = Arc::new(Shelf::default());
-        own.sheets.lock().unwrap().insert((PAGE, true), sheet[..len].to_vec());
+        own.sheets.lock().unwrap().insert((PAGE, Phase::Early), sheet[..len].to_vec());
         let (_, new) = run_kept(&file, place, &own);
         assert!(new > 0, "{len} of {}", sheet.len());
     }

@@ -27,9 +27,14 @@ pub struct Mapping {
     pub name: String,
 }
 
+/// The host's text; none if it does not tell. What is not UTF-8 in paths is shown as such.
+fn text() -> Option<String> {
+    fs::read("/proc/self/maps").ok().map(|text| String::from_utf8_lossy(&text).into_owned())
+}
+
 /// The mappings of `regions`, cut along the host's.
 pub fn mappings(regions: &Regions) -> Vec<Mapping> {
-    let text = fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let text = text().unwrap_or_default();
     let mut all: Vec<Mapping> = Vec::new();
     for host in text.lines().filter_map(parse) {
         for mapping in parts(regions, &host) {
@@ -47,7 +52,7 @@ pub(crate) fn holes(ranges: &[Range<GuestAddr>]) -> Vec<Range<GuestAddr>> {
     if ranges.is_empty() {
         return Vec::new();
     }
-    let Ok(text) = fs::read_to_string("/proc/self/maps") else { return Vec::new() };
+    let Some(text) = text() else { return Vec::new() };
     let mut left = ranges.to_vec();
     for host in text.lines().filter_map(parse) {
         let outside = |range: Range<GuestAddr>| {

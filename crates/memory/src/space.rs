@@ -471,6 +471,12 @@ impl AddressSpace {
         (mapping.inode != 0).then(|| (mapping.name.into(), mapping.offset + (addr - mapping.start)))
     }
 
+    /// The files with a number that code is mapped from, by that.
+    pub fn code_files(&self) -> impl Iterator<Item = (u32, PathBuf)> {
+        let code = self.mappings().into_iter().filter(|m| m.prot & PROT_EXEC != 0 && m.inode != 0);
+        code.filter_map(|m| Some((self.code_object(m.start)?.number, m.name.into())))
+    }
+
     /// Copies code at `addr` into `buffer` and returns how many bytes that were: at
     /// least one, and fewer than asked for where executable memory ends.
     ///

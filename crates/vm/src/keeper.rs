@@ -6,11 +6,13 @@ use rustc_hash::FxHashMap;
 use rvrun_cache::Cache;
 use rvrun_host::lock::Mutex;
 use rvrun_host::time::{process_time, thread_time};
-use rvrun_interp::{Known, PAGE, SheetMaker};
+use rvrun_interp::{Known, PAGE, Phase, SheetMaker};
 use rvrun_isa::Extensions;
 use rvrun_jit::{Keeper, Variant};
 use rvrun_memory::AddressSpace;
 use std::cmp::Reverse;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -18,11 +20,9 @@ use std::time::Duration;
 /// The number of an object's profile: no translation has it.
 const PROFILE: u64 = u64::MAX;
 
-/// What is set in the number of a sheet, which is its page's distance beside. No translation has
-/// such a number.
+/// What is set in the number of a sheet, which is its page's distance and its phase beside. No
+/// translation has such a number.
 const SHEET: u64 = 1 << 63;
-/// What is set as well in that of a sheet for programs that are warm.
-const WARM: u64 = 1;
 
 /// A process that has used less CPU time writes no profile: what is short and runs often, as
 /// what a shell forks does, would write more than it is worth.
@@ -58,10 +58,8 @@ fn version(extensions: Extensions) -> Vec<u8> {
 struct News {
     /// By the number of the object.
     profiles: FxHashMap<u32, Profile>,
-    /// Blocks that no sheet had, or not with host code.
-    reached: Vec<Known>,
-    /// The same of when the program was not warm yet, once it is.
-    before: Vec<Known>,
+    /// Blocks that no sheet had, or not with host code, by the phase in which they were reached.
+    reached: [Vec<Known>; 3],
 }
 
 /// The engines' way to the cache.
@@ -70,7 +68,7 @@ pub struct Kept {
     news: Mutex<News>,
     /// Whether there can be any: not in the child of a fork whose parent was noting some just then.
     is_noting: AtomicBool,
-    /// Whether the program has host code.
+    /// Whether the program has executed enough for any host code.
     is_warm: AtomicBool,
 }
 
@@ -144,7 +142,8 @@ impl Kept {
             }
             self.save_sheets(space, extensions, (!waits).then_some(MOST.min(time / PART)));
         }
-        self.cache.save(waits);
+        let label = |path: PathBuf| path.into_os_string().into_vec();
+        self.cache.save(waits, || space.code_files().map(|(n, path)| (n, label(path))).collect());
     }
 
     /// Makes sheets of the pages with blocks that none had, those with most of them first, for so long
@@ -153,26 +152,33 @@ impl Kept {
         if most.is_some_and(|most| most < LEAST) {
             return;
         }
-        let (reached, before) = {
-            let news = &mut *self.news.lock();
-            (std::mem::take(&mut news.reached), std::mem::take(&mut news.before))
-        };
-        let (reached, before) = (sorted(reached), sorted(before));
+        let reached = std::mem::take(&mut self.news.lock().reached);
+        let [cold, early, late] = reached.map(sorted);
         let page = |block: &Known| block.0 / PAGE;
-        let mut pages: Vec<_> = reached.chunk_by(|a, b| page(a) == page(b)).collect();
-        pages.sort_by_key(|page| Reverse(page.len()));
+        let pages = |blocks: &'_ [Known], phase| {
+            let pages = blocks.chunk_by(|a, b| page(a) == page(b));
+            pages.map(|page| (phase, page.to_vec())).collect::<Vec<_>>()
+        };
+        let mut all = match self.is_warm() {
+            true => [pages(&early, Phase::Early), pages(&late, Phase::Late)].concat(),
+            false => pages(&cold, Phase::Cold),
+        };
+        all.sort_by_key(|(_, blocks)| Reverse(blocks.len()));
         let start = thread_time();
         let mut made = Vec::new();
         let mut maker = None;
-        for blocks in pages {
+        for (phase, mut blocks) in all {
             if most.is_some_and(|most| thread_time().saturating_sub(start) > most) {
                 break;
             }
-            let number = page(&blocks[0]);
-            let start = before.partition_point(|block| page(block) < number);
-            let end = before.partition_point(|block| page(block) <= number);
-            let all = sorted([blocks, &before[start..end]].concat());
-            made.extend(self.sheet(&all, space, extensions, &mut maker));
+            if phase == Phase::Early {
+                // It is taken in in place of what is cold.
+                let number = page(&blocks[0]);
+                let start = cold.partition_point(|block| page(block) < number);
+                let end = cold.partition_point(|block| page(block) <= number);
+                blocks = sorted([&blocks, &cold[start..end]].concat());
+            }
+            made.extend(self.sheet(&blocks, phase, space, extensions, &mut maker));
         }
         let bytes: usize = made.iter().map(|(.., sheet)| sheet.len()).sum();
         if most.is_none() || bytes >= FEW_BYTES {
@@ -183,10 +189,11 @@ impl Kept {
     }
 
     /// A sheet of these blocks, which are in one page and no sheet had so, and those that the one of
-    /// that page has, if these are enough; with the numbers of the object and of itself.
+    /// that page and this phase has, if these are enough; with the numbers of the object and of itself.
     fn sheet(
         &self,
         blocks: &[Known],
+        phase: Phase,
         space: &AddressSpace,
         extensions: Extensions,
         maker: &mut Option<SheetMaker>,
@@ -194,7 +201,7 @@ impl Kept {
         let (first, _) = *blocks.first()?;
         let region = space.code_region(first).filter(|region| !region.writable)?;
         let (object, base) = region.object?;
-        let number = sheet((first - first % PAGE).wrapping_sub(base), self.is_warm());
+        let number = sheet((first - first % PAGE).wrapping_sub(base), phase);
         let mut room = Vec::new();
         let old = self.cache.get(object, number, &mut room);
         let known = old.and_then(|old| rvrun_interp::known(old, base, &region.range));
@@ -226,8 +233,8 @@ impl Kept {
 }
 
 /// The number of the sheet of the page that is so far from an object's base.
-fn sheet(distance: u64, warm: bool) -> u64 {
-    distance | SHEET | if warm { WARM } else { 0 }
+fn sheet(distance: u64, phase: Phase) -> u64 {
+    distance | SHEET | phase as u64
 }
 
 /// The same blocks once each, in ascending order.
@@ -257,20 +264,18 @@ impl rvrun_interp::Keeper for Kept {
         &self,
         object: u32,
         distance: u64,
-        warm: bool,
+        phase: Phase,
         room: &'a mut Vec<u8>,
     ) -> Option<&'a [u8]> {
-        if warm && !self.is_warm() {
+        if phase != Phase::Cold {
             self.is_warm.store(true, Ordering::Relaxed);
-            let news = &mut *self.news.lock();
-            news.before = std::mem::take(&mut news.reached);
         }
-        self.cache.get(object, sheet(distance, warm), room)
+        self.cache.get(object, sheet(distance, phase), room)
     }
 
-    fn reached(&self, pc: u64, warm: bool) {
+    fn reached(&self, pc: u64, warm: bool, phase: Phase) {
         if self.is_noting() {
-            let reached = &mut self.news.lock().reached;
+            let reached = &mut self.news.lock().reached[phase as usize];
             if reached.len() < MOST_BLOCKS {
                 reached.push((pc, warm));
             }
@@ -301,7 +306,7 @@ mod tests {
         [0x40, 0x80].into_iter().for_each(|distance| first.note_hot(object, distance));
         first.put(object, which, vec![1]);
         first.save_profiles();
-        first.cache.save(true);
+        first.cache.save(true, FxHashMap::default);
 
         let second = kept(true);
         let object = number(&second);
@@ -310,7 +315,7 @@ mod tests {
         second.note_hot(object, 0xc0);
         second.forked();
         second.save_profiles();
-        second.cache.save(true);
+        second.cache.save(true, FxHashMap::default);
         let third = kept(false);
         assert!(!third.was_hot(number(&third), 0x40), "it could not keep what it translates");
         let third = kept(true);
@@ -338,15 +343,16 @@ mod tests {
             Self { space, kept, code, object }
         }
 
-        fn reached(&self, distances: &[u64], warm: bool) {
+        fn reached(&self, distances: &[u64], warm: bool, phase: Phase) {
             let keeper: &dyn rvrun_interp::Keeper = &*self.kept;
-            distances.iter().for_each(|distance| keeper.reached(self.code + distance, warm));
+            distances.iter().for_each(|distance| keeper.reached(self.code + distance, warm, phase));
         }
 
         /// The blocks of the sheet, and which of them have host code.
-        fn sheet(&self, warm: bool) -> Option<Vec<Known>> {
+        fn sheet(&self, phase: Phase) -> Option<Vec<Known>> {
             let mut room = Vec::new();
-            let sheet = rvrun_interp::Keeper::get(&*self.kept, self.object, PAGE, warm, &mut room)?;
+            let sheet =
+                rvrun_interp::Keeper::get(&*self.kept, self.object, PAGE, phase, &mut room)?;
             let base = self.code - PAGE;
             let blocks = rvrun_interp::known(sheet, base, &(self.code..self.code + PAGE))?;
             Some(blocks.into_iter().map(|(pc, warm)| (pc - self.code, warm)).collect())
@@ -359,39 +365,43 @@ mod tests {
 
     #[test]
     fn what_a_program_reached_is_on_the_sheet_of_the_next_one() {
+        use Phase::{Cold, Early, Late};
         let directory = tempfile::TempDir::new().unwrap();
         let short = Program::new(directory.path());
-        short.reached(&[64, 0, 8], false);
+        short.reached(&[64, 0, 8], false, Cold);
         short.save();
         let long = Program::new(directory.path());
-        long.reached(&[16], false);
-        assert_eq!(long.sheet(false), Some(vec![(0, false), (8, false), (64, false)]));
-        assert_eq!(long.sheet(true), None, "now it is warm");
-        long.reached(&[0, 32], false);
-        long.reached(&[0], true);
+        long.reached(&[16], false, Cold);
+        assert_eq!(long.sheet(Cold), Some(vec![(0, false), (8, false), (64, false)]));
+        assert_eq!(long.sheet(Early), None, "now it is warm");
+        long.reached(&[0, 32], false, Early);
+        long.reached(&[0], true, Early);
+        long.reached(&[48], false, Late);
+        long.reached(&[32], true, Late);
         long.save();
         let next = Program::new(directory.path());
         let expected = vec![(0, true), (16, false), (32, false)];
-        assert_eq!(next.sheet(true), Some(expected.clone()), "what it began with, too");
-        next.reached(&[0, 16], false);
+        assert_eq!(next.sheet(Early), Some(expected.clone()), "what it began with, too");
+        assert_eq!(next.sheet(Late), Some(vec![(32, true), (48, false)]), "and no more there");
+        next.reached(&[0, 16], false, Early);
         next.kept.forked();
         next.save();
-        next.reached(&[0], true);
+        next.reached(&[0], true, Early);
         next.save();
-        assert_eq!(next.sheet(true), Some(expected), "nothing is new");
-        next.reached(&[16], true);
+        assert_eq!(next.sheet(Early), Some(expected), "nothing is new");
+        next.reached(&[16], true, Early);
         next.save();
         let expected = vec![(0, true), (16, true), (32, false)];
-        assert_eq!(Program::new(directory.path()).sheet(true), Some(expected));
+        assert_eq!(Program::new(directory.path()).sheet(Early), Some(expected));
     }
 
     #[test]
     fn who_was_not_asked_makes_no_sheets_for_little() {
         let directory = tempfile::TempDir::new().unwrap();
         let program = Program::new(directory.path());
-        program.reached(&[0, 8, 64], false);
+        program.reached(&[0, 8, 64], false, Phase::Cold);
         program.kept.save(&program.space, Extensions::ALL, false);
-        assert_eq!(Program::new(directory.path()).sheet(false), None);
+        assert_eq!(Program::new(directory.path()).sheet(Phase::Cold), None);
     }
 
     #[test]

@@ -12,7 +12,6 @@
 //! process](can_be_kept); the guest's addresses, and those of slots and host code, are filled in.
 
 use super::code::{Code, Lists};
-use super::templates::available_features;
 use super::{ARENA, FFLAGS_OF, INSTRUCTIONS, MXCSR, OUTSIDE, POINTER, ends};
 use crate::ops::{HANDLERS, alu, control, csr, fused};
 use crate::slot::{Handler, Link, Slot};
@@ -34,22 +33,35 @@ const COMPARED: usize = 512;
 /// No index of a slot: there are fewer.
 pub const NO_SLOT: u16 = u16::MAX;
 
+/// How much a program had executed when it reached a block first, in pauses of the interpreter. A
+/// page has a sheet for each: so a program need not take in what only others execute that run for
+/// longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Too little for any host code.
+    Cold,
+    /// What it takes to start, about.
+    Early,
+    /// More than that.
+    Late,
+}
+
 /// Who keeps sheets of objects, which are files by their [numbers](rvrun_memory::CodeObject).
 pub trait Keeper: Send + Sync {
-    /// The sheet of the page that is so far from the object's base, if there is one, in `room`, of
-    /// which it may leave an end as it was. The one for programs that are `warm` has host code; the
-    /// other one has what short programs execute.
+    /// The sheet of the page that is so far from the object's base of what programs reach in that
+    /// phase, if there is one, in `room`, of which it may leave an end as it was. That of the first
+    /// phase is what short programs leave.
     fn get<'a>(
         &self,
         object: u32,
         distance: u64,
-        warm: bool,
+        phase: Phase,
         room: &'a mut Vec<u8>,
     ) -> Option<&'a [u8]>;
 
-    /// Notes that the block at `pc` has been pre-decoded or, if it is `warm`, got host code, which no
-    /// sheet had.
-    fn reached(&self, pc: u64, warm: bool);
+    /// Notes that the block at `pc` has been pre-decoded or, if it is `warm`, got host code in that
+    /// phase, which no sheet had.
+    fn reached(&self, pc: u64, warm: bool, phase: Phase);
 }
 
 /// Addresses of handlers in a program that is linked to be at a place of its own, which the usual
@@ -62,17 +74,23 @@ pub fn can_be_kept() -> bool {
     (HANDLERS[0] as usize) < LINKED
 }
 
-/// What sheets depend on beside what they are made from and this build of the interpreter.
+/// What sheets depend on beside what they are made from, the host's processor and this build of the
+/// interpreter.
 pub fn version() -> Vec<u8> {
     let places =
         [ARENA, FFLAGS_OF, INSTRUCTIONS, MXCSR, OUTSIDE, POINTER, ends::FUEL, ends::INSTRET];
     let others: [Handler; 5] =
         [alu::lui, control::gate, csr::read_flags, fused::copy, fused::highest_byte];
-    let handlers = HANDLERS.iter().chain(&others).filter(|_| can_be_kept());
-    let addresses = handlers.flat_map(|handler| (*handler as usize).to_le_bytes());
-    let places = places.iter().flat_map(|place| place.to_le_bytes());
-    let threaded = [u8::from(cfg!(threaded))];
-    places.chain(addresses).chain(threaded).chain(available_features()).collect()
+    let mut version = Vec::with_capacity((HANDLERS.len() + others.len() + 16) * size_of::<usize>());
+    version.push(u8::from(cfg!(threaded)));
+    version.extend(places.iter().flat_map(|place| place.to_le_bytes()));
+    if can_be_kept() {
+        // Whatever else is done in a process, this is: by words, not by bytes.
+        for handler in HANDLERS.iter().chain(&others) {
+            version.extend_from_slice(&(*handler as usize).to_le_bytes());
+        }
+    }
+    version
 }
 
 /// What is said first of a sheet.

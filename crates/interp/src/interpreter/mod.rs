@@ -62,7 +62,7 @@ pub struct Interpreter {
     /// Executed fence.i instructions.
     fences: u64,
     warm: Warm,
-    /// Pauses that made no host code, at the beginning.
+    /// Pauses, which say how much was executed.
     pauses: u32,
     /// Whether the last block that was to get host code was let wait.
     waits: bool,
@@ -70,7 +70,8 @@ pub struct Interpreter {
     keeper: Option<Arc<dyn Keeper>>,
     /// Memory for what was kept.
     room: Vec<u8>,
-    /// Pages whose sheet was looked for, with bit 0 set for that of cold programs, and the last one.
+    /// Pages and the phases for which their sheets were looked for, and the last of those where there
+    /// was nothing more to look for.
     pages: FxHashSet<u64>,
     page: u64,
 }
@@ -258,13 +259,13 @@ impl Interpreter {
     /// Pre-decodes the block at `pc`, which is not there, unless it was kept.
     fn insert(&mut self, pc: u64) -> *const Slot {
         if self.keeper.is_some() {
-            if self.recall(pc)
+            if self.recall(pc, false)
                 && let Some(slot) = self.blocks.get(pc)
             {
                 return slot;
             }
             if let Some(keeper) = &self.keeper {
-                keeper.reached(pc, false);
+                keeper.reached(pc, false, self.phase());
             }
         }
         let (guest, writable) = self.predecode(pc, MAX_BLOCK_BYTES);

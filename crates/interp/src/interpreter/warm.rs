@@ -3,7 +3,7 @@
 use super::Interpreter;
 use crate::Keeper;
 use crate::baseline;
-use crate::baseline::sheet::{PAGE, Sheet};
+use crate::baseline::sheet::{PAGE, Phase, Sheet};
 use crate::blocks::Compiled;
 use crate::slot::Slot;
 use rvrun_memory::CodeRegion;
@@ -24,6 +24,9 @@ pub enum Warm {
 /// Pauses before anything is compiled: a program that ends before executes most of its
 /// code too few times.
 const FIRST_PAUSE: u32 = 4;
+
+/// Pauses of what it takes to start: Python takes 130, and a shell with a loop of 3,000 rounds 230.
+const LATE_PAUSE: u32 = 256;
 
 /// Blocks that get host code at once.
 const MOST_BLOCKS: usize = 16;
@@ -50,8 +53,10 @@ impl Interpreter {
         if self.warm != Warm::Seen {
             return;
         }
-        if self.is_cold() {
-            self.pauses += 1;
+        let was_cold = self.is_cold();
+        self.pauses = self.pauses.saturating_add(1);
+        if was_cold {
+            // Nothing yet.
         } else if self.blocks.is_full_of_code(&self.context) {
             self.clear();
         } else {
@@ -75,11 +80,20 @@ impl Interpreter {
         self.warm == Warm::Seen && self.pauses < FIRST_PAUSE
     }
 
+    /// How much the program has executed.
+    pub(super) fn phase(&self) -> Phase {
+        match self.pauses {
+            _ if self.is_cold() => Phase::Cold,
+            pauses if pauses < LATE_PAUSE => Phase::Early,
+            _ => Phase::Late,
+        }
+    }
+
     /// Takes in or makes host code for the block at `pc` if there is one and this did not happen
     /// before, and for those to which it leads straight on. Gives whether there may be any that is
     /// new at the block's beginning.
     pub(super) fn compile(&mut self, pc: u64) -> bool {
-        let mut made = self.keeper.is_some() && self.recall(pc);
+        let mut made = self.keeper.is_some() && self.recall(pc, true);
         let fewest = if self.warm == Warm::AtOnce { 1 } else { baseline::WORTH_IT };
         let mut next = Some(pc);
         for n in 0..MOST_BLOCKS {
@@ -90,7 +104,7 @@ impl Interpreter {
                 self.context.cache_code(at, code);
                 made |= n == 0;
                 if let Some(keeper) = &self.keeper {
-                    keeper.reached(at, true);
+                    keeper.reached(at, true, self.phase());
                 }
             }
         }
@@ -103,24 +117,39 @@ impl Interpreter {
         object.filter(|_| !writable && !self.context.soft_float)
     }
 
-    /// Takes in the sheet of the page around `pc`, if there is one for a program that is as warm as this
-    /// one, and this was not done before. Gives whether it has.
-    pub(super) fn recall(&mut self, pc: u64) -> bool {
-        let key = (pc - pc % PAGE) | u64::from(self.is_cold());
-        if self.page == key {
+    /// Takes in sheets of the page around `pc`, if there are any for a program in this phase and this
+    /// was not done before; but those of what is reached late only where the ones of what is reached
+    /// early do not have the block at `pc`, or have it without host code if that is `wanted`. Gives
+    /// whether there was one.
+    pub(super) fn recall(&mut self, pc: u64, wanted: bool) -> bool {
+        let (page, phase) = (pc - pc % PAGE, self.phase());
+        if self.page == page | phase as u64 {
             return false;
         }
-        self.page = key;
-        if !self.pages.insert(key) {
-            return false;
+        let mut taken = false;
+        let first = if phase == Phase::Late { Phase::Early } else { phase };
+        for phase in [first, phase] {
+            if !self.pages.insert(page | phase as u64) {
+                continue;
+            }
+            taken |= self.take_in(page, phase);
+            if taken && self.blocks.has(pc, wanted) {
+                return true;
+            }
         }
+        self.page = page | phase as u64;
+        taken
+    }
+
+    /// Takes in a sheet, if it is there; gives whether it was.
+    fn take_in(&mut self, page: u64, phase: Phase) -> bool {
         // Taken for so long, not cloned: what is shared is counted by instructions that wait for
         // all stores before them, and those of pre-decoding miss the caches.
         let Some(keeper) = self.keeper.take() else { return false };
         let mut room = std::mem::take(&mut self.room);
-        let taken = self.object_of(pc).and_then(|(object, base)| {
-            let (distance, warm) = ((pc - pc % PAGE).wrapping_sub(base), !self.is_cold());
-            let sheet = Sheet::read(keeper.get(object, distance, warm, &mut room)?)?;
+        let taken = self.object_of(page).and_then(|(object, base)| {
+            let distance = page.wrapping_sub(base);
+            let sheet = Sheet::read(keeper.get(object, distance, phase, &mut room)?)?;
             let is_right = sheet.is_of(base, &self.code.range);
             is_right.then(|| self.blocks.take_in(&sheet, base, &mut self.context))?
         });
