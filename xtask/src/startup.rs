@@ -17,6 +17,10 @@ const SHORTEST: &str = "examples/guest/hello";
 /// Arguments for `bash`: it is short, but is linked dynamically, forks, and executes others.
 const SHORT: [&str; 2] = ["-c", "echo $(ls /usr)"];
 
+/// What the C library does before `main`, too, where there is a vDSO, which Valgrind hides.
+const HIDDEN: [&str; 5] =
+    ["_dl_new_object", "_dl_setup_hash", "_dl_lookup_symbol_x", "__strcmp_avx2", "frame_dummy"];
+
 /// Of so many of a hundred names that are listed there has to be a function.
 const ENOUGH: usize = 75;
 
@@ -60,7 +64,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         run(&["--tool=callgrind", &output], &["--cache", "read"], program)?;
         called(&String::from_utf8_lossy(&fs::read(&profile)?))
     };
-    let always = called(&[places.root.join(SHORTEST).as_os_str()])?;
+    let mut always = called(&[places.root.join(SHORTEST).as_os_str()])?;
+    always.extend(HIDDEN.map(str::to_owned).into_iter().filter(|name| there.contains(name)));
     let mut often = vec![OsStr::new("--sysroot"), sysroot.as_os_str(), OsStr::new("bash")];
     often.extend(SHORT.map(OsStr::new));
     // To valgrind's processor others' translations are no use.

@@ -228,24 +228,57 @@ pub fn parse(
     let is_option =
         |name: &OsStr| name.as_bytes().starts_with(b"RVRUN_") && name != "RVRUN_CACHE_DIR";
     let from_environment = environment.iter().any(|(name, _)| is_option(name));
-    match without_options(&args).filter(|_| !from_environment) {
+    match with_places_only(&args).filter(|_| !from_environment) {
         Some(settings) => Ok(settings),
         None => parse_options(name, args),
     }
 }
 
-/// What a command line says that has no option, as most do: the parser would take a
-/// tenth of a short program's time to find that out.
-fn without_options(args: &[OsString]) -> Option<Settings> {
-    let (program, args) = args.split_first()?;
-    if program.is_empty() || program.as_bytes().starts_with(b"-") {
+/// What a command line says that has no option but those that say where things are, as most do and
+/// those of programs that the guest executes: the parser would take a tenth of a short program's time to
+/// find that out.
+fn with_places_only(args: &[OsString]) -> Option<Settings> {
+    let [mut sysroot, mut directory, mut argv0, mut execfn] = [const { None::<&[u8]> }; 4];
+    let mut args = args.iter();
+    let program = loop {
+        let argument = args.next()?.as_bytes();
+        if argument == b"--" {
+            break args.next()?.as_bytes();
+        }
+        if !argument.starts_with(b"-") {
+            break argument;
+        }
+        let long = argument.iter().position(|b| *b == b'=').filter(|_| argument.starts_with(b"--"));
+        let (name, value) = match long {
+            Some(at) => (&argument[..at], &argument[at + 1..]),
+            None => (argument, args.next()?.as_bytes()),
+        };
+        let place = match name {
+            b"-L" | b"--sysroot" => &mut sysroot,
+            b"--cache-dir" => &mut directory,
+            b"--argv0" => &mut argv0,
+            b"--execfn" => &mut execfn,
+            _ => return None,
+        };
+        // The parser knows what to say of these.
+        if value.is_empty() || value.starts_with(b"-") || place.replace(value).is_some() {
+            return None;
+        }
+    };
+    if program.is_empty() {
         return None;
     }
+    let path = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
+    let name = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
+    let mut cache = CacheSettings::from_environment();
+    cache.directory = directory.map(path).or(cache.directory);
     Some(Settings {
-        program: program.into(),
-        args: args.to_vec(),
-        sysroot: sysroot_from_environment(),
-        cache: CacheSettings::from_environment(),
+        program: path(program),
+        args: args.cloned().collect(),
+        argv0: argv0.map(name),
+        execfn: execfn.map(name),
+        sysroot: sysroot.map(path).or_else(sysroot_from_environment),
+        cache,
         ..Settings::default()
     })
 }
@@ -377,18 +410,39 @@ mod tests {
     }
 
     #[test]
-    fn a_command_line_without_options_means_what_the_parser_finds_in_it() {
-        for list in [&["./program"][..], &["sh", "-c", "--", "--strace"], &["a", ""]] {
-            let quick = without_options(&arguments(list)).unwrap();
+    fn a_command_line_with_places_only_means_what_the_parser_finds_in_it() {
+        for list in [
+            &["./program"][..],
+            &["sh", "-c", "--", "--strace"],
+            &["a", ""],
+            &["--", "--strace", "--", "-a"],
+            &["-L", "/rv", "a", "-L", "b"],
+            &["--sysroot", "/rv", "--cache-dir=/a=b", "--argv0", "A=", "--execfn=/x", "--", "a"],
+        ] {
+            let quick = with_places_only(&arguments(list)).unwrap();
             let parsed = parse_options("rvrun".into(), arguments(list)).ok().unwrap();
             assert_eq!(quick, parsed);
         }
     }
 
     #[test]
-    fn options_are_left_to_the_parser() {
-        for list in [&[][..], &[""], &["--strace", "a"], &["-E", "A=b", "a"], &["--", "a"]] {
-            assert_eq!(without_options(&arguments(list)), None);
+    fn other_options_are_left_to_the_parser() {
+        for list in [
+            &[][..],
+            &[""],
+            &["--strace", "a"],
+            &["-E", "A=b", "a"],
+            &["-L", "/rv", "--stats", "a"],
+            &["-L", "/rv", "--sysroot=/rv", "a"],
+            &["-L=/rv", "a"],
+            &["-L/rv", "a"],
+            &["-L"],
+            &["-L", "--", "a"],
+            &["--argv0=", "a"],
+            &["--argv0=-a", "a"],
+            &["--"],
+        ] {
+            assert_eq!(with_places_only(&arguments(list)), None, "{list:?}");
         }
     }
 }

@@ -276,6 +276,7 @@ macro_rules! sheltered {
         std::arch::global_asm!(
             concat!(".pushsection .text.", $name, ", \"ax\", @progbits"),
             concat!(".globl ", $name),
+            concat!(".type ", $name, ", @function"),
             concat!($name, ":"),
             "push rbp",
             "push rbx",

@@ -4,10 +4,11 @@
 //! 0.3 to give them back. A page of 2 MiB costs as much as 120 of them (in a virtual machine with
 //! Linux 6.x). So what grows has 256 KiB of small pages at first, and large ones from there on.
 
-use crate::process::{anonymous, populate_pages};
+use crate::process::{anonymous, anonymous_at, populate_pages};
 use std::io;
 use std::ops::{Deref, DerefMut, Range};
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes with small pages, at an end at which memory begins to be used.
 pub const SMALL: usize = 256 << 10;
@@ -25,6 +26,36 @@ const POPULATED: usize = 16 << 10;
 /// # Errors
 /// The host's, when it has no memory or forbids such a protection.
 pub fn reserve(len: usize, prot: i32, end: usize) -> io::Result<(*mut u8, Range<usize>)> {
+    let start = place(len, prot)?;
+    let first = start + SMALL;
+    let last = (start + end.min(len)) & !(LARGE_PAGE - 1);
+    if last <= first {
+        return Ok((start as *mut u8, len..len));
+    }
+    // SAFETY: the advice is about the mapping that was just made.
+    unsafe { libc::madvise(first as *mut _, last - first, libc::MADV_HUGEPAGE) };
+    Ok((start as *mut u8, first - start..last - start))
+}
+
+/// Where the last memory was placed, or 0: below that there is room, as a rule.
+static LAST: AtomicUsize = AtomicUsize::new(0);
+
+/// Maps `len` bytes, of which those from [`SMALL`] on begin where a large page may.
+fn place(len: usize, prot: i32) -> io::Result<usize> {
+    let below = |last: usize| {
+        let first = last.checked_sub(len)?.checked_add(SMALL)? & !(LARGE_PAGE - 1);
+        // To get a place takes less than to map more and to give back what is around it.
+        first.checked_sub(SMALL).filter(|start| anonymous_at(*start, len, prot).is_ok())
+    };
+    let start = match below(LAST.load(Ordering::Relaxed)) {
+        Some(start) => start,
+        None => anywhere(len, prot)?,
+    };
+    LAST.store(start, Ordering::Relaxed);
+    Ok(start)
+}
+
+fn anywhere(len: usize, prot: i32) -> io::Result<usize> {
     let all = len.checked_add(LARGE_PAGE).ok_or(io::ErrorKind::OutOfMemory)?;
     let mapped = anonymous(all, prot)? as usize;
     let start = (mapped + SMALL).next_multiple_of(LARGE_PAGE) - SMALL;
@@ -34,14 +65,7 @@ pub fn reserve(len: usize, prot: i32, end: usize) -> io::Result<(*mut u8, Range<
             unsafe { libc::munmap(from as *mut _, to - from) };
         }
     }
-    let first = start + SMALL;
-    let last = (start + end.min(len)) & !(LARGE_PAGE - 1);
-    if last <= first {
-        return Ok((start as *mut u8, len..len));
-    }
-    // SAFETY: the advice is about the mapping that was just made.
-    unsafe { libc::madvise(first as *mut _, last - first, libc::MADV_HUGEPAGE) };
-    Ok((start as *mut u8, first - start..last - start))
+    Ok(start)
 }
 
 /// Asks for the small pages of memory at `start` from the offset `from` to `to` and some more, but

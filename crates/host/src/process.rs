@@ -186,6 +186,20 @@ pub(crate) fn anonymous(len: usize, prot: i32) -> io::Result<*mut libc::c_void> 
     }
 }
 
+/// The same at a place.
+///
+/// # Errors
+/// As above, and if something is there.
+pub(crate) fn anonymous_at(start: usize, len: usize, prot: i32) -> io::Result<()> {
+    let flags =
+        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
+    // SAFETY: the mapping replaces nothing, and nobody uses it.
+    match unsafe { libc::mmap(start as *mut _, len, prot, flags, -1, 0) } {
+        libc::MAP_FAILED => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
 const PAGE: usize = 4096;
 
 /// Asks the host for the pages from the address `start` to `end` now, all at once, rather than one
@@ -210,14 +224,8 @@ pub fn keep_heap_high() {
     let end = unsafe { libc::sbrk(0) as usize }.next_multiple_of(PAGE);
     let start = end.saturating_sub(FIRST);
     populate_pages(start, start + USED);
-    // SAFETY: the mapping replaces nothing and nobody uses it.
-    unsafe {
-        let flags = libc::MAP_PRIVATE
-            | libc::MAP_ANONYMOUS
-            | libc::MAP_NORESERVE
-            | libc::MAP_FIXED_NOREPLACE;
-        libc::mmap(end as *mut _, PAGE, libc::PROT_NONE, flags, -1, 0);
-    }
+    // Without it, the heap grows where it is.
+    let _ = anonymous_at(end, PAGE, libc::PROT_NONE);
 }
 
 /// Ends the process at once, all threads of it (exit_group(2)).

@@ -33,8 +33,8 @@ fn free_place() -> u64 {
 struct Shelf {
     /// By the distance of their page, and the phase in which what is on them is reached.
     sheets: Mutex<HashMap<(u64, Phase), Vec<u8>>>,
-    /// What none had.
-    reached: Mutex<Vec<Known>>,
+    /// What none had, and when.
+    reached: Mutex<Vec<(Known, Phase)>>,
     found: AtomicUsize,
 }
 
@@ -51,8 +51,8 @@ impl Keeper for Shelf {
         Some(room)
     }
 
-    fn reached(&self, pc: u64, warm: bool, _phase: Phase) {
-        self.reached.lock().unwrap().push((pc, warm));
+    fn reached(&self, pc: u64, warm: bool, phase: Phase) {
+        self.reached.lock().unwrap().push(((pc, warm), phase));
     }
 }
 
@@ -60,7 +60,8 @@ impl Shelf {
     /// Makes a sheet of what has been reached of the code at `code`, which is a page; gives how much
     /// that was.
     fn make(&self, code: u64) -> usize {
-        let mut blocks = std::mem::take(&mut *self.reached.lock().unwrap());
+        let reached = std::mem::take(&mut *self.reached.lock().unwrap());
+        let mut blocks: Vec<Known> = reached.into_iter().map(|(block, _)| block).collect();
         let new = blocks.len();
         let range = code..code + PAGE;
         let base = code - PAGE;
@@ -279,6 +280,44 @@ fn what_is_warm_goes_on_with_what_was_kept() {
             assert_eq!((there.0, there.2), (expected.0, expected.2), "{gate:?}");
         }
     }
+}
+
+#[test]
+fn what_is_reached_late_is_on_a_sheet_of_its_own() {
+    let file = file(&["addi a0, a0, -1", "bne a0, zero, .-4", "addi a1, a1, 1", "ecall"]);
+    let keeper = Arc::new(Shelf::default());
+    let place = free_place();
+    // Gives what was new, and how many sheets were found.
+    let run = || {
+        let (space, code, mut interpreter, mut hart) = start(&file, place);
+        interpreter.set_warm(Warm::Seen);
+        interpreter.set_keeper(Some(keeper.clone()));
+        hart.x[10] = 1 << 20;
+        interpreter.set_fuel(16);
+        while interpreter.run(&mut hart) == Stop::Sample {
+            interpreter.set_fuel(16);
+        }
+        assert_eq!((hart.pc, hart.x[11]), (code + 16, 1));
+        space.munmap(code, PAGE).unwrap();
+        let reached = std::mem::take(&mut *keeper.reached.lock().unwrap());
+        (reached, keeper.found.swap(0, Ordering::Relaxed))
+    };
+    let put = |phase: Phase, blocks: &[Known]| {
+        let (space, code, ..) = start(&file, place);
+        let range = code..code + PAGE;
+        let sheet = SheetMaker::new(Extensions::ALL).unwrap().make(blocks, &range, code - PAGE);
+        keeper.sheets.lock().unwrap().insert((PAGE, phase), sheet.unwrap());
+        space.munmap(code, PAGE).unwrap();
+    };
+    let (head, tail) = (place, place + 8);
+    let cold = ((head, false), Phase::Cold);
+    let warm = ((head, true), Phase::Early);
+    assert_eq!(run(), (vec![cold, warm, ((tail, false), Phase::Late)], 0));
+    put(Phase::Early, &[warm.0]);
+    put(Phase::Late, &[(tail, false)]);
+    assert_eq!(run(), (vec![cold], 2), "each when it is wanted");
+    put(Phase::Early, &[warm.0, (tail, false)]);
+    assert_eq!(run(), (vec![cold], 1), "who has all of it from the first needs no other");
 }
 
 #[test]

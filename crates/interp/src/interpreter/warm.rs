@@ -129,13 +129,15 @@ impl Interpreter {
         let mut taken = false;
         let first = if phase == Phase::Late { Phase::Early } else { phase };
         for phase in [first, phase] {
-            if !self.pages.insert(page | phase as u64) {
+            let key = page | phase as u64;
+            if self.pages.contains(&key) {
                 continue;
             }
-            taken |= self.take_in(page, phase);
-            if taken && self.blocks.has(pc, wanted) {
-                return true;
+            if self.blocks.has(pc, wanted) {
+                return taken;
             }
+            self.pages.insert(key);
+            taken |= self.take_in(page, phase);
         }
         self.page = page | phase as u64;
         taken
