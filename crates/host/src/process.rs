@@ -189,14 +189,20 @@ pub(crate) fn anonymous(len: usize, prot: i32) -> io::Result<*mut libc::c_void> 
 /// The same at a place.
 ///
 /// # Errors
-/// As above, and if something is there.
+/// As above, and `EEXIST` if something is there.
 pub(crate) fn anonymous_at(start: usize, len: usize, prot: i32) -> io::Result<()> {
     let flags =
         libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
     // SAFETY: the mapping replaces nothing, and nobody uses it.
     match unsafe { libc::mmap(start as *mut _, len, prot, flags, -1, 0) } {
         libc::MAP_FAILED => Err(io::Error::last_os_error()),
-        _ => Ok(()),
+        found if found as usize == start => Ok(()),
+        // Who does not know the flag, as Valgrind, takes the place for a wish.
+        other => {
+            // SAFETY: it was mapped just now, and nobody knows of it.
+            unsafe { libc::munmap(other, len) };
+            Err(io::Error::from_raw_os_error(libc::EEXIST))
+        }
     }
 }
 
