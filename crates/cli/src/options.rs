@@ -228,17 +228,17 @@ pub fn parse(
     let is_option =
         |name: &OsStr| name.as_bytes().starts_with(b"RVRUN_") && name != "RVRUN_CACHE_DIR";
     let from_environment = environment.iter().any(|(name, _)| is_option(name));
-    match with_places_only(&args).filter(|_| !from_environment) {
+    match with_common_options(&args).filter(|_| !from_environment) {
         Some(settings) => Ok(settings),
         None => parse_options(name, args),
     }
 }
 
-/// What a command line says that has no option but those that say where things are, as most do and
-/// those of programs that the guest executes: the parser would take a tenth of a short program's time to
-/// find that out.
-fn with_places_only(args: &[OsString]) -> Option<Settings> {
-    let [mut sysroot, mut directory, mut argv0, mut execfn] = [const { None::<&[u8]> }; 4];
+/// What a command line says that has no option but those that say where things are or what is kept, as
+/// most do and those of programs that the guest executes: the parser would take a tenth of a short
+/// program's time to find that out.
+fn with_common_options(args: &[OsString]) -> Option<Settings> {
+    let [mut sysroot, mut directory, mut keeping, mut argv0, mut execfn] = [None::<&[u8]>; 5];
     let mut args = args.iter();
     let program = loop {
         let argument = args.next()?.as_bytes();
@@ -256,6 +256,7 @@ fn with_places_only(args: &[OsString]) -> Option<Settings> {
         let place = match name {
             b"-L" | b"--sysroot" => &mut sysroot,
             b"--cache-dir" => &mut directory,
+            b"--cache" => &mut keeping,
             b"--argv0" => &mut argv0,
             b"--execfn" => &mut execfn,
             _ => return None,
@@ -272,6 +273,12 @@ fn with_places_only(args: &[OsString]) -> Option<Settings> {
     let name = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
     let mut cache = CacheSettings::from_environment();
     cache.directory = directory.map(path).or(cache.directory);
+    match keeping {
+        None | Some(b"on") => {}
+        Some(b"read") => cache.writes = false,
+        Some(b"off") => cache.directory = None,
+        Some(_) => return None,
+    }
     Some(Settings {
         program: path(program),
         args: args.cloned().collect(),
@@ -410,16 +417,19 @@ mod tests {
     }
 
     #[test]
-    fn a_command_line_with_places_only_means_what_the_parser_finds_in_it() {
+    fn a_command_line_with_common_options_means_what_the_parser_finds_in_it() {
         for list in [
             &["./program"][..],
             &["sh", "-c", "--", "--strace"],
             &["a", ""],
             &["--", "--strace", "--", "-a"],
             &["-L", "/rv", "a", "-L", "b"],
+            &["--cache=off", "--cache-dir=/c", "a"],
+            &["--cache-dir=/c", "--cache", "read", "a"],
+            &["--cache", "on", "a"],
             &["--sysroot", "/rv", "--cache-dir=/a=b", "--argv0", "A=", "--execfn=/x", "--", "a"],
         ] {
-            let quick = with_places_only(&arguments(list)).unwrap();
+            let quick = with_common_options(&arguments(list)).unwrap();
             let parsed = parse_options("rvrun".into(), arguments(list)).ok().unwrap();
             assert_eq!(quick, parsed);
         }
@@ -438,11 +448,12 @@ mod tests {
             &["-L/rv", "a"],
             &["-L"],
             &["-L", "--", "a"],
+            &["--cache=no", "a"],
             &["--argv0=", "a"],
             &["--argv0=-a", "a"],
             &["--"],
         ] {
-            assert_eq!(with_places_only(&arguments(list)), None, "{list:?}");
+            assert_eq!(with_common_options(&arguments(list)), None, "{list:?}");
         }
     }
 }

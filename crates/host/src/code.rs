@@ -295,6 +295,7 @@ macro_rules! sheltered {
             "pop rbp",
             "ret",
             $($behind,)*
+            concat!(".size ", $name, ", . - ", $name),
             ".popsection",
             $($operands)*
         );

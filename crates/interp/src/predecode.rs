@@ -46,7 +46,10 @@ pub struct Slots {
 
 impl Slots {
     pub fn new() -> Self {
-        Self { slots: Box::new([Slot { value: 0 }; MOST_SLOTS]), len: 0, skipped: None }
+        // Not by way of the stack.
+        let slots = vec![Slot { value: 0 }; MOST_SLOTS].into_boxed_slice();
+        let slots = slots.try_into().unwrap_or_else(|_| unreachable!("so many were asked for"));
+        Self { slots, len: 0, skipped: None }
     }
 
     pub fn clear(&mut self) {
