@@ -337,13 +337,14 @@ impl Blocks {
         self.by_pc.insert_unique(hash_of_pc(low), (low, id), hash);
     }
 
-    /// Makes `link` lead to the gate or the block at its pc, if there is one.
-    pub fn link(&mut self, link: *mut Link) {
+    /// Makes `link` lead to the gate or the block at its pc, if there is one, and gives that.
+    pub fn link(&mut self, link: *mut Link) -> Option<*const Slot> {
         // SAFETY: handlers stop only with links of live slots, which stay in place.
         let pc = unsafe { (*link).pc };
         let next = if let Some(gate) = self.gates.enter(pc, link) {
             gate
-        } else if let Some(id) = self.find(pc) {
+        } else {
+            let id = self.find(pc)?;
             let from = self.place(link.cast());
             let entry = &mut self.entries[id as usize];
             match entry.incoming.iter_mut().find(|place| **place == NONE) {
@@ -353,11 +354,10 @@ impl Blocks {
             let first = self.slot(self.entries[id as usize].first);
             self.baseline.chain(link.cast(), first);
             first
-        } else {
-            return;
         };
         // SAFETY: as before.
         unsafe { (*link).next = next };
+        Some(next)
     }
 
     /// The pc of the op at `slot`, and that of its block.

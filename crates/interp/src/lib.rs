@@ -32,5 +32,5 @@ mod slot;
 mod targets;
 
 pub use baseline::maker::SheetMaker;
-pub use baseline::sheet::{Keeper, Known, PAGE, Phase, can_be_kept, known, version};
+pub use baseline::sheet::{Keeper, Known, PAGE, Phase, can_be_kept, count, known, version};
 pub use interpreter::{Interpreter, Stop, Warm};

@@ -60,6 +60,8 @@ struct News {
     profiles: FxHashMap<u32, Profile>,
     /// Blocks that no sheet had, or not with host code, by the phase in which they were reached.
     reached: [Vec<Known>; 3],
+    /// How many blocks the sheets have that were looked at, by the object's number and their own.
+    found: FxHashMap<(u32, u64), usize>,
 }
 
 /// The engines' way to the cache.
@@ -202,6 +204,10 @@ impl Kept {
         let region = space.code_region(first).filter(|region| !region.writable)?;
         let (object, base) = region.object?;
         let number = sheet((first - first % PAGE).wrapping_sub(base), phase);
+        let found = self.news.lock().found.get(&(object, number)).copied();
+        if found.is_some_and(|found| blocks.len() * NEW_PART < found) {
+            return None;
+        }
         let mut room = Vec::new();
         let old = self.cache.get(object, number, &mut room);
         let known = old.and_then(|old| rvrun_interp::known(old, base, &region.range));
@@ -270,7 +276,12 @@ impl rvrun_interp::Keeper for Kept {
         if phase != Phase::Cold {
             self.is_warm.store(true, Ordering::Relaxed);
         }
-        self.cache.get(object, sheet(distance, phase), room)
+        let number = sheet(distance, phase);
+        let found = self.cache.get(object, number, room)?;
+        if self.is_noting() {
+            self.news.lock().found.insert((object, number), rvrun_interp::count(found));
+        }
+        Some(found)
     }
 
     fn reached(&self, pc: u64, warm: bool, phase: Phase) {

@@ -329,6 +329,11 @@ pub fn known(sheet: &[u8], base: u64, code: &Range<u64>) -> Option<Vec<Known>> {
     Some(known.collect())
 }
 
+/// How many blocks a sheet has, as it says.
+pub fn count(sheet: &[u8]) -> usize {
+    Head::ref_from_prefix(sheet).map_or(0, |(head, _)| head.blocks.get().into())
+}
+
 /// A number of an index, a length or an offset; none if it is too large.
 pub fn small(number: usize) -> Option<U16> {
     u16::try_from(number).ok().filter(|number| *number != u16::MAX).map(U16::new)

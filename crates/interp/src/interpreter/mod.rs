@@ -165,16 +165,10 @@ impl Interpreter {
         loop {
             self.execute(slot, hart);
             slot = match self.context.exit {
-                Exit::Unlinked(link) => {
-                    let pc = target(link);
-                    // Lifting would free the link's own block.
-                    let freed = self.blocks.is_full() && self.blocks.entrance(pc).is_none();
-                    let slot = self.entrance(pc);
-                    if !freed {
-                        self.blocks.link(link);
-                    }
-                    slot
-                }
+                Exit::Unlinked(link) => match self.blocks.link(link) {
+                    Some(slot) => slot,
+                    None => self.lift_and_link(link),
+                },
                 Exit::Indirect => self.indirect_entrance(hart.pc),
                 Exit::IndirectJump => {
                     self.targets.record(hart.pc);
@@ -238,6 +232,17 @@ impl Interpreter {
                     as *const Slot
             };
         }
+    }
+
+    /// Lifts the block to which `link` is to lead, which is not there yet.
+    fn lift_and_link(&mut self, link: *mut Link) -> *const Slot {
+        // Who clears the store frees the link's own block, too.
+        let freed = self.blocks.is_full();
+        let slot = self.entrance(target(link));
+        if !freed {
+            self.blocks.link(link);
+        }
+        slot
     }
 
     /// The gate or the block at `pc`; the latter is lifted if it is not there yet.
