@@ -80,8 +80,14 @@ pub fn load_anywhere(space: &AddressSpace, program: &ProgramFile) -> Result<Load
     let found = space
         .mmap(0, room, 0, anonymous, -1, 0, None)
         .map_err(|errno| no_room(&program.path, errno))?;
-    space.munmap(found, room).map_err(|errno| no_room(&program.path, errno))?;
-    load(space, program, found.next_multiple_of(image.alignment).wrapping_sub(span.start))
+    let start = found.next_multiple_of(image.alignment);
+    let end = start + (span.end - span.start);
+    for (from, to) in [(found, start), (end, found + room)] {
+        if from < to {
+            space.munmap(from, to - from).map_err(|errno| no_room(&program.path, errno))?;
+        }
+    }
+    load_into(space, program, start.wrapping_sub(span.start))
 }
 
 fn load(space: &AddressSpace, program: &ProgramFile, bias: u64) -> Result<Loaded, Error> {
@@ -101,6 +107,14 @@ fn load(space: &AddressSpace, program: &ProgramFile, bias: u64) -> Result<Loaded
         },
         _ => no_room(&program.path, errno),
     })?;
+    load_into(space, program, bias)
+}
+
+/// Maps a program where room is reserved for it.
+fn load_into(space: &AddressSpace, program: &ProgramFile, bias: u64) -> Result<Loaded, Error> {
+    let image = &program.image;
+    let span = image.span();
+    let (start, len) = (span.start.wrapping_add(bias), span.end - span.start);
     let name: Arc<str> = program.path.to_string_lossy().into();
     let mut mapped_to = start;
     for segment in &image.segments {
