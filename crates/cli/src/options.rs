@@ -55,7 +55,7 @@ struct Options {
     unset_env: Vec<OsString>,
 
     /// What the guest sees as argv[0]
-    #[arg(short = '0', long, value_name = "NAME")]
+    #[arg(short = '0', long, value_name = "NAME", allow_hyphen_values = true)]
     argv0: Option<OsString>,
 
     /// The processor: max, rv64gc, rva22u64 or rva23u64, then changes such as ,zfa=off
@@ -159,7 +159,7 @@ struct Options {
     strace_pid: bool,
 
     /// The guest's AT_EXECFN
-    #[arg(long, hide = true, value_name = "NAME")]
+    #[arg(long, hide = true, value_name = "NAME", allow_hyphen_values = true)]
     execfn: Option<OsString>,
 
     /// A seccomp filter of the guest's, from before it executed this program
@@ -261,8 +261,11 @@ fn with_common_options(args: &[OsString]) -> Option<Settings> {
             b"--execfn" => &mut execfn,
             _ => return None,
         };
+        let is_name = matches!(name, b"--argv0" | b"--execfn");
         // The parser knows what to say of these.
-        if value.is_empty() || value.starts_with(b"-") || place.replace(value).is_some() {
+        if place.replace(value).is_some()
+            || !is_name && (value.is_empty() || value.starts_with(b"-"))
+        {
             return None;
         }
     };
@@ -427,6 +430,10 @@ mod tests {
             &["--cache=off", "--cache-dir=/c", "a"],
             &["--cache-dir=/c", "--cache", "read", "a"],
             &["--cache", "on", "a"],
+            &["--argv0", "-sh", "--execfn", "-x=y", "a"],
+            &["--argv0", "", "--execfn", "--", "a"],
+            &["--argv0=", "--execfn=--", "--", "a"],
+            &["--argv0", "--strace", "--execfn=-L", "--", "a"],
             &["--sysroot", "/rv", "--cache-dir=/a=b", "--argv0", "A=", "--execfn=/x", "--", "a"],
         ] {
             let quick = with_common_options(&arguments(list)).unwrap();
@@ -449,8 +456,7 @@ mod tests {
             &["-L"],
             &["-L", "--", "a"],
             &["--cache=no", "a"],
-            &["--argv0=", "a"],
-            &["--argv0=-a", "a"],
+            &["--argv0", "a", "--argv0", "a", "a"],
             &["--"],
         ] {
             assert_eq!(with_common_options(&arguments(list)), None, "{list:?}");

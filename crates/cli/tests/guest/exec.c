@@ -129,6 +129,9 @@ static void programs(void) {
     run("no environment", "copy", arguments, 0);
     run("through a symbolic link", "link", arguments, nothing);
     run("below a directory", "dir/../copy", arguments, nothing);
+    run("a login shell's name", "copy", (char *[]){"-sh", "report", 0}, nothing);
+    run("an option's name", "copy", (char *[]){"--strace=1", "report", "--", 0}, nothing);
+    run("what ends options", "copy", (char *[]){"--", "--", "report", 0}, nothing);
     run("no arguments", "copy", 0, (char *[]){"REPORT=1", 0});
     run("empty arguments", "copy", nothing, (char *[]){"REPORT=1", 0});
     long child = clone_child(CLONE_VFORK | CLONE_VM | SIGCHLD);
