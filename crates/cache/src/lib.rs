@@ -288,6 +288,25 @@ mod tests {
     }
 
     #[test]
+    fn a_label_stays_until_there_is_another() {
+        let place = Place::new();
+        let object = place.object("a", b"some code");
+        let label = |entry: u64, label: Option<&str>| {
+            let cache = place.cache(MUCH);
+            let number = cache.number(object.as_fd()).unwrap();
+            cache.put(number, entry, vec![1]);
+            let labels = label.map(|label| (number, label.into()));
+            cache.save(true, || labels.into_iter().collect());
+            let found = Directory::new(place.0.path().join("cache"), 0).list().unwrap();
+            shown(&found[0].label)
+        };
+        assert_eq!(label(1, None), "");
+        assert_eq!(label(2, Some("/lib/a")), "/lib/a");
+        assert_eq!(label(3, None), "/lib/a");
+        assert_eq!(label(4, Some("/lib/b")), "/lib/b");
+    }
+
+    #[test]
     fn another_version_finds_nothing() {
         let place = Place::new();
         let object = place.object("a", b"some code");
