@@ -274,21 +274,17 @@ fn with_common_options(args: &[OsString]) -> Option<Settings> {
     }
     let path = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
     let name = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
-    let mut cache = CacheSettings::from_environment();
-    cache.directory = directory.map(path).or(cache.directory);
-    match keeping {
-        None | Some(b"on") => {}
-        Some(b"read") => cache.writes = false,
-        Some(b"off") => cache.directory = None,
-        Some(_) => return None,
-    }
+    let used = match keeping {
+        Some(value) => Some(CacheUse::from_str(std::str::from_utf8(value).ok()?, false).ok()?),
+        None => None,
+    };
     Some(Settings {
         program: path(program),
         args: args.cloned().collect(),
         argv0: argv0.map(name),
         execfn: execfn.map(name),
         sysroot: sysroot.map(path).or_else(sysroot_from_environment),
-        cache,
+        cache: cache_settings(directory.map(path), used),
         ..Settings::default()
     })
 }
@@ -354,17 +350,9 @@ fn settings(options: Options) -> Result<Settings, EarlyStop> {
         environment.push(split_setting(setting)?);
     }
     environment.extend(options.unset_env.into_iter().map(EnvironmentChange::Remove));
-    let mut cache = CacheSettings::from_environment();
-    if let Some(directory) = options.cache_dir {
-        cache.directory = Some(directory);
-    }
+    let mut cache = cache_settings(options.cache_dir, options.cache);
     if let Some(size) = options.cache_size {
         cache.bytes = u64::from(size) << 20;
-    }
-    match options.cache {
-        Some(CacheUse::Off) => cache.directory = None,
-        Some(CacheUse::Read) => cache.writes = false,
-        Some(CacheUse::On) | None => {}
     }
     Ok(Settings {
         program: program.into(),
@@ -388,6 +376,18 @@ fn settings(options: Options) -> Result<Settings, EarlyStop> {
         verify: options.verify,
         verify_output: options.verify_output,
     })
+}
+
+/// What the environment says of the cache, or these options instead.
+fn cache_settings(directory: Option<PathBuf>, used: Option<CacheUse>) -> CacheSettings {
+    let mut cache = CacheSettings::from_environment();
+    cache.directory = directory.or(cache.directory);
+    match used {
+        Some(CacheUse::Off) => cache.directory = None,
+        Some(CacheUse::Read) => cache.writes = false,
+        Some(CacheUse::On) | None => {}
+    }
+    cache
 }
 
 /// Splits `KEY=VALUE`.

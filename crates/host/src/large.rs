@@ -55,6 +55,7 @@ fn place(len: usize, prot: i32) -> io::Result<usize> {
     Ok(start)
 }
 
+/// The same where the host finds room.
 fn anywhere(len: usize, prot: i32) -> io::Result<usize> {
     let all = len.checked_add(LARGE_PAGE).ok_or(io::ErrorKind::OutOfMemory)?;
     let mapped = anonymous(all, prot)? as usize;

@@ -172,18 +172,22 @@ pub fn aslr_disabled() -> bool {
     personality != -1 && personality & libc::ADDR_NO_RANDOMIZE != 0
 }
 
+fn map(start: usize, len: usize, prot: i32, flags: i32) -> io::Result<*mut libc::c_void> {
+    let flags = flags | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a fresh anonymous mapping touches nothing that exists: no caller has it replace any.
+    match unsafe { libc::mmap(start as *mut _, len, prot, flags, -1, 0) } {
+        libc::MAP_FAILED => Err(io::Error::last_os_error()),
+        start => Ok(start),
+    }
+}
+
 /// New memory of the VM's own, `len` bytes of zeroes that are taken when they are touched,
 /// with this protection (mmap(2)).
 ///
 /// # Errors
 /// The host's, when it has no memory, or forbids such a protection.
 pub(crate) fn anonymous(len: usize, prot: i32) -> io::Result<*mut libc::c_void> {
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    // SAFETY: a fresh anonymous mapping touches nothing that exists.
-    match unsafe { libc::mmap(std::ptr::null_mut(), len, prot, flags, -1, 0) } {
-        libc::MAP_FAILED => Err(io::Error::last_os_error()),
-        start => Ok(start),
-    }
+    map(0, len, prot, 0)
 }
 
 /// The same at a place.
@@ -191,19 +195,14 @@ pub(crate) fn anonymous(len: usize, prot: i32) -> io::Result<*mut libc::c_void> 
 /// # Errors
 /// As above, and `EEXIST` if something is there.
 pub(crate) fn anonymous_at(start: usize, len: usize, prot: i32) -> io::Result<()> {
-    let flags =
-        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
-    // SAFETY: the mapping replaces nothing, and nobody uses it.
-    match unsafe { libc::mmap(start as *mut _, len, prot, flags, -1, 0) } {
-        libc::MAP_FAILED => Err(io::Error::last_os_error()),
-        found if found as usize == start => Ok(()),
-        // Who does not know the flag, as Valgrind, takes the place for a wish.
-        other => {
-            // SAFETY: it was mapped just now, and nobody knows of it.
-            unsafe { libc::munmap(other, len) };
-            Err(io::Error::from_raw_os_error(libc::EEXIST))
-        }
+    let found = map(start, len, prot, libc::MAP_FIXED_NOREPLACE)?;
+    if found as usize == start {
+        return Ok(());
     }
+    // Who does not know the flag, as Valgrind, takes the place for a wish.
+    // SAFETY: it was mapped just now, and nobody knows of it.
+    unsafe { libc::munmap(found, len) };
+    Err(io::Error::from_raw_os_error(libc::EEXIST))
 }
 
 const PAGE: usize = 4096;

@@ -157,7 +157,7 @@ impl Kept {
         let reached = std::mem::take(&mut self.news.lock().reached);
         let [cold, early, late] = reached.map(sorted);
         let page = |block: &Known| block.0 / PAGE;
-        let pages = |blocks: &'_ [Known], phase| {
+        let pages = |blocks: &[Known], phase| {
             let pages = blocks.chunk_by(|a, b| page(a) == page(b));
             pages.map(|page| (phase, page.to_vec())).collect::<Vec<_>>()
         };
@@ -204,6 +204,7 @@ impl Kept {
         let region = space.code_region(first).filter(|region| !region.writable)?;
         let (object, base) = region.object?;
         let number = sheet((first - first % PAGE).wrapping_sub(base), phase);
+        // Without reading it, where even if all of these are new they are too few.
         let found = self.news.lock().found.get(&(object, number)).copied();
         if found.is_some_and(|found| blocks.len() * NEW_PART < found) {
             return None;

@@ -70,9 +70,6 @@ pub struct Arguments {
 /// many at once: a static hello takes 0.9 of the time.
 fn installed(rvrun: &Path, output: &Path) -> Result<PathBuf> {
     let copy = output.join("rvrun");
-    if copy.exists() {
-        fs::remove_file(&copy)?;
-    }
     fs::copy(rvrun, &copy)?;
     Ok(copy)
 }

@@ -85,7 +85,7 @@ pub fn version() -> Vec<u8> {
     version.push(u8::from(cfg!(threaded)));
     version.extend(places.iter().flat_map(|place| place.to_le_bytes()));
     if can_be_kept() {
-        // Whatever else is done in a process, this is: by words, not by bytes.
+        // By words, not by bytes: each short program does this.
         for handler in HANDLERS.iter().chain(&others) {
             version.extend_from_slice(&(*handler as usize).to_le_bytes());
         }

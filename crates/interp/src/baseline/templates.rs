@@ -487,7 +487,7 @@ fn available(template: Template) -> bool {
 }
 
 /// Which of the features the host has that some templates need: 1 for each of them.
-pub fn available_features() -> [u8; 6] {
+fn available_features() -> [u8; 6] {
     [
         std::arch::is_x86_feature_detected!("bmi2").into(),
         std::arch::is_x86_feature_detected!("fma").into(),

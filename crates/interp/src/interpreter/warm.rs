@@ -56,8 +56,9 @@ impl Interpreter {
         let was_cold = self.is_cold();
         self.pauses = self.pauses.saturating_add(1);
         if was_cold {
-            // Nothing yet.
-        } else if self.blocks.is_full_of_code(&self.context) {
+            return;
+        }
+        if self.blocks.is_full_of_code(&self.context) {
             self.clear();
         } else {
             self.compile(pc);
