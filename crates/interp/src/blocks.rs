@@ -9,24 +9,22 @@
 
 use crate::baseline::Baseline;
 use crate::baseline::sheet::{NO_SLOT, Sheet};
+use crate::block_table::{BlockTable, Id};
 use crate::context::Context;
 use crate::gates::Gates;
 use crate::predecode::MOST_SLOTS;
 use crate::slot::{Link, Slot};
-use hashbrown::HashTable;
-use rustc_hash::{FxBuildHasher, FxHashMap, FxHasher};
+use rustc_hash::{FxHashMap, FxHasher};
 use rvrun_decoder::MAX_BLOCK_BYTES;
 use rvrun_host::large::Lasting;
 use std::alloc::{Layout, handle_alloc_error};
-use std::hash::{BuildHasher, Hasher};
+use std::hash::Hasher;
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::ptr;
 
 /// Blocks that can be found before what finds them has to grow: a small program has no more.
 const FEW_BLOCKS: usize = 1280;
-/// How much larger it gets then.
-const GROWTH: usize = 3;
 /// All slots: 128 MiB. The text of large programs (compilers, browsers) takes
 /// about four bytes of slots a byte of code that was executed.
 const MAX_SLOTS: usize = 1 << 23;
@@ -37,8 +35,6 @@ const LEAST_PART: usize = 128;
 
 const PAGE: u64 = 4096;
 
-/// Index of a block.
-type Id = u32;
 /// No block's index, and no slot's.
 const NONE: Id = Id::MAX;
 
@@ -87,9 +83,7 @@ pub struct Blocks {
     slots: Lasting<Slot>,
     /// In ascending order of their slots.
     entries: Lasting<Entry>,
-    /// By their address, of which the low half is beside each: growing and searching look at the
-    /// blocks' entries, which are somewhere in memory, only where that is the same.
-    by_pc: HashTable<(u32, Id)>,
+    by_pc: BlockTable,
     /// A block of each page in which some begin, to find what a change of code
     /// touches; the others of that page follow it in a list.
     by_page: FxHashMap<u64, Id>,
@@ -111,7 +105,7 @@ impl Blocks {
         Self {
             slots: memory_for(MAX_SLOTS),
             entries: memory_for(MAX_BLOCKS),
-            by_pc: HashTable::with_capacity(FEW_BLOCKS),
+            by_pc: BlockTable::new(FEW_BLOCKS),
             by_page: FxHashMap::default(),
             next_in_page: Vec::new(),
             more_incoming: FxHashMap::default(),
@@ -234,9 +228,7 @@ impl Blocks {
     }
 
     fn find(&self, pc: u64) -> Option<Id> {
-        let is_it =
-            |(low, id): &(u32, Id)| *low == pc as u32 && self.entries[*id as usize].pc == pc;
-        self.by_pc.find(hash_of_pc(pc as u32), is_it).map(|(_, id)| *id)
+        self.by_pc.find(pc as u32, |id| self.entries[id as usize].pc == pc)
     }
 
     /// Takes in the blocks of `sheet`, whose object is at `base` now and has the code that it was made
@@ -257,13 +249,12 @@ impl Blocks {
             self.baseline.take_in(&sheet.code, slots, moved, context)?;
         }
         let pcs = sheet.blocks().map(|block| base.wrapping_add(block.distance));
-        let old: Vec<_> = pcs.filter_map(|pc| Some((pc, self.find(pc)?))).collect();
+        let old: Vec<Id> = pcs.filter_map(|pc| self.find(pc)).collect();
         if !old.is_empty() {
             self.learn_pages();
         }
-        for (pc, id) in old {
-            context.evict(pc);
-            self.drop_block(id);
+        for id in old {
+            self.drop_block(id, context);
         }
         let place = |index: u16| {
             if index == NO_SLOT { NONE } else { (first + usize::from(index)) as Place }
@@ -290,6 +281,11 @@ impl Blocks {
             }
         }
         Some(())
+    }
+
+    /// Has the host's processor bring near what says where these blocks are.
+    pub fn prefetch(&self, blocks: [u64; 2]) {
+        blocks.into_iter().for_each(|pc| self.by_pc.prefetch(pc as u32));
     }
 
     /// Adds the block that `guest` has been pre-decoded to.
@@ -328,13 +324,7 @@ impl Blocks {
     fn add_entry(&mut self, entry: Entry) {
         let id = self.entries.len() as Id;
         self.entries.extend(&[entry]).expect("who adds has asked whether there is room");
-        let hash = |(low, _): &(u32, Id)| hash_of_pc(*low);
-        if self.by_pc.len() == self.by_pc.capacity() {
-            // Who has more than a few has many.
-            self.by_pc.reserve(self.by_pc.len() * GROWTH, hash);
-        }
-        let low = entry.pc as u32;
-        self.by_pc.insert_unique(hash_of_pc(low), (low, id), hash);
+        self.by_pc.insert(entry.pc as u32, id);
     }
 
     /// Makes `link` lead to the gate or the block at its pc, if there is one, and gives that.
@@ -376,7 +366,12 @@ impl Blocks {
 
     /// Drops the blocks that overlap `range` unless `keep` says that the code
     /// from the first to the second address still has that hash.
-    pub fn invalidate(&mut self, range: Range<u64>, keep: impl Fn(u64, u64, NonZeroU64) -> bool) {
+    pub fn invalidate(
+        &mut self,
+        range: Range<u64>,
+        context: &mut Context,
+        keep: impl Fn(u64, u64, NonZeroU64) -> bool,
+    ) {
         self.learn_pages();
         // A block that ends in a fetch fault depends on the bytes behind it too.
         let overlaps = |entry: &Entry| entry.pc < range.end && entry.end() + 4 > range.start;
@@ -386,14 +381,14 @@ impl Blocks {
         let candidates: Vec<Id> = if few {
             pages.flat_map(|page| self.in_page(page)).collect()
         } else {
-            self.by_pc.iter().map(|(_, id)| *id).collect()
+            self.by_pc.ids().collect()
         };
         for id in candidates {
             let entry = &self.entries[id as usize];
             let content = self.contents.get(&id);
             let kept = content.is_some_and(|hash| keep(entry.pc, entry.end(), *hash));
             if overlaps(entry) && !kept {
-                self.drop_block(id);
+                self.drop_block(id, context);
             }
         }
     }
@@ -402,6 +397,7 @@ impl Blocks {
     /// `keep` says that they are the same. Tells `dropped` where each of them was.
     pub fn invalidate_writable(
         &mut self,
+        context: &mut Context,
         keep: impl Fn(u64, u64, NonZeroU64) -> bool,
         mut dropped: impl FnMut(Range<u64>),
     ) {
@@ -412,7 +408,7 @@ impl Blocks {
             let entry = &self.entries[id as usize];
             if !keep(entry.pc, entry.end(), hash) {
                 dropped(entry.pc..entry.end());
-                self.drop_block(id);
+                self.drop_block(id, context);
             }
         }
     }
@@ -446,16 +442,14 @@ impl Blocks {
         }
     }
 
-    /// Drops a block that `by_page` knows.
-    fn drop_block(&mut self, id: Id) {
+    /// Drops a block that `by_page` knows, from the jump cache, too.
+    fn drop_block(&mut self, id: Id, context: &mut Context) {
         self.unlink(id);
         self.contents.remove(&id);
         let entry = &self.entries[id as usize];
+        context.evict(entry.pc);
         let (page, next) = (entry.pc / PAGE, self.next_in_page[id as usize]);
-        if let Ok(found) = self.by_pc.find_entry(hash_of_pc(entry.pc as u32), |other| other.1 == id)
-        {
-            found.remove();
-        }
+        self.by_pc.remove(entry.pc as u32, id);
         let before = self.in_page(page).find(|other| self.next_in_page[*other as usize] == id);
         match before {
             Some(before) => self.next_in_page[before as usize] = next,
@@ -499,11 +493,6 @@ fn memory_for<T: Copy>(most: usize) -> Lasting<T> {
             }
         }
     }
-}
-
-/// The hash of the low half of a block's address.
-fn hash_of_pc(low: u32) -> u64 {
-    FxBuildHasher.hash_one(low)
 }
 
 /// A hash of guest bytes, to find out whether they changed.

@@ -42,8 +42,8 @@ pub enum Exit {
     Gate,
     /// The other engine was entered at a gate, and wants something.
     Passed,
-    /// The block at that slot is executed often.
-    Warm(*const Slot),
+    /// The block at that slot, of that address, is executed often.
+    Warm(*const Slot, GuestAddr),
 }
 
 /// Entries of a jump cache: at first few, because a short program touches all
@@ -194,7 +194,7 @@ impl Context {
             return block;
         }
         self.cold -= 1;
-        if self.cold == 0 { self.wanted(block) } else { block }
+        if self.cold == 0 { self.wanted(block, pc) } else { block }
     }
 
     /// Remembers the block at `pc`, and its host code.
@@ -252,11 +252,11 @@ impl Context {
         ptr::null()
     }
 
-    /// Stops before the block at `slot`, which is to get host code.
+    /// Stops before the block at `slot`, that of `pc`, which is to get host code.
     #[cold]
-    pub fn wanted(&mut self, slot: *const Slot) -> *const Slot {
+    pub fn wanted(&mut self, slot: *const Slot, pc: GuestAddr) -> *const Slot {
         self.cold = 1;
-        self.stop(Exit::Warm(slot))
+        self.stop(Exit::Warm(slot, pc))
     }
 
     /// Stops with a trap of the op at `slot`.
@@ -298,7 +298,7 @@ mod tests {
         let block: *const Slot = &raw const slot;
         context.cache(8, block, None);
         assert!(context.cached_or_wanted(8).is_null());
-        assert!(matches!(context.exit, Exit::Warm(wanted) if wanted == block));
+        assert!(matches!(context.exit, Exit::Warm(wanted, 8) if wanted == block));
         context.cold = 3;
         let mut twice = || (0..2).all(|_| context.cached_or_wanted(8) == block);
         assert!(twice(), "there was nothing to do");

@@ -20,6 +20,7 @@
 //! points into live memory, at an op that pre-decoding laid out.
 
 mod baseline;
+mod block_table;
 mod blocks;
 mod context;
 mod fuel;
@@ -29,6 +30,7 @@ mod ops;
 mod predecode;
 mod returns;
 mod slot;
+mod sources;
 mod targets;
 
 pub use baseline::maker::SheetMaker;

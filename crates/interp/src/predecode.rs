@@ -42,6 +42,8 @@ pub struct Slots {
     len: usize,
     /// Blocks that other engines execute after this one, but that its slots stand for as well.
     pub skipped: Option<[u64; 2]>,
+    /// Where the block goes by a jump or a call, and where it goes on, whether it does so or not.
+    pub ways: [u64; 2],
 }
 
 impl Slots {
@@ -49,7 +51,7 @@ impl Slots {
         // Not by way of the stack.
         let slots = vec![Slot { value: 0 }; MOST_SLOTS].into_boxed_slice();
         let slots = slots.try_into().unwrap_or_else(|_| unreachable!("so many were asked for"));
-        Self { slots, len: 0, skipped: None }
+        Self { slots, len: 0, skipped: None, ways: [0; 2] }
     }
 
     pub fn clear(&mut self) {
@@ -426,8 +428,10 @@ impl Emitter<'_> {
         | Terminator::Call { target, .. } = terminator
         {
             access::prefetch(target);
+            slots.ways[0] = target;
         }
         access::prefetch(end.wrapping_add(LINE));
+        slots.ways[1] = end;
         match terminator {
             Terminator::FallThrough => slots.extend([op(control::jump, 0, 0), link(end), way]),
             Terminator::Jump { target } => {

@@ -556,12 +556,17 @@ faulted! {
     2 15 "r15" 8 10 "r10" 10 3 "rbx" 11 5 "rbp" 12 11 "r11" 13 12 "r12" 14 13 "r13" 15 14 "r14"
 }
 
-/// Where host code has led so often to blocks that have none: stops before this one.
+/// Where host code has led so often to blocks that have none: stops before this one, which is at the
+/// hart's pc.
 ///
 /// # Safety
 /// As for [`Handler`].
-unsafe extern "sysv64" fn wanted(slot: *const Slot, _: &mut Hart, context: &mut Context) -> Next {
-    context.wanted(slot)
+unsafe extern "sysv64" fn wanted(
+    slot: *const Slot,
+    hart: &mut Hart,
+    context: &mut Context,
+) -> Next {
+    context.wanted(slot, hart.pc)
 }
 
 /// Leaves an op whose access has faulted to its handler: that of a call if the stack is full,

@@ -90,6 +90,7 @@ impl Thunks {
             ; on:
             ; jmp rcx
             ; wanted:
+            ; mov [rsi + PC + BIAS], r9
             ; mov rax, QWORD super::wanted as *const () as i64
             ; jmp rax
         );
@@ -98,6 +99,7 @@ impl Thunks {
             ; mov rcx, [rax + offset_of!(Link, next) as i32]
             ; test rcx, rcx
             ; jz >unlinked
+            ; mov r9, [rax + offset_of!(Link, pc) as i32]
             ; mov rax, rcx
             ; jmp >follow
             ; unlinked:
@@ -105,8 +107,10 @@ impl Thunks {
         settle(&mut code);
         dynasm!(code; .arch x64; mov rax, QWORD control::unlinked as *const () as i64; jmp rax);
         let found = offset(&code);
-        dynasm!(code; .arch x64; mov rax, [rax + offset_of!(JumpCacheEntry, block) as i32]);
         dynasm!(code; .arch x64
+            ; mov r9, [rax + offset_of!(JumpCacheEntry, key) as i32]
+            ; and r9, BYTE -2
+            ; mov rax, [rax + offset_of!(JumpCacheEntry, block) as i32]
             ; follow:
             ; mov rcx, [rax]
             ; mov r8, rcx

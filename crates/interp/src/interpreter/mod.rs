@@ -13,6 +13,7 @@ use crate::blocks::{Blocks, content_hash};
 use crate::context::{Context, Exit};
 use crate::predecode::{Slots, predecode};
 use crate::slot::{Link, Slot};
+use crate::sources::Sources;
 use crate::targets::Targets;
 use rustc_hash::FxHashSet;
 use rvrun_decoder::MAX_BLOCK_BYTES;
@@ -53,6 +54,8 @@ pub struct Interpreter {
     epoch: u64,
     /// The executable mapping that was last lifted from.
     code: CodeRegion,
+    /// All of which something was lifted from.
+    sources: Sources,
     /// Memory for the next block's slots.
     scratch: Slots,
     /// Blocks of one instruction, for [`step`](Self::step).
@@ -93,6 +96,7 @@ impl Interpreter {
             context: Context::new(extensions),
             epoch,
             code: CodeRegion::default(),
+            sources: Sources::default(),
             scratch: Slots::new(),
             singles: step::Singles::default(),
             targets: Targets::default(),
@@ -186,8 +190,8 @@ impl Interpreter {
                 }
                 Exit::Gate => return Stop::Gate,
                 Exit::Passed => return Stop::Passed,
-                Exit::Warm(slot) => {
-                    self.warm_up(slot);
+                Exit::Warm(slot, pc) => {
+                    self.warm_up(pc);
                     slot
                 }
                 Exit::FenceI => {
@@ -238,7 +242,7 @@ impl Interpreter {
     fn lift_and_link(&mut self, link: *mut Link) -> *const Slot {
         // Who clears the store frees the link's own block, too.
         let freed = self.blocks.is_full();
-        let slot = self.entrance(target(link));
+        let slot = self.lift(target(link));
         if !freed {
             self.blocks.link(link);
         }
@@ -247,9 +251,14 @@ impl Interpreter {
 
     /// The gate or the block at `pc`; the latter is lifted if it is not there yet.
     fn entrance(&mut self, pc: u64) -> *const Slot {
-        if let Some(slot) = self.blocks.entrance(pc) {
-            return slot;
+        match self.blocks.entrance(pc) {
+            Some(slot) => slot,
+            None => self.lift(pc),
         }
+    }
+
+    /// Lifts the block at `pc`, which is not there; nor is a gate.
+    fn lift(&mut self, pc: u64) -> *const Slot {
         if self.blocks.is_full() {
             self.clear();
         }
@@ -274,6 +283,7 @@ impl Interpreter {
             }
         }
         let (guest, writable) = self.predecode(pc, MAX_BLOCK_BYTES);
+        self.blocks.prefetch(self.scratch.ways);
         let changing = if writable { hash_of(&self.space, pc, guest.end) } else { None };
         let slot = self.blocks.insert(guest, &self.scratch, changing);
         if let Some(skipped) = self.scratch.skipped {
@@ -328,12 +338,19 @@ impl Interpreter {
     }
 
     /// The executable mapping around `pc`; an empty one if there is none.
+    #[inline(always)]
     fn code_region(&mut self, pc: u64) -> &CodeRegion {
         if !self.code.range.contains(&pc) {
-            let none = CodeRegion { range: pc..pc, ..CodeRegion::default() };
-            self.code = self.space.code_region(pc).unwrap_or(none);
+            self.find_code_region(pc);
         }
         &self.code
+    }
+
+    #[cold]
+    fn find_code_region(&mut self, pc: u64) {
+        let none = CodeRegion { range: pc..pc, ..CodeRegion::default() };
+        self.code = self.space.code_region(pc).unwrap_or(none);
+        self.sources.add(&self.code.range);
     }
 
     fn clear(&mut self) {
@@ -358,23 +375,26 @@ impl Interpreter {
         let changes = self.space.code_changes_since(self.epoch);
         self.epoch = epoch;
         self.code.range = 0..0;
-        self.context.clear_cache();
         self.singles.clear();
         match changes {
             None => {
                 self.blocks.clear(&mut self.context);
+                self.context.clear_cache();
                 self.forget_pages();
                 self.targets.clear();
             }
             Some(ranges) => {
                 for range in ranges {
+                    if !self.sources.touch(&range) {
+                        continue;
+                    }
                     self.pages.retain(|page| {
                         page - page % PAGE >= range.end || page + PAGE <= range.start
                     });
                     self.page = NO_PAGE;
                     self.targets.forget(range.clone());
                     let space = &self.space;
-                    self.blocks.invalidate(range, |pc, end, hash| {
+                    self.blocks.invalidate(range, &mut self.context, |pc, end, hash| {
                         let writable = space.code_region(pc).is_some_and(|code| code.writable);
                         writable && hash_of(space, pc, end) == Some(hash)
                     });
@@ -390,12 +410,12 @@ impl Interpreter {
 
     /// Drops what was pre-decoded from bytes that have changed, as after a fence.i.
     pub fn revalidate(&mut self) {
-        self.context.clear_cache();
         self.singles.clear();
         let space = &self.space;
         let unchanged = |pc, end, hash| hash_of(space, pc, end) == Some(hash);
         // Code that nobody can write in place has not changed.
-        self.blocks.invalidate_writable(unchanged, |range| self.targets.forget(range));
+        let forget = |range| self.targets.forget(range);
+        self.blocks.invalidate_writable(&mut self.context, unchanged, forget);
     }
 
     /// Blocks are pre-decoded for the host's floating-point unit or for the

@@ -40,7 +40,7 @@ impl Interpreter {
         match self.context.exit {
             Exit::Unlinked(link) => hart.pc = target(link),
             Exit::Pause | Exit::Indirect | Exit::IndirectJump => {}
-            Exit::Warm(slot) => self.set_position(hart, slot),
+            Exit::Warm(_, pc) => hart.pc = pc,
             Exit::FenceI => self.fence_i(),
             Exit::RoundingMode(_) => self.finish_rounding_mode(hart),
             Exit::Syscall => return Some(Stop::Syscall),

@@ -5,7 +5,6 @@ use crate::Keeper;
 use crate::baseline;
 use crate::baseline::sheet::{PAGE, Phase, Sheet};
 use crate::blocks::Compiled;
-use crate::slot::Slot;
 use rvrun_memory::CodeRegion;
 use std::sync::Arc;
 
@@ -65,13 +64,12 @@ impl Interpreter {
         }
     }
 
-    /// Host code has led to `slot`, where there is none.
-    pub(super) fn warm_up(&mut self, slot: *const Slot) {
-        let pc = self.blocks.position(slot).map(|(pc, _)| pc);
-        self.waits = !self.waits && pc.is_some_and(|pc| self.blocks.may_change(pc));
+    /// Host code has led to the block at `pc`, where there is none.
+    pub(super) fn warm_up(&mut self, pc: u64) {
+        self.waits = !self.waits && self.blocks.may_change(pc);
         if self.waits {
             self.context.cold = CHANGING_PERIOD;
-        } else if !pc.is_some_and(|pc| self.compile(pc)) {
+        } else if !self.compile(pc) {
             self.context.cold = NOTHING_TO_DO_PERIOD;
         }
     }
