@@ -108,9 +108,9 @@ pub fn predecode(
         let len = length(bits as u16);
         let next = block.pc.wrapping_add(len.into());
         let [first, second] = LIKELY[bucket(bits)];
-        let mut emitted = first(&mut block, bits);
+        let mut emitted = ALL[first as usize](&mut block, bits);
         if emitted == Emitted::Nothing {
-            emitted = second(&mut block, bits);
+            emitted = ALL[second as usize](&mut block, bits);
         }
         if emitted == Emitted::Nothing {
             emitted = emit_any(&mut block, bits);
@@ -163,15 +163,27 @@ macro_rules! emitters {
 
 for_each_instruction!(emitters);
 
-/// The first two rows that a word may be of, by its bucket: nearly all words are of one of them.
-static LIKELY: [[Emit; 2]; BUCKETS] = {
-    let mut likely = [[emit_nothing as Emit; 2]; BUCKETS];
+/// The same, and behind them [`emit_nothing`].
+static ALL: [Emit; ROWS.len() + 1] = {
+    let mut all = [emit_nothing as Emit; ROWS.len() + 1];
+    let mut opcode = 0;
+    while opcode < ROWS.len() {
+        all[opcode] = EMITTERS[opcode];
+        opcode += 1;
+    }
+    all
+};
+
+/// The first two rows that a word may be of, by its bucket, as their places in [`ALL`]: nearly all words are of
+/// one of them. Of 4 bytes a bucket, since much of the time is spent getting this from memory.
+static LIKELY: [[u16; 2]; BUCKETS] = {
+    let mut likely = [[ROWS.len() as u16; 2]; BUCKETS];
     let mut bucket = 0;
     while bucket < BUCKETS {
         let mut number = 0;
         while number < 2 {
             if let Some(opcode) = candidate(bucket, number) {
-                likely[bucket][number] = EMITTERS[opcode as usize];
+                likely[bucket][number] = opcode as u16;
             }
             number += 1;
         }
@@ -187,7 +199,6 @@ fn emit_nothing(_: &mut Emitter<'_>, _: u32) -> Emitted {
 /// Emits an instruction of whatever row it is of.
 #[cold]
 fn emit_any(block: &mut Emitter<'_>, bits: u32) -> Emitted {
-    static ALL: [Emit; ROWS.len()] = EMITTERS;
     candidates(bits, block.extensions)
         .map(|opcode| ALL[opcode as usize](block, bits))
         .find(|emitted| *emitted != Emitted::Nothing)

@@ -75,9 +75,11 @@ pub fn operands<const ROW: usize>(word: u32) -> Option<Instruction> {
 
 /// Rows are looked up by the bits that tell most of them apart: for 32-bit
 /// words the major opcode, funct3 and the top three bits, for 16-bit ones the
-/// quadrant, the top six bits and those that tell arithmetic apart.
+/// quadrant, the top six bits and those that tell arithmetic apart. Those that are operands of most are the low
+/// ones of a bucket's number, so that tables by it have an instruction's buckets in few lines of the host's
+/// caches: a short program looks at most of these for the first time.
 const BUCKET_BITS: [&[u32]; 2] =
-    [&[0, 1, 5, 6, 10, 11, 12, 13, 14, 15], &[2, 3, 4, 5, 6, 12, 13, 14, 29, 30, 31]];
+    [&[5, 6, 10, 11, 12, 13, 14, 15, 0, 1], &[29, 30, 31, 12, 13, 14, 2, 3, 4, 5, 6]];
 const COMPRESSED_BUCKETS: usize = 1 << BUCKET_BITS[0].len();
 /// How many buckets there are.
 pub const BUCKETS: usize = COMPRESSED_BUCKETS + (1 << BUCKET_BITS[1].len());
@@ -87,9 +89,9 @@ pub const BUCKETS: usize = COMPRESSED_BUCKETS + (1 << BUCKET_BITS[1].len());
 #[inline]
 pub const fn bucket(word: u32) -> usize {
     if length(word as u16) == 2 {
-        (word & 3 | word >> 3 & 0xc | word >> 6 & 0x3f0) as usize
+        (word >> 5 & 3 | word >> 8 & 0xfc | (word & 3) << 8) as usize
     } else {
-        COMPRESSED_BUCKETS + (word >> 2 & 0x1f | word >> 7 & 0xe0 | word >> 21 & 0x700) as usize
+        COMPRESSED_BUCKETS + (word >> 29 | word >> 9 & 0x38 | word << 4 & 0x7c0) as usize
     }
 }
 
