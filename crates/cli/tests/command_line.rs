@@ -189,6 +189,9 @@ fn what_cannot_be_opened_or_executed() {
     expect_complaint(&place.rvrun([""]), 127, &["no such file"]);
     expect_complaint(&place.rvrun(["."]), 126, &[".: is a directory"]);
     expect_complaint(&place.rvrun(["/dev/null"]), 126, &["not a regular file"]);
+    let pipe = place.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    expect_complaint(&place.rvrun([&pipe]), 126, &["not a regular file"]);
     let program = place.file("program", &Program::new(&EXITS).bytes());
     expect_complaint(&place.rvrun(["program/below"]), 127, &["no such file"]);
     fs::set_permissions(&program, fs::Permissions::from_mode(0o644)).unwrap();

@@ -5,7 +5,7 @@ use rvrun_decoder::elf::{Image, Source};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// An open program and its headers.
@@ -42,7 +42,10 @@ impl ProgramFile {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let path = path.to_path_buf();
         let not_runnable = |why: &str| Error::NotRunnable { path: path.clone(), why: why.into() };
-        let file = File::open(&path).map_err(|source| match source.kind() {
+        // Who opens a pipe waits, otherwise, for somebody who writes into it.
+        let mut options = File::options();
+        options.read(true).custom_flags(libc::O_NONBLOCK);
+        let file = options.open(&path).map_err(|source| match source.kind() {
             _ if source.raw_os_error() == Some(libc::ELOOP) => not_runnable(
                 "too many symbolic links lead from one to the next; remove or correct them",
             ),

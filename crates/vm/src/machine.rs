@@ -360,8 +360,7 @@ fn load(
     space: &Arc<AddressSpace>,
 ) -> Result<(Hart, Config, ProcessImage), Error> {
     let sysroot = program.sysroot.as_deref().map(Sysroot::new);
-    let program = script::follow(program, sysroot.as_ref())?;
-    let file = ProgramFile::open(&program.path)?;
+    let (program, file) = script::open(program, sysroot.as_ref())?;
     let random_bytes = process::random_bytes()
         .map_err(|source| Error::Host { what: "cannot get random numbers".into(), source })?;
     let randomize = program.randomize && !process::aslr_disabled();

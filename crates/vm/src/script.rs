@@ -1,6 +1,7 @@
 //! Scripts that name their interpreter in a `#!` line (execve(2), "Interpreter scripts").
 
 use crate::error::Error;
+use crate::file::ProgramFile;
 use crate::program::Program;
 use rvrun_syscall::Sysroot;
 use std::ffi::OsString;
@@ -12,18 +13,26 @@ use std::path::{Path, PathBuf};
 /// Scripts that may be the interpreters of scripts, as in the kernel.
 const MAX_SCRIPTS: u32 = 5;
 
-/// The program that runs `program`: itself, or its interpreter if it is a script.
+/// The program that runs `program`, and its file: itself, or its interpreter if it is a script.
 ///
 /// # Errors
-/// For a `#!` line that the kernel refuses, and when scripts lead to scripts too often.
-pub fn follow(mut program: Program, sysroot: Option<&Sysroot>) -> Result<Program, Error> {
+/// Those of [`ProgramFile::open`]; for a `#!` line that the kernel refuses, and when scripts lead to
+/// scripts too often.
+pub fn open(
+    mut program: Program,
+    sysroot: Option<&Sysroot>,
+) -> Result<(Program, ProgramFile), Error> {
     for _ in 0..=MAX_SCRIPTS {
+        let error = match ProgramFile::open(&program.path) {
+            Ok(file) => return Ok((program, file)),
+            Err(error) => error,
+        };
         let not_runnable =
             |why: &str| Error::NotRunnable { path: program.path.clone(), why: why.into() };
         let Some((interpreter, argument)) = first_line(&program.path)
             .map_err(|()| not_runnable("a script whose first line names no interpreter"))?
         else {
-            return Ok(program);
+            return Err(error);
         };
         let guest = PathBuf::from(OsString::from_vec(interpreter));
         let found = rvrun_syscall::resolve(sysroot, &guest);
@@ -45,8 +54,8 @@ pub fn follow(mut program: Program, sysroot: Option<&Sysroot>) -> Result<Program
 
 type Line = (Vec<u8>, Option<Vec<u8>>);
 
-/// The interpreter and the argument that a script names; none if the file is no script.
-/// A file that cannot be read is none: whoever opens it next says why.
+/// The interpreter and the argument that a script names; none if the file is no script, or cannot
+/// be read.
 fn first_line(path: &Path) -> Result<Option<Line>, ()> {
     let mut head = Vec::with_capacity(256);
     let regular = path.metadata().is_ok_and(|metadata| metadata.is_file());
