@@ -39,10 +39,11 @@ Exit status:
 Sysroot:
   --sysroot, else RVRUN_SYSROOT, else QEMU_LD_PREFIX, else
   /usr/riscv64-linux-gnu or /etc/qemu-binfmt/riscv64 if there is one. Absolute
-  paths of the guest are looked up there first, then on the host."
+  paths of the guest are looked up there first, then on the host. With /
+  there is no sysroot, as for programs below a root that a guest has changed to."
 )]
 struct Options {
-    /// Look up the guest's absolute paths below DIR first
+    /// Look up the guest's absolute paths below DIR first; with / only where they say
     #[arg(short = 'L', long, value_name = "DIR")]
     sysroot: Option<PathBuf>,
 
@@ -435,6 +436,7 @@ mod tests {
             &["--argv0=", "--execfn=--", "--", "a"],
             &["--argv0", "--strace", "--execfn=-L", "--", "a"],
             &["--sysroot", "/rv", "--cache-dir=/a=b", "--argv0", "A=", "--execfn=/x", "--", "a"],
+            &["--sysroot=/", "--argv0", "a", "--execfn", "/a", "--", "a"],
         ] {
             let quick = with_common_options(&arguments(list)).unwrap();
             let parsed = parse_options("rvrun".into(), arguments(list)).ok().unwrap();

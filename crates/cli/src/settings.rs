@@ -21,7 +21,7 @@ pub struct Settings {
     pub execfn: Option<OsString>,
     /// seccomp filters that it is executed with.
     pub filters: Vec<Vec<u8>>,
-    /// The sysroot that the command line or the environment names.
+    /// The sysroot that the command line or the environment names; `/` for none.
     pub sysroot: Option<PathBuf>,
     /// `KEY=VALUE` settings and `KEY` removals, in order.
     pub environment: Vec<EnvironmentChange>,
@@ -90,14 +90,15 @@ impl Settings {
                 )));
             }
             // Guests change their working directory.
-            Some(directory) => Some(directory.canonicalize().unwrap_or(directory.clone())),
+            Some(directory) => Some(directory.canonicalize().unwrap_or(directory.clone()))
+                .filter(|directory| directory != Path::new("/")),
             None => rvrun::default_sysroots().find(|d| d.is_dir()).map(Path::to_path_buf),
         };
         let extensions = match &self.cpu {
             Some(cpu) => parse_cpu(cpu).map_err(EarlyStop::Usage)?,
             None => Extensions::ALL,
         };
-        let exec = self.exec_config(sysroot.as_deref());
+        let exec = self.exec_config();
         let path = find_program(&self.program, sysroot.as_deref());
         let mut program = Program::new(path)
             .args(self.args)
@@ -165,7 +166,7 @@ impl Settings {
 
     /// How the guest's `execve` starts us again: with the options that hold for
     /// a whole process tree.
-    pub fn exec_config(&self, sysroot: Option<&Path>) -> ExecConfig {
+    pub fn exec_config(&self) -> ExecConfig {
         let mut prefix: Vec<OsString> = vec!["rvrun".into()];
         let mut option = |name: &str, value: &OsStr| {
             // In one argument: a value may begin with a hyphen.
@@ -174,9 +175,6 @@ impl Settings {
             argument.push(value);
             prefix.push(argument);
         };
-        if let Some(sysroot) = sysroot {
-            option("--sysroot", sysroot.as_os_str());
-        }
         if let Some(cpu) = &self.cpu {
             option("--cpu", cpu.as_ref());
         }
@@ -359,7 +357,7 @@ mod tests {
     fn a_value_that_looks_like_an_option_is_handed_on_as_a_value() {
         let dump = vec![Translated::Function("-x".into())];
         let settings = Settings { dump: dump.clone(), ..Settings::default() };
-        let mut arguments = settings.exec_config(None).prefix;
+        let mut arguments = settings.exec_config().prefix;
         arguments.push("program".into());
         let name = arguments.remove(0);
         assert_eq!(crate::options::parse(name, arguments, &[]).map(|again| again.dump), Ok(dump));

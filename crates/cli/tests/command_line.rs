@@ -531,6 +531,17 @@ fn programs_are_found_below_the_sysroot() {
     assert_eq!(finished.unwrap().status.code(), Some(3));
 }
 
+#[test]
+fn a_root_directory_as_sysroot_is_none() {
+    let place = Place::new();
+    let program = place.file("root/bin/program", &Program::new(&EXITS).bytes());
+    let mut command = place.command(RVRUN);
+    command.env("RVRUN_SYSROOT", "root").args(["--sysroot", "/", "/bin/program"]);
+    assert_eq!(support::run(&mut command).unwrap().status.code(), Some(127));
+    let finished = support::run(place.command(RVRUN).env("RVRUN_SYSROOT", "/").arg(program));
+    assert_eq!(finished.unwrap().status.code(), Some(3));
+}
+
 /// rvrun under QEMU's name.
 fn qemu(place: &Place) -> Command {
     let link = place.path("qemu-riscv64");

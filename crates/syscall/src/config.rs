@@ -40,10 +40,11 @@ pub struct Strace {
 
 /// How the VM is started again by the guest's `execve`.
 ///
-/// The new VM's arguments are [`prefix`](Self::prefix), then `--argv0 NAME
-/// --execfn NAME -- PROGRAM ARG...`: `argv[0]` and the path as the guest gave
-/// them, the program's path on the host, and the guest's other arguments. Before these
-/// there is a `--seccomp-filter HEX` for each of [`Config::filters`]. The
+/// The new VM's arguments are [`prefix`](Self::prefix), then `--sysroot=DIR --argv0 NAME
+/// --execfn NAME -- PROGRAM ARG...`: the sysroot, `/` where there is none; `argv[0]` and the
+/// path as the guest gave them, the program's path on the host, and the guest's other
+/// arguments. Before `--argv0` there is a `--seccomp-filter HEX` for each of
+/// [`Config::filters`]. The
 /// environment is the guest's, so the VM's own settings have to be options.
 #[derive(Clone, Debug, Default)]
 pub struct ExecConfig {

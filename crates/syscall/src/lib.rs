@@ -32,6 +32,7 @@ mod procfs;
 mod program;
 mod raw;
 mod robust;
+mod root;
 mod row;
 mod seccomp;
 mod shown;

@@ -75,7 +75,7 @@ rows! {
     37 linkat(olddirfd: DirFd, oldpath: Path, newdirfd: DirFd, newpath: Path, flags: Names(&AT)) => paths(SYS_linkat, &[at(1, IfFlag(4)), at(3, Create)]), Full;
     39 umount2(target: Path, flags: Hex) => paths(SYS_umount2, &[cwd(0, Follow)]), Full;
     40 mount(source: Str, target: Path, fstype: Str, flags: Hex, data: Ptr) => paths(SYS_mount, &[cwd(0, Follow), cwd(1, Follow)]), Full;
-    41 pivot_root(new_root: Path, put_old: Path) => paths(SYS_pivot_root, &[cwd(0, Follow), cwd(1, Follow)]), partial("the sysroot has to be reachable from the new root");
+    41 pivot_root(new_root: Path, put_old: Path) => call(namespaces::pivot_root), partial("other processes whose root changes with it keep the sysroot");
     42 nfsservctl() => Missing, stub("removed from Linux in 3.1");
     43 statfs(path: Path, buf: Ptr) => paths(SYS_statfs, &[cwd(0, Follow)]), Full;
     44 fstatfs(fd: Fd, buf: Ptr) => host(SYS_fstatfs), Full;
@@ -85,7 +85,7 @@ rows! {
     48 faccessat(dirfd: DirFd, path: Path, mode: Names(&ACCESS)) => paths(SYS_faccessat, &[at(1, Follow)]), Full;
     49 chdir(path: Path) => call(files::chdir), Full;
     50 fchdir(fd: Fd) => call(files::fchdir), Full;
-    51 chroot(path: Path) => paths(SYS_chroot, &[cwd(0, Follow)]), partial("the VM and the sysroot have to be reachable from the new root for later execve calls");
+    51 chroot(path: Path) => call(namespaces::chroot), partial("the VM has to be reachable from the new root for later execve calls; a process that shares the root but not the memory (CLONE_FS) keeps the sysroot");
     52 fchmod(fd: Fd, mode: Mode) => host(SYS_fchmod), Full;
     53 fchmodat(dirfd: DirFd, path: Path, mode: Mode) => paths(SYS_fchmodat, &[at(1, Follow)]), Full;
     54 fchownat(dirfd: DirFd, path: Path, owner: Id, group: Id, flags: Names(&AT)) => paths(SYS_fchownat, &[at(1, UnlessFlag(4))]), Full;

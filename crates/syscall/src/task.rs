@@ -5,7 +5,7 @@ use crate::calls::clone::Borrower;
 use crate::calls::io_uring::Rings;
 use crate::config::{Config, ProcessImage};
 use crate::host_signals::{self, Actions};
-use crate::path::Sysroot;
+use crate::root::Fs;
 use crate::seccomp::{Sandbox, Sandboxes, bpf};
 use crate::signals::stack::SignalStack;
 use crate::strace::Pending;
@@ -14,7 +14,6 @@ use crate::{raw, robust, shown};
 use rvrun_host::lock::Mutex;
 use rvrun_host::process::name_thread;
 use rvrun_memory::AddressSpace;
-use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -22,6 +21,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 pub struct Task {
     /// What it shares with the other threads of its process.
     pub(crate) process: Arc<Process>,
+    /// Where its paths begin.
+    pub(crate) fs: Arc<Fs>,
     /// The signals that the guest has blocked; the host's mask is the same but
     /// for those that the VM itself needs.
     pub(crate) blocked: u64,
@@ -58,11 +59,8 @@ pub(crate) struct Process {
     pub(crate) image: ProcessImage,
     /// Whether the host's kernel knows where the guest's arguments and environment are.
     pub(crate) shown_by_host: bool,
-    pub(crate) sysroot: Option<Sysroot>,
     /// What the guest wants done with signal N, at N - 1.
     pub(crate) actions: Mutex<Actions>,
-    /// Whether the working directory lies below the sysroot.
-    pub(crate) inside_sysroot: AtomicBool,
     /// Whether this process was made by fork or has made another.
     relatives: AtomicBool,
     pub(crate) threads: Threads,
@@ -87,9 +85,7 @@ impl Task {
         name_thread(name);
         robust::reset();
         let process = Process {
-            sysroot: config.sysroot.clone(),
             actions: Mutex::new(Actions::inherited()),
-            inside_sysroot: AtomicBool::new(false),
             relatives: AtomicBool::new(false),
             threads: Threads::new(),
             rings: Mutex::default(),
@@ -99,7 +95,6 @@ impl Task {
             space,
             image,
         };
-        process.note_directory();
         let sandbox = Sandbox::default().inherit(&process.sandboxes);
         sandbox.enter(raw::syscall(libc::SYS_gettid, [0; 6]) as i32);
         for filter in &process.config.filters {
@@ -107,6 +102,7 @@ impl Task {
             let _ = bpf::Program::new(filter).and_then(|program| sandbox.add(program));
         }
         Self {
+            fs: Arc::new(Fs::new(process.config.sysroot.clone())),
             process: Arc::new(process),
             blocked: host_signals::mask(),
             waited_with: None,
@@ -132,9 +128,7 @@ impl Task {
             space: process.space.clone(),
             image: process.image.clone(),
             shown_by_host: process.shown_by_host,
-            sysroot: process.sysroot.clone(),
             actions: Mutex::new(*process.actions.lock()),
-            inside_sysroot: AtomicBool::new(process.inside_sysroot.load(Ordering::Relaxed)),
             relatives: AtomicBool::new(true),
             threads: process.threads.alone(),
             rings: Mutex::new(process.rings.lock().clone()),
@@ -153,6 +147,7 @@ impl Task {
     pub(crate) fn sibling(&self, clear_child_tid: u64) -> Self {
         Self {
             process: self.process.clone(),
+            fs: self.fs.clone(),
             blocked: self.blocked,
             waited_with: None,
             attention: Arc::default(),
@@ -181,6 +176,11 @@ impl Task {
         if rvrun_host::signals::held() & !blocked != 0 {
             self.want_attention();
         }
+    }
+
+    /// Has a root and a working directory of its own from now on (`CLONE_FS`).
+    pub(crate) fn unshare_fs(&mut self) {
+        self.fs = Arc::new(self.fs.copy());
     }
 
     /// Raises the attention flag.
@@ -223,19 +223,5 @@ impl Process {
     /// Remembers that there is more than one process now.
     pub(crate) fn note_relatives(&self) {
         self.relatives.store(true, Ordering::Relaxed);
-    }
-
-    /// Remembers whether the working directory lies below the sysroot.
-    pub(crate) fn note_directory(&self) {
-        let inside = self.sysroot.as_ref().is_some_and(|sysroot| {
-            std::env::current_dir()
-                .is_ok_and(|directory| sysroot.holds_directory(directory.as_os_str().as_bytes()))
-        });
-        self.inside_sysroot.store(inside, Ordering::Relaxed);
-    }
-
-    /// The guest's view of a path on the host.
-    pub(crate) fn guest_view<'a>(&self, host: &'a [u8]) -> &'a [u8] {
-        self.sysroot.as_ref().and_then(|sysroot| sysroot.strip(host)).unwrap_or(host)
     }
 }

@@ -300,8 +300,12 @@ impl Newborn {
             hart.x[TP] = tls;
         }
         hart.reservation = Reservation::NONE;
+        let mut task = parent.sibling(wanted.clear_child_tid);
+        if wanted.unshared & libc::CLONE_FS as u64 != 0 {
+            task.unshare_fs();
+        }
         Box::new(Self {
-            task: parent.sibling(wanted.clear_child_tid),
+            task,
             hart,
             number_at: [wanted.parent_tid, wanted.child_tid],
             unshared: wanted.unshared,

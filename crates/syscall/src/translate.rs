@@ -8,7 +8,6 @@ use crate::{Errno, guest, raw};
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 
 /// The host's path for a guest's absolute path.
 ///
@@ -54,8 +53,8 @@ impl Task {
         let readable = guest::read_some(addr, &mut start);
         let start = &start[..readable];
         let absolute = start.first() == Some(&b'/');
-        let inside = self.process.inside_sysroot.load(Ordering::Relaxed);
-        let translated = match &self.process.sysroot {
+        let inside = self.fs.is_inside_sysroot();
+        let translated = match self.fs.sysroot() {
             Some(_) => absolute || (inside && dir as i32 == libc::AT_FDCWD),
             None => false,
         };
@@ -89,7 +88,7 @@ impl Task {
                 return Ok(c_string(program));
             }
         }
-        let Some(sysroot) = &self.process.sysroot else { return Ok(None) };
+        let Some(sysroot) = self.fs.sysroot() else { return Ok(None) };
         let host = sysroot.resolve(path, intent)?;
         Ok(c_string(host.map_or_else(|| path.to_vec(), |host| host.into_os_string().into_vec())))
     }
@@ -97,7 +96,7 @@ impl Task {
     /// The guest's view of the working directory.
     fn guest_directory(&self) -> Option<Vec<u8>> {
         let directory = std::env::current_dir().ok()?.into_os_string().into_vec();
-        Some(self.process.guest_view(&directory).to_vec())
+        Some(self.fs.guest_view(&directory).to_vec())
     }
 
     /// Carries out a call of the host with its paths translated.

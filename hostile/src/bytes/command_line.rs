@@ -5,7 +5,7 @@ use rvrun_cli::settings::{Settings, parse_cpu};
 use rvrun_cli::{EarlyStop, binfmt, options, qemu};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Arguments that are looked at: the kernel takes many more, but they say nothing new.
 const ARGUMENTS_MAX: usize = 64;
@@ -45,7 +45,7 @@ fn examine_settings(settings: &Settings) {
     {
         return;
     }
-    let mut handed_on = settings.exec_config(Some(Path::new("/usr"))).prefix;
+    let mut handed_on = settings.exec_config().prefix;
     let name = handed_on.remove(0);
     handed_on.extend(["--".into(), "program".into()]);
     let again = match options::parse(name, handed_on.clone(), &[]) {

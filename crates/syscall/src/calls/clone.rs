@@ -256,7 +256,10 @@ fn borrow(task: &mut Task, hart: &Hart, child: Child) -> Result<Flow, Errno> {
     task.process.note_relatives();
     let mut name = [0u8; 16];
     raw::call(libc::SYS_prctl, &[libc::PR_GET_NAME as u64, name.as_mut_ptr() as u64])?;
-    let (task_of_child, hart) = (task.borrowing(), hart.clone());
+    let (mut task_of_child, hart) = (task.borrowing(), hart.clone());
+    if child.flags & libc::CLONE_FS as u64 == 0 {
+        task_of_child.unshare_fs();
+    }
     task.borrower = Some(Box::new(Borrower { task: task_of_child, hart, child, name }));
     Ok(Flow::Stop(Outcome::Borrow))
 }

@@ -272,10 +272,12 @@ fn enter_vm(
 ) -> SysResult {
     let process = task.process.clone();
     let exec = &process.config.exec;
-    let mut pointers = Vec::with_capacity(arguments.pointers.len() + exec.prefix.len() + 8);
+    let mut pointers = Vec::with_capacity(arguments.pointers.len() + exec.prefix.len() + 9);
     for word in &exec.prefix {
         pointers.push(arguments.own(word.as_bytes())?);
     }
+    let sysroot = task.fs.sysroot().map_or(&b"/"[..], |root| root.root().as_os_str().as_bytes());
+    pointers.push(arguments.own(&[b"--sysroot=", sysroot].concat())?);
     // There is always an argv[0]: see `Arguments::read`.
     let (argv0, rest) = arguments.pointers.split_first().ok_or(Errno(libc::EINVAL))?;
     let (argv0, rest) = (*argv0, rest.to_vec());

@@ -5,7 +5,6 @@ use crate::procfs::{self, Place};
 use crate::row::{Args, SysResult};
 use crate::task::Task;
 use crate::{Errno, guest, raw};
-use std::sync::atomic::Ordering;
 
 const EINVAL: Errno = Errno(libc::EINVAL);
 
@@ -59,11 +58,11 @@ pub(crate) fn readlinkat(task: &mut Task, mut args: Args) -> SysResult {
         let program = Place::of(path).and_then(|place| place.program(task));
         let target = match program {
             // Links to open files and to the working directory name the host's paths.
-            None if task.process.sysroot.is_some() => crate::translate::read_link(path),
+            None if task.fs.sysroot().is_some() => crate::translate::read_link(path),
             program => program,
         };
         if let Some(target) = target {
-            let shown = task.process.guest_view(&target);
+            let shown = task.fs.guest_view(&target);
             let length = shown.len().min(args[3] as i32 as usize);
             guest::write(args[2], &shown[..length])?;
             return Ok(length as u64);
@@ -78,7 +77,7 @@ pub(crate) fn readlinkat(task: &mut Task, mut args: Args) -> SysResult {
 
 /// `getcwd(buf, size)`.
 pub(crate) fn getcwd(task: &mut Task, args: Args) -> SysResult {
-    if !task.process.inside_sysroot.load(Ordering::Relaxed) {
+    if !task.fs.is_inside_sysroot() {
         return raw::check(raw::syscall(libc::SYS_getcwd, args));
     }
     let mut buf = [0u8; guest::PATH_MAX];
@@ -86,7 +85,7 @@ pub(crate) fn getcwd(task: &mut Task, args: Args) -> SysResult {
         raw::call(libc::SYS_getcwd, &[buf.as_mut_ptr() as u64, buf.len() as u64])? as usize;
     // The kernel counts the NUL.
     let host = buf.get(..length.saturating_sub(1)).ok_or(EINVAL)?;
-    let mut shown = task.process.guest_view(host).to_vec();
+    let mut shown = task.fs.guest_view(host).to_vec();
     shown.push(0);
     if shown.len() as u64 > args[1] {
         return Err(Errno(libc::ERANGE));
@@ -100,13 +99,13 @@ pub(crate) fn chdir(task: &mut Task, args: Args) -> SysResult {
     let path = task.host_path(libc::AT_FDCWD as u64, args[0], Intent::Follow)?;
     let address = path.as_ref().map_or(args[0], |path| path.as_ptr() as u64);
     raw::call(libc::SYS_chdir, &[address])?;
-    task.process.note_directory();
+    task.fs.note_directory();
     Ok(0)
 }
 
 /// `fchdir(fd)`.
 pub(crate) fn fchdir(task: &mut Task, args: Args) -> SysResult {
     raw::call(libc::SYS_fchdir, &[args[0]])?;
-    task.process.note_directory();
+    task.fs.note_directory();
     Ok(0)
 }

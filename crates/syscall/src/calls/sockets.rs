@@ -41,7 +41,7 @@ fn with_address(task: &Task, number: i64, mut args: Args, intent: Intent) -> Sys
 fn unix_path(task: &Task, address: u64, len: u32) -> Result<Option<Vec<u8>>, Errno> {
     let mut bytes = [0u8; FAMILY + PATH];
     let len = len as usize;
-    if task.process.sysroot.is_none() || !(FAMILY + 1..=bytes.len()).contains(&len) {
+    if task.fs.sysroot().is_none() || !(FAMILY + 1..=bytes.len()).contains(&len) {
         return Ok(None);
     }
     guest::read(address, &mut bytes[..len])?;

@@ -1,23 +1,23 @@
 //! `maps`, `smaps` and `smaps_rollup` of the guest's process.
 
-use crate::task::Process;
+use crate::task::{Process, Task};
 use rvrun_memory::{Mapping, Usage};
 use std::fmt::Write;
 
 /// The lines of `/proc/self/maps` (proc_pid_maps(5)).
-pub(super) fn maps(process: &Process) -> Vec<u8> {
+pub(super) fn maps(task: &Task) -> Vec<u8> {
     let mut text = Vec::new();
-    for mapping in process.space.mappings() {
-        write_line(&mut text, process, &mapping);
+    for mapping in task.process.space.mappings() {
+        write_line(&mut text, task, &mapping);
     }
     text
 }
 
 /// The entries of `/proc/self/smaps` (proc_pid_smaps(5)).
-pub(super) fn smaps(process: &Process) -> Vec<u8> {
+pub(super) fn smaps(task: &Task) -> Vec<u8> {
     let mut text = Vec::new();
-    for Usage { mapping, counts, flags } in process.space.usage() {
-        write_line(&mut text, process, &mapping);
+    for Usage { mapping, counts, flags } in task.process.space.usage() {
+        write_line(&mut text, task, &mapping);
         write_count(&mut text, "Size", (mapping.end - mapping.start) >> 10);
         for (key, count) in counts {
             write_count(&mut text, &key, count);
@@ -81,7 +81,7 @@ fn by_origin(usage: &Usage) -> [u64; 3] {
     }
 }
 
-fn write_line(text: &mut Vec<u8>, process: &Process, mapping: &Mapping) {
+fn write_line(text: &mut Vec<u8>, task: &Task, mapping: &Mapping) {
     let flag = |bit: i32, letter: char| if mapping.prot & bit != 0 { letter } else { '-' };
     let mut line = format!(
         "{:x}-{:x} {}{}{}{} {:08x} {} {} ",
@@ -99,7 +99,7 @@ fn write_line(text: &mut Vec<u8>, process: &Process, mapping: &Mapping) {
         pad(&mut line);
     }
     text.extend(line.bytes());
-    text.extend(process.guest_view(mapping.name.as_bytes()));
+    text.extend(task.fs.guest_view(mapping.name.as_bytes()));
     text.push(b'\n');
 }
 
