@@ -167,6 +167,10 @@ struct Options {
     #[arg(long, hide = true, value_name = "HEX", value_parser = parse_hex)]
     seccomp_filter: Vec<Bytes>,
 
+    /// A descriptor of rvrun itself, where a guest's root has no path to it
+    #[arg(long, hide = true, value_name = "FD", value_parser = clap::value_parser!(i32).range(0..))]
+    vm_fd: Option<i32>,
+
     /// A RISC-V program, or a script whose interpreter is one, and its arguments
     #[arg(value_name = "PROGRAM", trailing_var_arg = true)]
     command: Vec<OsString>,
@@ -239,7 +243,8 @@ pub fn parse(
 /// most do and those of programs that the guest executes: the parser would take a tenth of a short
 /// program's time to find that out.
 fn with_common_options(args: &[OsString]) -> Option<Settings> {
-    let [mut sysroot, mut directory, mut keeping, mut argv0, mut execfn] = [None::<&[u8]>; 5];
+    let [mut sysroot, mut vm_fd, mut directory, mut keeping, mut argv0, mut execfn] =
+        [None::<&[u8]>; 6];
     let mut args = args.iter();
     let program = loop {
         let argument = args.next()?.as_bytes();
@@ -256,6 +261,7 @@ fn with_common_options(args: &[OsString]) -> Option<Settings> {
         };
         let place = match name {
             b"-L" | b"--sysroot" => &mut sysroot,
+            b"--vm-fd" => &mut vm_fd,
             b"--cache-dir" => &mut directory,
             b"--cache" => &mut keeping,
             b"--argv0" => &mut argv0,
@@ -275,6 +281,11 @@ fn with_common_options(args: &[OsString]) -> Option<Settings> {
     }
     let path = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
     let name = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
+    let vm_fd = match vm_fd {
+        // The parser says what is wrong with it.
+        Some(value) => Some(std::str::from_utf8(value).ok()?.parse().ok().filter(|fd| *fd >= 0)?),
+        None => None,
+    };
     let used = match keeping {
         Some(value) => Some(CacheUse::from_str(std::str::from_utf8(value).ok()?, false).ok()?),
         None => None,
@@ -284,6 +295,7 @@ fn with_common_options(args: &[OsString]) -> Option<Settings> {
         args: args.cloned().collect(),
         argv0: argv0.map(name),
         execfn: execfn.map(name),
+        vm_fd,
         sysroot: sysroot.map(path).or_else(sysroot_from_environment),
         cache: cache_settings(directory.map(path), used),
         ..Settings::default()
@@ -361,6 +373,7 @@ fn settings(options: Options) -> Result<Settings, EarlyStop> {
         cache,
         argv0: options.argv0,
         execfn: options.execfn,
+        vm_fd: options.vm_fd,
         filters: options.seccomp_filter.iter().map(|filter| filter.to_vec()).collect(),
         sysroot: options.sysroot.or_else(sysroot_from_environment),
         environment,
@@ -436,7 +449,7 @@ mod tests {
             &["--argv0=", "--execfn=--", "--", "a"],
             &["--argv0", "--strace", "--execfn=-L", "--", "a"],
             &["--sysroot", "/rv", "--cache-dir=/a=b", "--argv0", "A=", "--execfn=/x", "--", "a"],
-            &["--sysroot=/", "--argv0", "a", "--execfn", "/a", "--", "a"],
+            &["--sysroot=/", "--vm-fd", "200", "--argv0", "a", "--execfn", "/a", "--", "a"],
         ] {
             let quick = with_common_options(&arguments(list)).unwrap();
             let parsed = parse_options("rvrun".into(), arguments(list)).ok().unwrap();
@@ -454,6 +467,8 @@ mod tests {
             &["-L", "/rv", "--stats", "a"],
             &["-L", "/rv", "--sysroot=/rv", "a"],
             &["-L=/rv", "a"],
+            &["--vm-fd", "-1", "a"],
+            &["--vm-fd", "x", "a"],
             &["-L/rv", "a"],
             &["-L"],
             &["-L", "--", "a"],

@@ -19,6 +19,8 @@ pub struct Settings {
     pub argv0: Option<OsString>,
     /// Its `AT_EXECFN`, if it is not the program's name.
     pub execfn: Option<OsString>,
+    /// A descriptor of rvrun itself.
+    pub vm_fd: Option<i32>,
     /// seccomp filters that it is executed with.
     pub filters: Vec<Vec<u8>>,
     /// The sysroot that the command line or the environment names; `/` for none.
@@ -213,7 +215,7 @@ impl Settings {
             prefix.push("--stats".into());
         }
         prefix.extend(self.engine_options().map(OsString::from));
-        ExecConfig { vm: "/proc/self/exe".into(), prefix }
+        ExecConfig { vm: "/proc/self/exe".into(), prefix, vm_fd: self.vm_fd }
     }
 }
 

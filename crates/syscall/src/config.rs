@@ -44,7 +44,8 @@ pub struct Strace {
 /// --execfn NAME -- PROGRAM ARG...`: the sysroot, `/` where there is none; `argv[0]` and the
 /// path as the guest gave them, the program's path on the host, and the guest's other
 /// arguments. Before `--argv0` there is a `--seccomp-filter HEX` for each of
-/// [`Config::filters`]. The
+/// [`Config::filters`], and `--vm-fd FD` where the guest has changed its root and the VM has
+/// no path there: see [`vm_fd`](Self::vm_fd). The
 /// environment is the guest's, so the VM's own settings have to be options.
 #[derive(Clone, Debug, Default)]
 pub struct ExecConfig {
@@ -52,6 +53,8 @@ pub struct ExecConfig {
     pub vm: PathBuf,
     /// Its `argv[0]` and the options to hand on.
     pub prefix: Vec<OsString>,
+    /// A descriptor of the executable, from the VM that started this one.
+    pub vm_fd: Option<i32>,
 }
 
 /// The processor as `riscv_hwprobe` and `/proc/cpuinfo` describe it.

@@ -85,7 +85,7 @@ rows! {
     48 faccessat(dirfd: DirFd, path: Path, mode: Names(&ACCESS)) => paths(SYS_faccessat, &[at(1, Follow)]), Full;
     49 chdir(path: Path) => call(files::chdir), Full;
     50 fchdir(fd: Fd) => call(files::fchdir), Full;
-    51 chroot(path: Path) => call(namespaces::chroot), partial("the VM has to be reachable from the new root for later execve calls; a process that shares the root but not the memory (CLONE_FS) keeps the sysroot");
+    51 chroot(path: Path) => call(namespaces::chroot), partial("below a root without /proc, riscv64 programs are not executed by descriptor (fexecve); a process that shares the root but not the memory (CLONE_FS) keeps the sysroot");
     52 fchmod(fd: Fd, mode: Mode) => host(SYS_fchmod), Full;
     53 fchmodat(dirfd: DirFd, path: Path, mode: Mode) => paths(SYS_fchmodat, &[at(1, Follow)]), Full;
     54 fchownat(dirfd: DirFd, path: Path, owner: Id, group: Id, flags: Names(&AT)) => paths(SYS_fchownat, &[at(1, UnlessFlag(4))]), Full;

@@ -5,7 +5,7 @@ use crate::calls::clone::Borrower;
 use crate::calls::io_uring::Rings;
 use crate::config::{Config, ProcessImage};
 use crate::host_signals::{self, Actions};
-use crate::root::Fs;
+use crate::root::{Fs, VmFile};
 use crate::seccomp::{Sandbox, Sandboxes, bpf};
 use crate::signals::stack::SignalStack;
 use crate::strace::Pending;
@@ -61,6 +61,8 @@ pub(crate) struct Process {
     pub(crate) shown_by_host: bool,
     /// What the guest wants done with signal N, at N - 1.
     pub(crate) actions: Mutex<Actions>,
+    /// How the VM is found when its path leads nowhere.
+    pub(crate) vm_file: VmFile,
     /// Whether this process was made by fork or has made another.
     relatives: AtomicBool,
     pub(crate) threads: Threads,
@@ -86,6 +88,7 @@ impl Task {
         robust::reset();
         let process = Process {
             actions: Mutex::new(Actions::inherited()),
+            vm_file: VmFile::inherited(config.exec.vm_fd),
             relatives: AtomicBool::new(false),
             threads: Threads::new(),
             rings: Mutex::default(),
@@ -129,6 +132,7 @@ impl Task {
             image: process.image.clone(),
             shown_by_host: process.shown_by_host,
             actions: Mutex::new(*process.actions.lock()),
+            vm_file: process.vm_file.copy(),
             relatives: AtomicBool::new(true),
             threads: process.threads.alone(),
             rings: Mutex::new(process.rings.lock().clone()),

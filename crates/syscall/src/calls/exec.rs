@@ -9,11 +9,12 @@
 use crate::host_signals::Inherited;
 use crate::path::Intent;
 use crate::program::{self, HEAD, Kind};
+use crate::root::identity_of;
 use crate::row::{Args, SysResult};
 use crate::task::Task;
 use crate::translate::read_link;
 use crate::{Errno, guest, raw, strace};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 
 /// What users should know of `execve` and `execveat`.
@@ -25,8 +26,8 @@ const MAX_SCRIPTS: u32 = 5;
 /// Pointers in `argv`: more do not fit the space that the kernel gives to
 /// arguments, three quarters of 8 MiB.
 const MAX_POINTERS: usize = (6 << 20) / 8;
-/// Descriptors of nameless programs are put from here on, out of the way.
-const HIGH_FD: u64 = 200;
+/// Descriptors that outlive `execve` are put from here on, out of the way.
+pub(crate) const HIGH_FD: u64 = 200;
 
 const ENOENT: Errno = Errno(libc::ENOENT);
 
@@ -91,47 +92,21 @@ impl Arguments {
     }
 }
 
-/// A file that is to be executed.
-struct File {
+/// A descriptor that is closed in the end.
+struct Descriptor {
     fd: u64,
 }
 
-impl Drop for File {
+impl Drop for Descriptor {
     fn drop(&mut self) {
         raw::syscall(libc::SYS_close, [self.fd, 0, 0, 0, 0, 0]);
     }
 }
 
-impl File {
-    /// Opens a file for execution, with the kernel's checks (`do_open_execat`).
-    fn open(dir: u64, path: u64, follow: bool) -> Result<Self, Errno> {
-        let nofollow = if follow { 0 } else { libc::O_NOFOLLOW };
-        let flags = (libc::O_PATH | libc::O_CLOEXEC | nofollow) as u64;
-        let file = Self { fd: raw::call(libc::SYS_openat, &[dir, path, flags])? };
-        let empty = c"".as_ptr() as u64;
-        let mut stat = std::mem::MaybeUninit::<libc::stat>::zeroed();
-        raw::call(libc::SYS_fstat, &[file.fd, stat.as_mut_ptr() as u64])?;
-        match crate::abi::stat::assume_filled(stat).st_mode & libc::S_IFMT {
-            libc::S_IFREG => {}
-            libc::S_IFLNK => return Err(Errno(libc::ELOOP)),
-            _ => return Err(Errno(libc::EACCES)),
-        }
-        let flags = (libc::AT_EMPTY_PATH | libc::AT_EACCESS) as u64;
-        raw::call(libc::SYS_faccessat2, &[file.fd, empty, libc::X_OK as u64, flags])?;
-        Ok(file)
-    }
-
-    /// Its path by descriptor, which needs `/proc`.
-    fn link(&self) -> String {
-        format!("/proc/self/fd/{}", self.fd)
-    }
-
-    /// Opens it for reading.
-    fn reader(&self) -> Result<Self, Errno> {
-        let path = CString::new(self.link()).map_err(|_| ENOENT)?;
-        let flags = (libc::O_RDONLY | libc::O_CLOEXEC) as u64;
-        let dir = libc::AT_FDCWD as u64;
-        Ok(Self { fd: raw::call(libc::SYS_openat, &[dir, path.as_ptr() as u64, flags])? })
+impl Descriptor {
+    fn open(dir: u64, path: &CStr, flags: i32) -> Result<Self, Errno> {
+        let args = [dir, path.as_ptr() as u64, (flags | libc::O_CLOEXEC) as u64];
+        Ok(Self { fd: raw::call(libc::SYS_openat, &args)? })
     }
 
     /// Reads at an offset until the buffer is full or the file ends.
@@ -147,11 +122,63 @@ impl File {
         }
         Ok(done)
     }
+}
+
+/// A file that is to be executed.
+struct File {
+    /// For no more than its path (`O_PATH`).
+    file: Descriptor,
+    /// The directory and the path that led there.
+    dir: u64,
+    path: CString,
+}
+
+impl File {
+    /// Opens a file for execution, with the kernel's checks (`do_open_execat`).
+    fn open(dir: u64, path: CString, follow: bool) -> Result<Self, Errno> {
+        let nofollow = if follow { 0 } else { libc::O_NOFOLLOW };
+        let file = Descriptor::open(dir, &path, libc::O_PATH | nofollow)?;
+        let empty = c"".as_ptr() as u64;
+        let mut stat = std::mem::MaybeUninit::<libc::stat>::zeroed();
+        raw::call(libc::SYS_fstat, &[file.fd, stat.as_mut_ptr() as u64])?;
+        match crate::abi::stat::assume_filled(stat).st_mode & libc::S_IFMT {
+            libc::S_IFREG => {}
+            libc::S_IFLNK => return Err(Errno(libc::ELOOP)),
+            _ => return Err(Errno(libc::EACCES)),
+        }
+        let flags = (libc::AT_EMPTY_PATH | libc::AT_EACCESS) as u64;
+        raw::call(libc::SYS_faccessat2, &[file.fd, empty, libc::X_OK as u64, flags])?;
+        Ok(Self { file, dir, path })
+    }
+
+    /// Its path by descriptor, which needs `/proc`.
+    fn link(&self) -> String {
+        format!("/proc/self/fd/{}", self.file.fd)
+    }
+
+    /// Opens it for reading.
+    fn reader(&self) -> Result<Descriptor, Errno> {
+        let link = CString::new(self.link()).map_err(|_| ENOENT)?;
+        match Descriptor::open(libc::AT_FDCWD as u64, &link, libc::O_RDONLY) {
+            Err(ENOENT) => {}
+            opened => return opened,
+        }
+        // There is no `/proc` in this root.
+        let again = Descriptor::open(self.dir, &self.path, libc::O_RDONLY)?;
+        let same = identity_of(again.fd) == identity_of(self.file.fd);
+        if same { Ok(again) } else { Err(ENOENT) }
+    }
 
     /// A path by which another program can open it: its real one if it still
     /// names this file, else that of a descriptor which survives `execve`.
     fn lasting_path(&self) -> Result<Vec<u8>, Errno> {
-        let real = read_link(self.link().as_bytes()).unwrap_or_default();
+        let Some(real) = read_link(self.link().as_bytes()) else {
+            // Without `/proc` it has the path that led there. Who was shown no more than a
+            // directory's descriptor has none.
+            let path = self.path.as_bytes();
+            let named = self.dir as i32 == libc::AT_FDCWD || path.starts_with(b"/");
+            return if named { Ok(path.to_vec()) } else { Err(ENOENT) };
+        };
         if real.starts_with(b"/") && same_file(&real, &self.link()) {
             return Ok(real);
         }
@@ -190,9 +217,13 @@ fn execute(task: &mut Task, dir: u64, path: u64, argv: u64, envp: u64, flags: i3
     } else {
         task.host_path(dir, path, intent)?
     };
-    let mut file = File::open(dir, host.as_ref().map_or(path, |host| host.as_ptr() as u64), follow)
-        .map_err(|error| match (given.is_empty(), error) {
-            (true, ENOENT) => Errno(libc::EBADF),
+    let host = match host {
+        Some(host) => host,
+        None => CString::new(given.as_slice()).map_err(|_| ENOENT)?,
+    };
+    let mut file =
+        File::open(dir, host, follow).map_err(|error| match (given.is_empty(), error) {
+            (true, ENOENT) if !is_open(dir) => Errno(libc::EBADF),
             (_, error) => error,
         })?;
     // The name that the program learns (`AT_EXECFN`).
@@ -239,7 +270,7 @@ fn execute(task: &mut Task, dir: u64, path: u64, argv: u64, envp: u64, flags: i3
                 }
                 let path = file.lasting_path()?;
                 let address = arguments.own(&path)?;
-                return enter(task, address, &mut arguments.pointers, envp);
+                return enter(task, address, None, &mut arguments.pointers, envp);
             }
         }
     }
@@ -254,7 +285,11 @@ fn open_interpreter(task: &Task, path: &[u8]) -> Result<File, Errno> {
         Some(host) => host,
         None => CString::new(path).map_err(|_| ENOENT)?,
     };
-    File::open(libc::AT_FDCWD as u64, host.as_ptr() as u64, true)
+    File::open(libc::AT_FDCWD as u64, host, true)
+}
+
+fn is_open(fd: u64) -> bool {
+    raw::call(libc::SYS_fcntl, &[fd, libc::F_GETFD as u64]).is_ok()
 }
 
 fn closes_on_exec(fd: u64) -> bool {
@@ -272,12 +307,17 @@ fn enter_vm(
 ) -> SysResult {
     let process = task.process.clone();
     let exec = &process.config.exec;
-    let mut pointers = Vec::with_capacity(arguments.pointers.len() + exec.prefix.len() + 9);
+    let mut pointers = Vec::with_capacity(arguments.pointers.len() + exec.prefix.len() + 11);
     for word in &exec.prefix {
         pointers.push(arguments.own(word.as_bytes())?);
     }
     let sysroot = task.fs.sysroot().map_or(&b"/"[..], |root| root.root().as_os_str().as_bytes());
     pointers.push(arguments.own(&[b"--sysroot=", sysroot].concat())?);
+    let vm_fd = process.vm_file.instead_of(&exec.vm);
+    if let Some(fd) = vm_fd {
+        let number = fd.to_string();
+        pointers.extend([arguments.own(b"--vm-fd")?, arguments.own(number.as_bytes())?]);
+    }
     // There is always an argv[0]: see `Arguments::read`.
     let (argv0, rest) = arguments.pointers.split_first().ok_or(Errno(libc::EINVAL))?;
     let (argv0, rest) = (*argv0, rest.to_vec());
@@ -290,12 +330,19 @@ fn enter_vm(
     pointers.extend([arguments.own(b"--execfn")?, arguments.own(name)?]);
     pointers.extend([arguments.own(b"--")?, arguments.own(program)?]);
     pointers.extend(rest);
-    let vm = arguments.own(exec.vm.as_os_str().as_bytes())?;
-    enter(task, vm, &mut pointers, envp)
+    let Some(fd) = vm_fd else {
+        let vm = arguments.own(exec.vm.as_os_str().as_bytes())?;
+        return enter(task, vm, None, &mut pointers, envp);
+    };
+    let empty = arguments.own(b"")?;
+    process.vm_file.close_on_exec(false);
+    let result = enter(task, empty, Some(fd), &mut pointers, envp);
+    process.vm_file.close_on_exec(true);
+    result
 }
 
-/// Makes the host's `execve`; returns only if it fails.
-fn enter(task: &mut Task, path: u64, argv: &mut Vec<u64>, envp: u64) -> SysResult {
+/// Has the host execute a program, of a descriptor with an empty path; returns only if that fails.
+fn enter(task: &mut Task, path: u64, fd: Option<i32>, argv: &mut Vec<u64>, envp: u64) -> SysResult {
     argv.push(0);
     if let Some(pending) = &task.pending {
         strace::emit(task, &pending.endless("0"));
@@ -304,8 +351,14 @@ fn enter(task: &mut Task, path: u64, argv: &mut Vec<u64>, envp: u64) -> SysResul
         act();
     }
     let inherited = Inherited::new(&task.process, task.blocked)?;
-    let execve = [path, argv.as_ptr() as u64, envp, 0, 0, 0];
-    let result = raw::check(raw::guarded(libc::SYS_execve, execve));
+    let argv = argv.as_ptr() as u64;
+    let (number, args) = match fd {
+        None => (libc::SYS_execve, [path, argv, envp, 0, 0, 0]),
+        Some(fd) => {
+            (libc::SYS_execveat, [fd as u64, path, argv, envp, libc::AT_EMPTY_PATH as u64, 0])
+        }
+    };
+    let result = raw::check(raw::guarded(number, args));
     drop(inherited);
     task.set_host_mask();
     result

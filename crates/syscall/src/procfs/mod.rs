@@ -122,6 +122,8 @@ impl Place {
         if self.file != Some(ProcFile::Exe) {
             None
         } else if self.is_own() {
+            // A root may have no `/proc`.
+            std::fs::symlink_metadata(self.host(ProcFile::Exe)).ok()?;
             Some(task.process.image.program.as_os_str().as_bytes().to_vec())
         } else {
             others::program(self.process)
