@@ -91,7 +91,7 @@ rows! {
     54 fchownat(dirfd: DirFd, path: Path, owner: Id, group: Id, flags: Names(&AT)) => paths(SYS_fchownat, &[at(1, UnlessFlag(4))]), Full;
     55 fchown(fd: Fd, owner: Id, group: Id) => host(SYS_fchown), Full;
     56 openat(dirfd: DirFd, path: Path, flags: Names(&O), mode: Mode) => call(files::openat), Full;
-    57 close(fd: Fd) => host(SYS_close), Full;
+    57 close(fd: Fd) => call(files::close), Full;
     58 vhangup() => host(SYS_vhangup), Full;
     59 pipe2(fds: OutFds, flags: Names(&O)) => host(SYS_pipe2), Full;
     60 quotactl(cmd: Hex, special: Path, id: Uint, addr: Ptr) => paths(SYS_quotactl, &[cwd(1, Follow)]), Full;
@@ -327,7 +327,7 @@ rows! {
     433 fspick(dirfd: DirFd, path: Path, flags: Hex) => paths(SYS_fspick, &[at(1, Follow)]), Full;
     434 pidfd_open(pid: Int, flags: Names(&O)) => host(SYS_pidfd_open), Full;
     435 clone3(args: Ptr, size: Size) => control(clone::clone3), partial(clone::NOTE);
-    436 close_range(first: Fd, last: Uint, flags: Names(&CLOSE_RANGE)) => host(SYS_close_range), Full;
+    436 close_range(first: Fd, last: Uint, flags: Names(&CLOSE_RANGE)) => call(files::close_range), Full;
     437 openat2(dirfd: DirFd, path: Path, how: Ptr, size: Size) => call(files::openat2), Full;
     438 pidfd_getfd(pidfd: Fd, fd: Fd, flags: Hex) => host(SYS_pidfd_getfd), Full;
     439 faccessat2(dirfd: DirFd, path: Path, mode: Names(&ACCESS), flags: Names(&AT)) => paths(SYS_faccessat2, &[at(1, UnlessFlag(3))]), Full;

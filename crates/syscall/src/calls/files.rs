@@ -49,6 +49,33 @@ fn open(task: &Task, number: i64, mut args: Args, flags: u64) -> SysResult {
     raw::check(raw::guarded(number, args))
 }
 
+/// `close(fd)`: of the VM's descriptor the guest does not know.
+pub(crate) fn close(task: &mut Task, args: Args) -> SysResult {
+    if task.process.vm_file.usable() == Some(args[0] as i32) {
+        return Err(Errno(libc::EBADF));
+    }
+    raw::check(raw::guarded(libc::SYS_close, args))
+}
+
+/// `close_range(first, last, flags)`.
+pub(crate) fn close_range(task: &mut Task, args: Args) -> SysResult {
+    let [first, last, flags] = [args[0], args[1], args[2]].map(|arg| arg as u32);
+    let close = |first: u32, last: u32| {
+        let args = [first.into(), last.into(), flags.into(), 0, 0, 0];
+        raw::check(raw::guarded(libc::SYS_close_range, args))
+    };
+    let kept = task.process.vm_file.usable().map(|fd| fd as u32);
+    match kept.filter(|fd| (first..=last).contains(fd)) {
+        Some(fd) => {
+            if first < fd {
+                close(first, fd - 1)?;
+            }
+            if fd < last { close(fd + 1, last) } else { Ok(0) }
+        }
+        None => close(first, last),
+    }
+}
+
 /// `readlinkat(dirfd, path, buf, size)`.
 pub(crate) fn readlinkat(task: &mut Task, mut args: Args) -> SysResult {
     let named = procfs::path_at(args[0], args[1]);
