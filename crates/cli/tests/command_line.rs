@@ -17,6 +17,9 @@ const EXITS: [&str; 3] = ["addi a0, zero, 3", "addi a7, zero, 93", "ecall"];
 /// A guest program that prints its arguments and its environment if it has the argument `report`.
 const REPORTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/guest/exec");
 
+/// A guest program that shows a file below another root.
+const CHANGES_ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/guest/chroot");
+
 /// A directory with rvrun's programs in it.
 struct Place(Scratch);
 
@@ -529,6 +532,36 @@ fn programs_are_found_below_the_sysroot() {
     let mut command = place.command(RVRUN);
     let finished = support::run(command.env("RVRUN_SYSROOT", "root").arg("rvrun-test-program"));
     assert_eq!(finished.unwrap().status.code(), Some(3));
+}
+
+#[test]
+fn the_sysroot_is_left_behind_with_the_root() {
+    let place = Place::new();
+    let program = fs::read(CHANGES_ROOT).unwrap();
+    let sysroot = place.path("root");
+    place.file("root/etc/rvrun-test", b"sysroot");
+    // Below the new root, something is where the sysroot was, and something where it is by default.
+    place.file("room/program", &program);
+    place.file("room/etc/rvrun-test", b"room");
+    place.file(&format!("room{}/etc/rvrun-test", sysroot.display()), b"same path");
+    for default in rvrun::default_sysroots() {
+        place.file(&format!("room{}/etc/rvrun-test", default.display()), b"default");
+    }
+    let room = place.path("room");
+    for root in [sysroot.as_path(), Path::new("/")] {
+        let options = [OsStr::new("--sysroot"), root.as_os_str(), CHANGES_ROOT.as_ref()];
+        let look = ["look".as_ref(), room.as_os_str(), "/etc/rvrun-test".as_ref()];
+        let mut command = place.command(RVRUN);
+        // It is the guest's variable.
+        command.args(options.iter().chain(&look)).env("RVRUN_SYSROOT", &sysroot);
+        let finished = support::run(&mut command).unwrap();
+        if finished.stdout == "chroot = EPERM\n" {
+            println!("chroot is not permitted here: skipped");
+            return;
+        }
+        let expected = "chroot = 0\nfile = \"room\"\nfile = \"room\"\n";
+        assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), (expected, ""));
+    }
 }
 
 #[test]
