@@ -18,8 +18,12 @@ pub type Id = u32;
 /// Places of a bucket: so many as a line has room for.
 const PLACES: usize = 8;
 
-/// The logarithm of how many bytes of the guest's code have their blocks in one bucket. Most blocks have 10 to
-/// 30.
+/// Places that are taken of each bucket, on average, before there have to be more buckets: some
+/// are full long before all are.
+const FULL: usize = 5;
+
+/// The logarithm of how many bytes of the guest's code have their blocks in one bucket. Most
+/// blocks have 10 to 30.
 const NEAR: u32 = 6;
 
 /// By how much a table gets larger: who has more than a few blocks has many.
@@ -33,7 +37,8 @@ const REMOVED: u32 = u32::MAX;
 struct Bucket {
     /// The low halves of the blocks' addresses.
     lows: [u32; PLACES],
-    /// The blocks by their indices and one more, or 0 where there was none: places are taken in order.
+    /// The blocks by their indices and one more, or 0 where there was none: places are taken in
+    /// order.
     ids: [u32; PLACES],
 }
 
@@ -51,13 +56,13 @@ pub struct BlockTable {
 impl BlockTable {
     /// An empty one that has room for so many blocks.
     pub fn new(blocks: usize) -> Self {
-        let places = blocks / 5 * 8;
-        Self { buckets: empty((places / PLACES).next_power_of_two()), blocks: 0, taken: 0 }
+        Self { buckets: empty((blocks / FULL).next_power_of_two()), blocks: 0, taken: 0 }
     }
 
     /// The bucket where the block at an address of this low half belongs.
     fn home(&self, low: u32) -> usize {
-        /// Of 2 to the power of 32, the golden section: Knuth, The Art of Computer Programming, volume 3, 6.4.
+        /// Of 2 to the power of 32, the golden section: Knuth, The Art of Computer Programming,
+        /// volume 3, 6.4.
         const MULTIPLIER: u32 = 0x9e37_79b1;
         let hash = (low >> NEAR).wrapping_mul(MULTIPLIER);
         // The upper bits are the better ones.
@@ -68,7 +73,8 @@ impl BlockTable {
         bucket & (self.buckets.len() - 1)
     }
 
-    /// Has the host's processor bring near what says where the block at an address of this low half is.
+    /// Has the host's processor bring near what says where the block at an address of this low
+    /// half is.
     pub fn prefetch(&self, low: u32) {
         let bucket = self.buckets.as_ptr().wrapping_add(self.home(low));
         // SAFETY: a prefetch reads nothing that anybody could notice, and never faults.
@@ -97,8 +103,7 @@ impl BlockTable {
     /// Adds a block, which is not there, at an address of this low half.
     #[inline(always)]
     pub fn insert(&mut self, low: u32, id: Id) {
-        // Some buckets are full long before all are.
-        if self.taken >= self.buckets.len() * PLACES / 8 * 5 {
+        if self.taken >= self.buckets.len() * FULL {
             self.grow();
         }
         self.put(low, id);

@@ -42,7 +42,7 @@ pub struct Slots {
     len: usize,
     /// Blocks that other engines execute after this one, but that its slots stand for as well.
     pub skipped: Option<[u64; 2]>,
-    /// Where the block goes by a jump or a call, and where it goes on, whether it does so or not.
+    /// Where the block goes by a jump or a call, if it does, and where the code goes on.
     pub ways: [u64; 2],
 }
 
@@ -108,9 +108,9 @@ pub fn predecode(
         let len = length(bits as u16);
         let next = block.pc.wrapping_add(len.into());
         let [first, second] = LIKELY[bucket(bits)];
-        let mut emitted = ALL[first as usize](&mut block, bits);
+        let mut emitted = EMITTERS[first as usize](&mut block, bits);
         if emitted == Emitted::Nothing {
-            emitted = ALL[second as usize](&mut block, bits);
+            emitted = EMITTERS[second as usize](&mut block, bits);
         }
         if emitted == Emitted::Nothing {
             emitted = emit_any(&mut block, bits);
@@ -153,29 +153,20 @@ macro_rules! emitters {
         base { $($op:ident $name:ident $($ext:ident)|+ $kind:ident [$($field:ident)*] $pattern:literal;)* }
         alias { $($alias:ident $aname:ident $($aext:ident)|+ [$($afield:ident)*] $apattern:literal => $target:ident;)* }
     ) => {
-        /// By opcode.
-        const EMITTERS: [Emit; ROWS.len()] = [
+        /// By opcode, and behind them [`emit_nothing`].
+        static EMITTERS: [Emit; ROWS.len() + 1] = [
             $(emit::<{ Opcode::$op as usize }>,)*
             $(emit::<{ Opcode::$alias as usize }>,)*
+            emit_nothing,
         ];
     };
 }
 
 for_each_instruction!(emitters);
 
-/// The same, and behind them [`emit_nothing`].
-static ALL: [Emit; ROWS.len() + 1] = {
-    let mut all = [emit_nothing as Emit; ROWS.len() + 1];
-    let mut opcode = 0;
-    while opcode < ROWS.len() {
-        all[opcode] = EMITTERS[opcode];
-        opcode += 1;
-    }
-    all
-};
-
-/// The first two rows that a word may be of, by its bucket, as their places in [`ALL`]: nearly all words are of
-/// one of them. Of 4 bytes a bucket, since much of the time is spent getting this from memory.
+/// The first two rows that a word may be of, by its bucket, as their places in [`EMITTERS`]:
+/// nearly all words are of one of them. Indices, not pointers: much of the time is spent getting
+/// this from memory.
 static LIKELY: [[u16; 2]; BUCKETS] = {
     let mut likely = [[ROWS.len() as u16; 2]; BUCKETS];
     let mut bucket = 0;
@@ -200,7 +191,7 @@ fn emit_nothing(_: &mut Emitter<'_>, _: u32) -> Emitted {
 #[cold]
 fn emit_any(block: &mut Emitter<'_>, bits: u32) -> Emitted {
     candidates(bits, block.extensions)
-        .map(|opcode| ALL[opcode as usize](block, bits))
+        .map(|opcode| EMITTERS[opcode as usize](block, bits))
         .find(|emitted| *emitted != Emitted::Nothing)
         .unwrap_or(Emitted::Nothing)
 }
@@ -434,6 +425,7 @@ impl Emitter<'_> {
         let backward = |target: u64| target <= terminator_pc;
         let slots = &mut *self.slots;
         // What comes next is pre-decoded next: most of that would be waiting for memory.
+        slots.ways = [end; 2];
         if let Terminator::Jump { target }
         | Terminator::Branch { taken: target, .. }
         | Terminator::Call { target, .. } = terminator
@@ -442,7 +434,6 @@ impl Emitter<'_> {
             slots.ways[0] = target;
         }
         access::prefetch(end.wrapping_add(LINE));
-        slots.ways[1] = end;
         match terminator {
             Terminator::FallThrough => slots.extend([op(control::jump, 0, 0), link(end), way]),
             Terminator::Jump { target } => {

@@ -1,5 +1,5 @@
-//! Where the code was that blocks were made from: most changes of executable mappings, those of a program
-//! that loads its libraries, are of others, and the blocks need not be looked through.
+//! Where the code was that blocks were made from: most changes of executable mappings, those of a
+//! program that loads its libraries, are of others, and the blocks need not be looked through.
 
 use rvrun_decoder::MAX_BLOCK_BYTES;
 use std::ops::Range;

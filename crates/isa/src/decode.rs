@@ -75,9 +75,9 @@ pub fn operands<const ROW: usize>(word: u32) -> Option<Instruction> {
 
 /// Rows are looked up by the bits that tell most of them apart: for 32-bit
 /// words the major opcode, funct3 and the top three bits, for 16-bit ones the
-/// quadrant, the top six bits and those that tell arithmetic apart. Those that are operands of most are the low
-/// ones of a bucket's number, so that tables by it have an instruction's buckets in few lines of the host's
-/// caches: a short program looks at most of these for the first time.
+/// quadrant, the top six bits and those that tell arithmetic apart. Those that are operands of
+/// most are the low ones of a bucket's number, so that tables by it have an instruction's buckets
+/// in few lines of the host's caches: a short program looks at most of these for the first time.
 const BUCKET_BITS: [&[u32]; 2] =
     [&[5, 6, 10, 11, 12, 13, 14, 15, 0, 1], &[29, 30, 31, 12, 13, 14, 2, 3, 4, 5, 6]];
 const COMPRESSED_BUCKETS: usize = 1 << BUCKET_BITS[0].len();

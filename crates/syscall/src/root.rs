@@ -95,7 +95,8 @@ impl Task {
 
 type Identity = (u64, u64);
 
-fn identity(path: &Path) -> Option<Identity> {
+/// Device and inode of the file at a path.
+pub(crate) fn identity(path: &Path) -> Option<Identity> {
     path.metadata().ok().map(|data| (data.dev(), data.ino()))
 }
 
@@ -156,6 +157,11 @@ impl VmFile {
     pub(crate) fn usable(&self) -> Option<i32> {
         let fd = self.fd.load(Ordering::Acquire);
         (fd >= 0 && identity_of(fd as u64) == Some(self.identity())).then_some(fd)
+    }
+
+    /// Whether it is this descriptor.
+    pub(crate) fn is(&self, fd: i32) -> bool {
+        self.fd.load(Ordering::Acquire) == fd && self.usable().is_some()
     }
 
     /// The descriptor, if the VM cannot be executed by its path.

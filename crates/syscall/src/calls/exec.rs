@@ -9,13 +9,14 @@
 use crate::host_signals::Inherited;
 use crate::path::Intent;
 use crate::program::{self, HEAD, Kind};
-use crate::root::identity_of;
+use crate::root::{identity, identity_of};
 use crate::row::{Args, SysResult};
 use crate::task::Task;
 use crate::translate::read_link;
 use crate::{Errno, guest, raw, strace};
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// What users should know of `execve` and `execveat`.
 pub(crate) const NOTE: &str = "set-user-ID bits of riscv64 programs have no effect; a program without a name in the file \
@@ -189,10 +190,7 @@ impl File {
 }
 
 fn same_file(path: &[u8], link: &str) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let identity =
-        |path: &std::path::Path| std::fs::metadata(path).ok().map(|data| (data.dev(), data.ino()));
-    let real = identity(std::path::Path::new(std::ffi::OsStr::from_bytes(path)));
+    let real = identity(Path::new(OsStr::from_bytes(path)));
     real.is_some() && real == identity(link.as_ref())
 }
 

@@ -51,7 +51,7 @@ fn open(task: &Task, number: i64, mut args: Args, flags: u64) -> SysResult {
 
 /// `close(fd)`: of the VM's descriptor the guest does not know.
 pub(crate) fn close(task: &mut Task, args: Args) -> SysResult {
-    if task.process.vm_file.usable() == Some(args[0] as i32) {
+    if task.process.vm_file.is(args[0] as i32) {
         return Err(Errno(libc::EBADF));
     }
     raw::check(raw::guarded(libc::SYS_close, args))
