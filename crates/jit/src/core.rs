@@ -11,7 +11,6 @@ use crate::lower::Mode;
 use crate::stats::Stats;
 use crate::store::{Host, Inserted, Made, Origins, Relocs, Store};
 use crate::translator::Options;
-use crate::unroll::unroll;
 use crate::worker::{Done, Worker};
 use rustc_hash::{FxHashMap, FxHashSet};
 use rvrun_decoder::region::{End, Region, near, region};
@@ -258,7 +257,7 @@ impl Core {
             mapping: RefCell::new(0..0),
         };
         let mut region = region(pc, self.options.limits, &code);
-        unroll(&mut region);
+        crate::copy_parts(&mut region);
         let entry = region.nodes.first()?;
         let nothing = entry.body.is_empty() && matches!(entry.end, End::Interpret);
         let base = self.base_of(&region);

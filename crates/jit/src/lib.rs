@@ -34,6 +34,7 @@ mod raw;
 mod state;
 mod stats;
 mod store;
+mod tails;
 #[cfg(test)]
 mod tests;
 mod translator;
@@ -55,4 +56,9 @@ pub use rvrun_decoder::region::Limits;
 pub use state::{State, Step, Stepped};
 pub use stats::Stats;
 pub use translator::{Options, Outcome, Source, Translations, Translator};
-pub use unroll::unroll;
+
+/// Copies parts of `region` where the host executes copies faster.
+pub fn copy_parts(region: &mut rvrun_decoder::region::Region) {
+    unroll::unroll(region);
+    tails::duplicate_tails(region);
+}

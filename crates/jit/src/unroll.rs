@@ -47,7 +47,7 @@ fn is_simple(node: &Node) -> bool {
 }
 
 /// The edges of a simple node's end.
-fn branches(end: &mut End) -> impl Iterator<Item = &mut Edge> {
+pub fn branches(end: &mut End) -> impl Iterator<Item = &mut Edge> {
     let edges = match end {
         End::Branch { taken, fall, .. } => [Some(taken), Some(fall)],
         End::Goto(to) | End::Skip { to, .. } => [Some(to), None],

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use rvrun_decoder::region::{self, Limits, Region};
 use rvrun_decoder::{Block, lift};
 use rvrun_isa::{Extensions, Instruction, assemble, decode, encode};
-use rvrun_jit::{Guest, Job, Mode, unroll};
+use rvrun_jit::{Guest, Job, Mode, copy_parts};
 use std::ops::Range;
 
 /// Where programs begin.
@@ -106,7 +106,7 @@ impl Program {
     /// The same, to be compiled.
     pub fn job(&self) -> Job {
         let mut region = self.region();
-        unroll(&mut region);
+        copy_parts(&mut region);
         let divisors = self.divisors.clone();
         Job { region, divisors, mode: self.mode, base: None, hash: 0, generation: 0 }
     }
