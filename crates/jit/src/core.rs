@@ -334,8 +334,9 @@ impl Core {
         if !self.affords(Duration::ZERO, was_hot) {
             return;
         }
+        let weight = profile.weight(pc);
         if let Some(wait) = self.waiting.get_mut(&pc) {
-            *wait -= 1;
+            *wait = wait.saturating_sub(weight);
             if *wait > 0 {
                 return;
             }
@@ -359,8 +360,8 @@ impl Core {
         // What takes long to compile has to be asked for more often.
         let wait = (job.region.instructions / INSTRUCTIONS_PER_REQUEST) as u32;
         let has_waited = self.waiting.remove(&pc).is_some() || was_hot;
-        if !has_waited && wait > 0 && self.options.sparing {
-            self.waiting.insert(pc, wait);
+        if !has_waited && wait >= weight && self.options.sparing {
+            self.waiting.insert(pc, wait + 1 - weight);
             return;
         }
         if self.fetch_kept(pc) {

@@ -24,6 +24,10 @@ pub trait Profile {
     fn register(&self, _pc: u64, _register: u8) -> Option<u64> {
         None
     }
+    /// For how many requests this one counts: of code that is executed more.
+    fn weight(&self, _pc: u64) -> u32 {
+        1
+    }
     /// Whether an earlier run found the code at `pc` hot: a translation of it will be taken in by
     /// the next ones, too, so that it may cost more.
     fn was_hot(&self, _pc: u64) -> bool {

@@ -17,6 +17,15 @@ struct Spent {
     lately: u64,
 }
 
+/// What is said of an address that is hot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hot {
+    /// Whether it was in an earlier run.
+    pub was_hot: bool,
+    /// How many times the fewest instructions that make an address hot were executed there.
+    pub times: u32,
+}
+
 /// See the module's documentation.
 pub struct Sampler {
     /// By address.
@@ -103,15 +112,15 @@ impl Sampler {
     }
 
     /// Counts a sample at `pc`, when so many instructions had been retired, and so many ways
-    /// into translated code and back been gone. If it is hot, which less makes it that `was_hot` in
-    /// an earlier run, gives whether it was; that is asked only where it may matter.
+    /// into translated code and back been gone. Says if it is hot, which less makes it that `was_hot` in
+    /// an earlier run; that is asked only where it may matter.
     pub fn count(
         &mut self,
         pc: u64,
         retired: u64,
         passages: u64,
         was_hot: impl FnOnce() -> bool,
-    ) -> Option<bool> {
+    ) -> Option<Hot> {
         let retired = retired.wrapping_add(PASSAGE * passages);
         let executed = retired.saturating_sub(std::mem::replace(&mut self.retired, retired));
         if self.spent.len() >= MAX_COUNTS {
@@ -127,10 +136,10 @@ impl Sampler {
         let least = fewest / SOONER;
         let was_hot = spent.lately >= least && was_hot();
         let is_hot = spent.lately >= if was_hot { least } else { enough };
-        if is_hot {
-            spent.lately = 0;
-        }
-        is_hot.then_some(was_hot)
+        is_hot.then(|| {
+            let times = std::mem::take(&mut spent.lately) / fewest.max(1);
+            Hot { was_hot, times: times.clamp(1, u32::MAX.into()) as u32 }
+        })
     }
 
     /// The addresses that have the [part](SHARE) of all instructions that makes them hot, the
@@ -190,9 +199,18 @@ mod tests {
     fn what_was_hot_is_hot_sooner() {
         let mut sampler = Sampler::new(1 << 20, false);
         assert_eq!(sampler.count(4, 1 << 16, 0, || false), None);
-        assert_eq!(sampler.count(8, 1 << 17, 0, || true), Some(true));
+        let hot = Hot { was_hot: true, times: 1 };
+        assert_eq!(sampler.count(8, 1 << 17, 0, || true), Some(hot));
         let nobody_asks = || panic!("it matters to nobody");
         assert_eq!(sampler.count(12, (1 << 17) + 1, 0, nobody_asks), None);
+    }
+
+    #[test]
+    fn what_is_hot_later_counts_for_more() {
+        let mut sampler = Sampler::new(1 << 10, true);
+        let mut times = |retired| sampler.count(4, retired, 0, || false).map(|hot| hot.times);
+        assert_eq!(times(1 << 11), Some(2));
+        assert_eq!(times((1 << 11) + (1 << 16)), Some(64));
     }
 
     #[test]
@@ -219,7 +237,8 @@ mod tests {
         let mut sampler = Sampler::new(1 << 20, false);
         sampler.skip(1 << 20);
         assert_eq!(sampler.count(4, 1 << 20, 0, || false), None);
-        assert_eq!(sampler.count(4, 1 << 20, 1 << 14, || false), Some(false));
+        let hot = Hot { was_hot: false, times: 1 };
+        assert_eq!(sampler.count(4, 1 << 20, 1 << 14, || false), Some(hot));
     }
 
     #[test]

@@ -8,7 +8,8 @@
 //!
 //! How long is measured now and then, since looking at the clock takes as long. What is short
 //! may do more another time: when cold code there turns out to be hot once more, it is tried
-//! again, and after twice as long each time.
+//! again, and after twice as long each time. Or it is what it is left to that should be translated
+//! (the loop that calls it), and what is executed in the one is put down to the other too.
 
 use rustc_hash::FxHashMap;
 use std::time::Duration;
@@ -26,6 +27,8 @@ const LONGEST: Duration = WORTH.saturating_mul(16);
 const MOST: usize = 1 << 14;
 /// How often the time to the next try is doubled, at most.
 const MOST_TRIES: u32 = 10;
+/// Short translations that lead to one another, before it is given up where they lead to.
+const LONGEST_CHAIN: usize = 8;
 
 /// A translation that is short.
 #[derive(Clone, Copy, Default)]
@@ -34,6 +37,8 @@ struct Short {
     tries: u32,
     /// How often cold code there is to be hot until it is tried again; 0 while it is tried.
     left: u32,
+    /// Where it was left to, the last time that it turned out to be short.
+    left_to: u64,
 }
 
 /// See the module's documentation.
@@ -53,9 +58,9 @@ impl Stays {
         self.entries.is_multiple_of(PERIOD)
     }
 
-    /// Notes how long it took after translated code was entered at `pc`. True if it turns out
-    /// to be short.
-    pub fn note(&mut self, pc: u64, time: Duration) -> bool {
+    /// Notes how long it took after translated code was entered at `pc` until it was left to
+    /// `left_to`, which is cold. True if it turns out to be short.
+    pub fn note(&mut self, pc: u64, time: Duration, left_to: u64) -> bool {
         if self.measured.len() >= MOST {
             self.measured.clear();
         }
@@ -72,6 +77,7 @@ impl Stays {
             let short = self.short.entry(pc).or_default();
             short.left = 1 << short.tries;
             short.tries = MOST_TRIES.min(short.tries + 1);
+            short.left_to = left_to;
         }
         is_short
     }
@@ -79,6 +85,13 @@ impl Stays {
     /// Whether the translation at `pc` is short.
     pub fn is_short(&self, pc: u64) -> bool {
         self.short.get(&pc).is_some_and(|short| short.left > 0)
+    }
+
+    /// What leads on from the short translation at `pc`, and is not short itself.
+    pub fn behind(&self, pc: u64) -> Option<u64> {
+        let left_to = |pc: &u64| self.short.get(pc).map(|short| short.left_to);
+        let chain = std::iter::successors(Some(pc), left_to);
+        chain.take(LONGEST_CHAIN).find(|pc| !self.is_short(*pc))
     }
 
     /// Notes that cold code at `pc` is hot. True if the translation there is to be tried again.
@@ -108,7 +121,7 @@ mod tests {
     use super::*;
 
     fn note(stays: &mut Stays, pc: u64, nanoseconds: u64) -> bool {
-        (0..ENOUGH).any(|_| stays.note(pc, Duration::from_nanos(nanoseconds)))
+        (0..ENOUGH).any(|_| stays.note(pc, Duration::from_nanos(nanoseconds), pc + 4))
     }
 
     #[test]
@@ -117,8 +130,8 @@ mod tests {
         assert!(!note(&mut stays, 8, 1000));
         assert!(note(&mut stays, 4, 60));
         assert!(stays.is_short(4) && !stays.is_short(8));
-        let mixed =
-            (0..ENOUGH).any(|n| stays.note(12, Duration::from_nanos(40 + 1200 * u64::from(n % 2))));
+        let mixed = (0..ENOUGH)
+            .any(|n| stays.note(12, Duration::from_nanos(40 + 1200 * u64::from(n % 2)), 0));
         assert!(!mixed);
         stays.forget(4);
         assert!(!stays.is_short(4));
@@ -135,5 +148,19 @@ mod tests {
         }
         assert!(!note(&mut stays, 4, 1000));
         assert!(!stays.try_again(4));
+    }
+
+    #[test]
+    fn what_is_behind_short_ones_is_not_short() {
+        let mut stays = Stays::default();
+        assert_eq!(stays.behind(4), Some(4));
+        note(&mut stays, 4, 60);
+        note(&mut stays, 8, 60);
+        note(&mut stays, 20, 60);
+        assert_eq!(stays.behind(4), Some(12), "by way of 8");
+        assert!((0..ENOUGH).any(|_| stays.note(24, Duration::from_nanos(60), 20)));
+        assert_eq!(stays.behind(20), None, "they lead to each other");
+        stays.try_again(8);
+        assert_eq!(stays.behind(4), Some(8));
     }
 }

@@ -8,7 +8,7 @@
 use crate::chaos::Chaos;
 use crate::engines::{Engines, LastObject};
 use crate::program::Engine;
-use crate::sampler::Sampler;
+use crate::sampler::{Hot, Sampler};
 use crate::stays::Stays;
 use crate::verify::{self, Checked, End, Pair, Sampling};
 use rvrun_hart::{Hart, Trap, float};
@@ -103,6 +103,8 @@ pub struct Tiers {
     cold_fuel: u32,
     /// Of the last sample.
     sampled: LastObject,
+    /// Changes with each sample.
+    odd: bool,
     /// How many fence.i the translator knows of.
     fences: u64,
     chaos: Option<Chaos>,
@@ -115,8 +117,14 @@ pub struct Tiers {
 struct Interpreted<'a> {
     interpreter: &'a Interpreter,
     hart: &'a Hart,
-    /// What an earlier run found hot, too.
-    was_hot: Option<u64>,
+    /// What is hot.
+    hot: Option<(u64, Hot)>,
+}
+
+impl Interpreted<'_> {
+    fn hot(&self, pc: u64) -> Option<Hot> {
+        self.hot.filter(|(place, _)| *place == pc).map(|(_, hot)| hot)
+    }
 }
 
 impl Profile for Interpreted<'_> {
@@ -132,8 +140,12 @@ impl Profile for Interpreted<'_> {
         (self.hart.pc == pc).then(|| self.hart.x[usize::from(register)])
     }
 
+    fn weight(&self, pc: u64) -> u32 {
+        self.hot(pc).map_or(1, |hot| hot.times)
+    }
+
     fn was_hot(&self, pc: u64) -> bool {
-        self.was_hot == Some(pc)
+        self.hot(pc).is_some_and(|hot| hot.was_hot)
     }
 }
 
@@ -164,6 +176,7 @@ impl Tiers {
             stays: Stays::default(),
             cold_fuel,
             sampled: LastObject::default(),
+            odd: false,
             fences: 0,
             chaos: engines.chaos.map(Chaos::new),
             sampling: engines.verify.as_ref().map(|(one_in, _)| Sampling::new(*one_in)),
@@ -381,7 +394,7 @@ impl Tiers {
         let outcome = translator.run(&mut self.state);
         self.sampler.skip(self.state.hart.instret - before.0);
         if let (Some(start), true, Outcome::Cold) = (start, measured, &outcome)
-            && self.stays.note(pc, start.elapsed())
+            && self.stays.note(pc, start.elapsed(), self.state.hart.pc)
         {
             self.interpreter.borrow_mut().remove_gate(pc);
         }
@@ -505,12 +518,18 @@ impl Tiers {
     }
 
     /// The program was seen at `pc`. If that is translated, what was executed before is code that
-    /// translations have led to, as a loop around the one that is translated is.
+    /// translations have led to, as a loop around the one that is translated is. If it is executed
+    /// as cold code all the same, every other sample is for what is [behind](Stays::behind) it.
     fn sample(&mut self, mut pc: u64) {
         if let Some(translator) = &mut self.translator {
             translator.collect();
+            self.odd = !self.odd;
             if translator.is_translated(pc) {
-                pc = translator.left_to().unwrap_or(pc);
+                let other = match self.stays.is_short(pc) {
+                    true => self.stays.behind(pc).filter(|_| self.odd),
+                    false => translator.left_to(),
+                };
+                pc = other.unwrap_or(pc);
             }
         }
         let passages = self.interpreter.borrow().passages();
@@ -522,8 +541,8 @@ impl Tiers {
                 && self.engines.was_hot(pc, &mut self.sampled)
         };
         let retired = self.state.hart.instret;
-        if let Some(was_hot) = self.sampler.count(pc, retired, passages, was_hot) {
-            self.hot(pc, was_hot);
+        if let Some(hot) = self.sampler.count(pc, retired, passages, was_hot) {
+            self.hot(pc, hot);
         }
         self.set_gates();
     }
@@ -537,7 +556,7 @@ impl Tiers {
     }
 
     /// Has the translator look at what is hot at `pc`.
-    fn hot(&mut self, pc: u64, was_hot: bool) {
+    fn hot(&mut self, pc: u64, hot: Hot) {
         if self.chaos.as_mut().is_some_and(|chaos| !chaos.translates()) {
             return;
         }
@@ -547,8 +566,7 @@ impl Tiers {
             && let Some(translator) = &mut self.translator
         {
             let (interpreter, hart) = (&*self.interpreter.borrow(), &self.state.hart);
-            let was_hot = was_hot.then_some(pc);
-            translator.request(pc, &Interpreted { interpreter, hart, was_hot });
+            translator.request(pc, &Interpreted { interpreter, hart, hot: Some((pc, hot)) });
         }
     }
 
