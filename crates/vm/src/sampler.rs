@@ -112,8 +112,8 @@ impl Sampler {
     }
 
     /// Counts a sample at `pc`, when so many instructions had been retired, and so many ways
-    /// into translated code and back been gone. Says if it is hot, which less makes it that `was_hot` in
-    /// an earlier run; that is asked only where it may matter.
+    /// into translated code and back been gone. Says if it is hot, which less makes it that
+    /// `was_hot` in an earlier run; that is asked only where it may matter.
     pub fn count(
         &mut self,
         pc: u64,
