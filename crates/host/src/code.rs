@@ -165,9 +165,9 @@ impl CodeArena {
     fn populate(&mut self, offset: usize, end: usize) {
         let [low, high] = self.populated;
         if offset <= low && low < end && low < self.large.start {
-            self.populated[0] = large::populate_up(self.start, low, end, self.large.start);
+            self.populated[0] = large::populate_up(self.start, low, end, &self.large);
         } else if end >= high && offset < high && high > self.large.end {
-            self.populated[1] = large::populate_down(self.start, offset, high, self.large.end);
+            self.populated[1] = large::populate_down(self.start, offset, high, &self.large);
         }
     }
 

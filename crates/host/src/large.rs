@@ -17,10 +17,10 @@ pub const SMALL: usize = 256 << 10;
 const LARGE_PAGE: usize = 2 << 20;
 
 /// Bytes whose pages are asked for at once among small ones.
-const POPULATED: usize = 16 << 10;
+const POPULATED: usize = 8 << 10;
 
 /// Reserves `len` bytes of zeroes that are taken when they are touched. Those from [`SMALL`] up to
-/// the offset `end`, about, have large pages if the host has any: gives these as well, by their
+/// the offset `end`, about, are to have large pages if the host has any: gives these as well, by their
 /// offsets.
 ///
 /// # Errors
@@ -29,12 +29,15 @@ pub fn reserve(len: usize, prot: i32, end: usize) -> io::Result<(*mut u8, Range<
     let start = place(len, prot)?;
     let first = start + SMALL;
     let last = (start + end.min(len)) & !(LARGE_PAGE - 1);
-    if last <= first {
-        return Ok((start as *mut u8, len..len));
-    }
-    // SAFETY: the advice is about the mapping that was just made.
-    unsafe { libc::madvise(first as *mut _, last - first, libc::MADV_HUGEPAGE) };
-    Ok((start as *mut u8, first - start..last - start))
+    let large = if first < last { first - start..last - start } else { len..len };
+    Ok((start as *mut u8, large))
+}
+
+/// Says that these offsets of memory at `start` are to have large pages. Short programs do not get
+/// there, and the host's kernel has to divide a mapping for it.
+fn want_large(start: *mut u8, large: &Range<usize>) {
+    // SAFETY: the advice is about memory that its caller has reserved, and changes no contents.
+    unsafe { libc::madvise(start.add(large.start).cast(), large.len(), libc::MADV_HUGEPAGE) };
 }
 
 /// Where the last memory was placed, or 0: below that there is room, as a rule.
@@ -47,40 +50,40 @@ fn place(len: usize, prot: i32) -> io::Result<usize> {
         // To get a place takes less than to map more and to give back what is around it.
         first.checked_sub(SMALL).filter(|start| anonymous_at(*start, len, prot).is_ok())
     };
-    let start = match below(LAST.load(Ordering::Relaxed)) {
-        Some(start) => start,
+    let (start, lowest) = match below(LAST.load(Ordering::Relaxed)) {
+        Some(start) => (start, start),
         None => anywhere(len, prot)?,
     };
-    LAST.store(start, Ordering::Relaxed);
+    LAST.store(lowest, Ordering::Relaxed);
     Ok(start)
 }
 
-/// The same where the host finds room.
-fn anywhere(len: usize, prot: i32) -> io::Result<usize> {
+/// The same where the host finds room; gives also from where on nothing is free. What is around it
+/// stays reserved: it takes no memory, and giving it back takes longer than getting it.
+fn anywhere(len: usize, prot: i32) -> io::Result<(usize, usize)> {
     let all = len.checked_add(LARGE_PAGE).ok_or(io::ErrorKind::OutOfMemory)?;
     let mapped = anonymous(all, prot)? as usize;
-    let start = (mapped + SMALL).next_multiple_of(LARGE_PAGE) - SMALL;
-    for (from, to) in [(mapped, start), (start + len, mapped + all)] {
-        if from < to {
-            // SAFETY: these are parts of the mapping that was just made, which nobody knows of.
-            unsafe { libc::munmap(from as *mut _, to - from) };
-        }
-    }
-    Ok(start)
+    Ok(((mapped + SMALL).next_multiple_of(LARGE_PAGE) - SMALL, mapped))
 }
 
 /// Asks for the small pages of memory at `start` from the offset `from` to `to` and some more, but
-/// not beyond `most`; gives up to where.
-pub(crate) fn populate_up(start: *mut u8, from: usize, to: usize, most: usize) -> usize {
-    let to = to.next_multiple_of(POPULATED).min(most);
+/// not beyond where `large` ones begin, which it gets ready then; gives up to where.
+pub(crate) fn populate_up(start: *mut u8, from: usize, to: usize, large: &Range<usize>) -> usize {
+    let to = to.next_multiple_of(POPULATED).min(large.start);
     populate_pages(start as usize + from, start as usize + to);
+    if to == large.start {
+        want_large(start, large);
+    }
     to
 }
 
-/// The same of memory that is used from its end on, but not before `least`.
-pub(crate) fn populate_down(start: *mut u8, from: usize, to: usize, least: usize) -> usize {
-    let from = (from - from % POPULATED).max(least);
+/// The same of memory that is used from its end on.
+pub(crate) fn populate_down(start: *mut u8, from: usize, to: usize, large: &Range<usize>) -> usize {
+    let from = (from - from % POPULATED).max(large.end);
     populate_pages(start as usize + from, start as usize + to);
+    if from == large.end {
+        want_large(start, large);
+    }
     from
 }
 
@@ -89,15 +92,15 @@ pub struct Lasting<T> {
     start: NonNull<T>,
     len: usize,
     capacity: usize,
-    /// Bytes of small pages that there are, and of which some have been asked for.
-    small: usize,
+    /// Offsets with large pages, and up to where small ones have been asked for.
+    large: Range<usize>,
     populated: usize,
 }
 
 impl<T> Default for Lasting<T> {
     /// A list with room for nothing.
     fn default() -> Self {
-        Self { start: NonNull::dangling(), len: 0, capacity: 0, small: 0, populated: 0 }
+        Self { start: NonNull::dangling(), len: 0, capacity: 0, large: 0..0, populated: 0 }
     }
 }
 
@@ -111,7 +114,7 @@ impl<T: Copy> Lasting<T> {
         let prot = libc::PROT_READ | libc::PROT_WRITE;
         let (start, large) = reserve(bytes.max(SMALL), prot, bytes)?;
         let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { start, len: 0, capacity, small: large.start, populated: 0 })
+        Ok(Self { start, len: 0, capacity, large, populated: 0 })
     }
 
     /// Where the item with this index is or would be, without a reference to any.
@@ -130,9 +133,9 @@ impl<T: Copy> Lasting<T> {
             return None;
         }
         let end = (self.len + count) * size_of::<T>();
-        if end > self.populated && self.populated < self.small {
+        if end > self.populated && self.populated < self.large.start {
             let start = self.start.as_ptr().cast();
-            self.populated = populate_up(start, self.populated, end, self.small);
+            self.populated = populate_up(start, self.populated, end, &self.large);
         }
         // SAFETY: there is room, in memory that is this list's own.
         Some(unsafe { self.start.as_ptr().add(self.len) })

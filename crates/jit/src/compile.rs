@@ -93,8 +93,9 @@ pub fn version() -> Vec<u8> {
 /// Compiles one region after another.
 pub struct Compiler {
     isa: OwnedTargetIsa,
-    context: Context,
-    builder: FunctionBuilderContext,
+    /// Both are large, and who has no compiler yet has room for one.
+    context: Box<Context>,
+    builder: Box<FunctionBuilderContext>,
 }
 
 impl Compiler {
@@ -140,7 +141,7 @@ impl Compiler {
         }
         let flags = settings::Flags::new(flags);
         let isa = host.finish(flags).map_err(|error| Failure(error.to_string()))?;
-        Ok(Self { isa, context: Context::new(), builder: FunctionBuilderContext::new() })
+        Ok(Self { isa, context: Box::new(Context::new()), builder: Box::default() })
     }
 
     /// Compiles a region.

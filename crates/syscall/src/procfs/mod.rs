@@ -122,8 +122,10 @@ impl Place {
         if self.file != Some(ProcFile::Exe) {
             None
         } else if self.is_own() {
-            // A root may have no `/proc`.
-            std::fs::symlink_metadata(self.host(ProcFile::Exe)).ok()?;
+            // A root may have no `/proc`. What it has of a process is made when it is looked up, but for
+            // this link.
+            let asked = self.thread.map_or("/proc/self".into(), |_| self.host(ProcFile::Exe));
+            std::fs::symlink_metadata(asked).ok()?;
             Some(task.process.image.program.as_os_str().as_bytes().to_vec())
         } else {
             others::program(self.process)
