@@ -11,7 +11,7 @@ use rvrun_memory::{AccessKind, FaultCause, access};
 use std::sync::Barrier;
 use std::sync::atomic::Ordering;
 use std::thread;
-use support::{CODE_BYTES, Guest, READ, interpreter};
+use support::{CODE_BYTES, EXEC, Guest, READ, interpreter};
 
 #[test]
 fn a_loop_runs_to_its_end_and_counts_its_instructions() {
@@ -80,6 +80,19 @@ fn traps_leave_the_hart_at_the_faulting_instruction() {
 }
 
 /// The jump cache must not take an empty entry for the target's.
+/// Blocks of code that nobody can write in place are kept from the second time on that control comes to them.
+#[test]
+fn a_block_traps_in_the_same_way_each_time() {
+    let mut guest = Guest::new(&["c.li a0, 1", "addi a1, a1, 2", "ld a2, 8(zero)", "ecall"]);
+    guest.space.mprotect(guest.code, CODE_BYTES, READ | EXEC).unwrap();
+    for times in 1..=3 {
+        guest.hart.pc = guest.code;
+        let Stop::Trap(Trap::Memory(fault)) = guest.run() else { panic!("no memory trap") };
+        assert_eq!((fault.addr, guest.offset()), (8, 6));
+        assert_eq!((guest.hart.instret, guest.hart.x[11]), (2 * times, 2 * times));
+    }
+}
+
 #[test]
 fn jumps_to_the_end_of_the_address_space_find_nothing() {
     for jump in ["jalr zero, 0(a0)", "jalr ra, 0(a0)", "jalr zero, 0(ra)", "jalr t1, 0(a0)"] {

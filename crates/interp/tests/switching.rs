@@ -4,7 +4,7 @@ mod support;
 
 use rvrun_interp::Stop;
 use std::sync::atomic::Ordering;
-use support::{Guest, READ, has_host_code};
+use support::{CODE_BYTES, EXEC, Guest, READ, has_host_code};
 
 /// 2000 rounds of a loop at offset 4, whose block begins there.
 const LOOP: [&str; 4] = ["addi a1, zero, 2000", "addi a0, a0, 1", "bne a0, a1, .-4", "ecall"];
@@ -280,6 +280,17 @@ fn blocks_count_as_reached_once_they_were_executed_and_until_they_change() {
     guest.hart.pc = guest.code + 64;
     guest.run();
     assert!(!guest.interpreter.reached(guest.code + 12));
+}
+
+#[test]
+fn blocks_that_were_executed_once_count_as_reached() {
+    let mut guest = Guest::new(&["jal zero, .+4", "addi a0, a0, 1", "ecall"]);
+    guest.space.mprotect(guest.code, CODE_BYTES, READ | EXEC).unwrap();
+    assert_eq!(guest.run(), Stop::Syscall);
+    assert_eq!([0, 4, 8].map(|n| guest.interpreter.reached(guest.code + n)), [true, true, false]);
+    guest.space.mprotect(guest.code, CODE_BYTES, READ).unwrap();
+    guest.run();
+    assert!(!guest.interpreter.reached(guest.code + 4));
 }
 
 #[test]

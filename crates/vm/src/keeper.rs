@@ -59,7 +59,7 @@ struct News {
     /// By the number of the object.
     profiles: FxHashMap<u32, Profile>,
     /// Blocks that no sheet had, or not with host code, by the phase in which they were reached.
-    reached: [Vec<Known>; 3],
+    reached: [Vec<Known>; 2],
     /// How many blocks the sheets have that were looked at, by the object's number and their own.
     found: FxHashMap<(u32, u64), usize>,
 }
@@ -70,8 +70,6 @@ pub struct Kept {
     news: Mutex<News>,
     /// Whether there can be any: not in the child of a fork whose parent was noting some just then.
     is_noting: AtomicBool,
-    /// Whether the program has executed enough for any host code.
-    is_warm: AtomicBool,
 }
 
 impl Kept {
@@ -81,12 +79,7 @@ impl Kept {
         let cache = Cache::new(directory, Box::new(move || version(extensions)), writes);
         // What it cannot keep is not worth finding.
         let is_noting = AtomicBool::new(writes);
-        let kept = Arc::new(Self {
-            cache,
-            news: Mutex::default(),
-            is_noting,
-            is_warm: AtomicBool::new(false),
-        });
+        let kept = Arc::new(Self { cache, news: Mutex::default(), is_noting });
         let namer = kept.clone();
         space.number_code_files(Box::new(move |file| namer.cache.number(file)));
         kept
@@ -94,10 +87,6 @@ impl Kept {
 
     fn is_noting(&self) -> bool {
         self.is_noting.load(Ordering::Relaxed)
-    }
-
-    fn is_warm(&self) -> bool {
-        self.is_warm.load(Ordering::Relaxed)
     }
 
     /// Does something with the profile of an object, if there are any.
@@ -155,30 +144,20 @@ impl Kept {
             return;
         }
         let reached = std::mem::take(&mut self.news.lock().reached);
-        let [cold, early, late] = reached.map(sorted);
+        let [early, late] = reached.map(sorted);
         let page = |block: &Known| block.0 / PAGE;
         let pages = |blocks: &[Known], phase| {
             let pages = blocks.chunk_by(|a, b| page(a) == page(b));
             pages.map(|page| (phase, page.to_vec())).collect::<Vec<_>>()
         };
-        let mut all = match self.is_warm() {
-            true => [pages(&early, Phase::Early), pages(&late, Phase::Late)].concat(),
-            false => pages(&cold, Phase::Cold),
-        };
+        let mut all = [pages(&early, Phase::Early), pages(&late, Phase::Late)].concat();
         all.sort_by_key(|(_, blocks)| Reverse(blocks.len()));
         let start = thread_time();
         let mut made = Vec::new();
         let mut maker = None;
-        for (phase, mut blocks) in all {
+        for (phase, blocks) in all {
             if most.is_some_and(|most| thread_time().saturating_sub(start) > most) {
                 break;
-            }
-            if phase == Phase::Early {
-                // It is taken in in place of what is cold.
-                let number = page(&blocks[0]);
-                let start = cold.partition_point(|block| page(block) < number);
-                let end = cold.partition_point(|block| page(block) <= number);
-                blocks = sorted([&blocks, &cold[start..end]].concat());
             }
             made.extend(self.sheet(&blocks, phase, space, extensions, &mut maker));
         }
@@ -274,9 +253,6 @@ impl rvrun_interp::Keeper for Kept {
         phase: Phase,
         room: &'a mut Vec<u8>,
     ) -> Option<&'a [u8]> {
-        if phase != Phase::Cold {
-            self.is_warm.store(true, Ordering::Relaxed);
-        }
         let number = sheet(distance, phase);
         let found = self.cache.get(object, number, room)?;
         if self.is_noting() {
@@ -377,23 +353,22 @@ mod tests {
 
     #[test]
     fn what_a_program_reached_is_on_the_sheet_of_the_next_one() {
-        use Phase::{Cold, Early, Late};
+        use Phase::{Early, Late};
         let directory = tempfile::TempDir::new().unwrap();
         let short = Program::new(directory.path());
-        short.reached(&[64, 0, 8], false, Cold);
+        short.reached(&[64, 16, 8], false, Early);
         short.save();
         let long = Program::new(directory.path());
-        long.reached(&[16], false, Cold);
-        assert_eq!(long.sheet(Cold), Some(vec![(0, false), (8, false), (64, false)]));
-        assert_eq!(long.sheet(Early), None, "now it is warm");
+        let shorts = [(8, false), (16, false), (64, false)];
+        assert_eq!(long.sheet(Early), Some(shorts.to_vec()));
         long.reached(&[0, 32], false, Early);
         long.reached(&[0], true, Early);
         long.reached(&[48], false, Late);
         long.reached(&[32], true, Late);
         long.save();
         let next = Program::new(directory.path());
-        let expected = vec![(0, true), (16, false), (32, false)];
-        assert_eq!(next.sheet(Early), Some(expected.clone()), "what it began with, too");
+        let expected = vec![(0, true), (8, false), (16, false), (32, false), (64, false)];
+        assert_eq!(next.sheet(Early), Some(expected.clone()), "what was there, too");
         assert_eq!(next.sheet(Late), Some(vec![(32, true), (48, false)]), "and no more there");
         next.reached(&[0, 16], false, Early);
         next.kept.forked();
@@ -403,7 +378,7 @@ mod tests {
         assert_eq!(next.sheet(Early), Some(expected), "nothing is new");
         next.reached(&[16], true, Early);
         next.save();
-        let expected = vec![(0, true), (16, true), (32, false)];
+        let expected = vec![(0, true), (8, false), (16, true), (32, false), (64, false)];
         assert_eq!(Program::new(directory.path()).sheet(Early), Some(expected));
     }
 
@@ -411,9 +386,9 @@ mod tests {
     fn who_was_not_asked_makes_no_sheets_for_little() {
         let directory = tempfile::TempDir::new().unwrap();
         let program = Program::new(directory.path());
-        program.reached(&[0, 8, 64], false, Phase::Cold);
+        program.reached(&[0, 8, 64], false, Phase::Early);
         program.kept.save(&program.space, Extensions::ALL, false);
-        assert_eq!(Program::new(directory.path()).sheet(Phase::Cold), None);
+        assert_eq!(Program::new(directory.path()).sheet(Phase::Early), None);
     }
 
     #[test]

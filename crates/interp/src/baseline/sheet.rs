@@ -33,13 +33,11 @@ const COMPARED: usize = 512;
 /// No index of a slot: there are fewer.
 pub const NO_SLOT: u16 = u16::MAX;
 
-/// How much a program had executed when it reached a block first, in pauses of the interpreter. A
-/// page has a sheet for each: so a program need not take in what only others execute that run for
-/// longer.
+/// How much a program had executed when it reached a block first, in pauses of the interpreter, once that
+/// was enough for any host code. A page has a sheet for each: so a program need not take in what only
+/// others execute that run for longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
-    /// Too little for any host code.
-    Cold,
     /// What it takes to start, about.
     Early,
     /// More than that.
@@ -49,8 +47,7 @@ pub enum Phase {
 /// Who keeps sheets of objects, which are files by their [numbers](rvrun_memory::CodeObject).
 pub trait Keeper: Send + Sync {
     /// The sheet of the page that is so far from the object's base of what programs reach in that
-    /// phase, if there is one, in `room`, of which it may leave an end as it was. That of the first
-    /// phase is what short programs leave.
+    /// phase, if there is one, in `room`, of which it may leave an end as it was.
     fn get<'a>(
         &self,
         object: u32,

@@ -1,6 +1,7 @@
 //! The loop around the handlers: finds, lifts and links blocks, and turns exits
 //! into stops.
 
+mod once;
 mod step;
 mod switching;
 mod warm;
@@ -15,6 +16,7 @@ use crate::predecode::{Slots, predecode};
 use crate::slot::{Link, Slot};
 use crate::sources::Sources;
 use crate::targets::Targets;
+use once::FirstTimes;
 use rustc_hash::FxHashSet;
 use rvrun_decoder::MAX_BLOCK_BYTES;
 use rvrun_hart::{Hart, Passage, Trap, float};
@@ -58,6 +60,9 @@ pub struct Interpreter {
     sources: Sources,
     /// Memory for the next block's slots.
     scratch: Slots,
+    /// Where the block begins whose slots are there, if it is executed there.
+    once: u64,
+    first_times: FirstTimes,
     /// Blocks of one instruction, for [`step`](Self::step).
     singles: step::Singles,
     /// Targets of indirect jumps that are neither calls nor returns.
@@ -98,6 +103,8 @@ impl Interpreter {
             code: CodeRegion::default(),
             sources: Sources::default(),
             scratch: Slots::new(),
+            once: 0,
+            first_times: FirstTimes::new(),
             singles: step::Singles::default(),
             targets: Targets::default(),
             fences: 0,
@@ -169,6 +176,7 @@ impl Interpreter {
         loop {
             self.execute(slot, hart);
             slot = match self.context.exit {
+                Exit::Unlinked(link) if self.is_once(link.cast()) => self.entrance(target(link)),
                 Exit::Unlinked(link) => match self.blocks.link(link) {
                     Some(slot) => slot,
                     None => self.lift_and_link(link),
@@ -243,7 +251,7 @@ impl Interpreter {
         // Who clears the store frees the link's own block, too.
         let freed = self.blocks.is_full();
         let slot = self.lift(target(link));
-        if !freed {
+        if !freed && !self.is_once(slot) {
             self.blocks.link(link);
         }
         slot
@@ -262,7 +270,17 @@ impl Interpreter {
         if self.blocks.is_full() {
             self.clear();
         }
-        let slot = self.insert(pc);
+        if let Some(slot) = self.kept(pc) {
+            return slot;
+        }
+        let (guest, writable) = self.predecode_next(pc);
+        // What may change in place is told from what it was by what is kept.
+        let may_go = !writable && self.scratch.skipped.is_none() && self.warm != Warm::AtOnce;
+        if may_go && self.first_times.is_first(pc) {
+            self.once = pc;
+            return self.scratch.as_ptr();
+        }
+        let slot = self.keep(guest, writable);
         match self.warm {
             Warm::Never | Warm::Seen => {}
             Warm::AtOnce => drop(self.compile(pc)),
@@ -270,21 +288,37 @@ impl Interpreter {
         slot
     }
 
-    /// Pre-decodes the block at `pc`, which is not there, unless it was kept.
-    fn insert(&mut self, pc: u64) -> *const Slot {
-        if self.keeper.is_some() {
-            if self.recall(pc, false)
-                && let Some(slot) = self.blocks.get(pc)
-            {
-                return slot;
-            }
-            if let Some(keeper) = &self.keeper {
-                keeper.reached(pc, false, self.phase());
-            }
+    /// Whether `slot` is of the block that is executed without being kept.
+    fn is_once(&self, slot: *const Slot) -> bool {
+        self.scratch.as_ptr_range().contains(&slot)
+    }
+
+    /// The block at `pc`, which is not there, if another process kept it.
+    fn kept(&mut self, pc: u64) -> Option<*const Slot> {
+        self.keeper.as_ref()?;
+        let phase = self.phase()?;
+        if self.recall(pc, false)
+            && let Some(slot) = self.blocks.get(pc)
+        {
+            return Some(slot);
         }
-        let (guest, writable) = self.predecode(pc, MAX_BLOCK_BYTES);
+        if let Some(keeper) = &self.keeper {
+            keeper.reached(pc, false, phase);
+        }
+        None
+    }
+
+    /// [Pre-decodes](Self::predecode) the block at `pc`, which is to be executed now.
+    fn predecode_next(&mut self, pc: u64) -> (Range<u64>, bool) {
+        let made = self.predecode(pc, MAX_BLOCK_BYTES);
         self.blocks.prefetch(self.scratch.ways);
-        let changing = if writable { hash_of(&self.space, pc, guest.end) } else { None };
+        made
+    }
+
+    /// Keeps the block that was just pre-decoded, from `guest`, which may change in place if it is
+    /// `writable`.
+    fn keep(&mut self, guest: Range<u64>, writable: bool) -> *const Slot {
+        let changing = if writable { hash_of(&self.space, guest.start, guest.end) } else { None };
         let slot = self.blocks.insert(guest, &self.scratch, changing);
         if let Some(skipped) = self.scratch.skipped {
             self.insert_skipped(skipped);
@@ -296,8 +330,10 @@ impl Interpreter {
     #[cold]
     fn insert_skipped(&mut self, blocks: [u64; 2]) {
         for pc in blocks {
-            if self.blocks.get(pc).is_none() && !self.blocks.is_full() {
-                self.insert(pc);
+            let is_there = self.blocks.get(pc).is_some() || self.blocks.is_full();
+            if !is_there && self.kept(pc).is_none() {
+                let (guest, writable) = self.predecode_next(pc);
+                self.keep(guest, writable);
             }
         }
     }
@@ -333,7 +369,9 @@ impl Interpreter {
     /// The same for an indirect jump, which remembers it.
     fn indirect_entrance(&mut self, pc: u64) -> *const Slot {
         let slot = self.entrance(pc);
-        self.context.cache(pc, slot, self.blocks.code(slot));
+        if !self.is_once(slot) {
+            self.context.cache(pc, slot, self.blocks.code(slot));
+        }
         slot
     }
 
@@ -382,6 +420,7 @@ impl Interpreter {
                 self.context.clear_cache();
                 self.forget_pages();
                 self.targets.clear();
+                self.first_times.forget(&(0..u64::MAX));
             }
             Some(ranges) => {
                 for range in ranges {
@@ -393,6 +432,7 @@ impl Interpreter {
                     });
                     self.page = NO_PAGE;
                     self.targets.forget(range.clone());
+                    self.first_times.forget(&range);
                     let space = &self.space;
                     self.blocks.invalidate(range, &mut self.context, |pc, end, hash| {
                         let writable = space.code_region(pc).is_some_and(|code| code.writable);
@@ -439,13 +479,23 @@ impl Interpreter {
     /// Sets the hart's pc to the op at `slot`, and counts the instructions that
     /// its block has retired before it.
     fn set_position(&mut self, hart: &mut Hart, slot: *const Slot) {
-        let Some((pc, start)) = self.blocks.position(slot) else { return };
+        let Some((pc, start)) = self.position(slot) else { return };
         hart.pc = pc;
         let mut at = start;
         while at < pc {
             at += self.instruction_bits(at).map_or(2, length);
             hart.instret += 1;
         }
+    }
+
+    /// The pc of the op at `slot`, and that of its block.
+    fn position(&self, slot: *const Slot) -> Option<(u64, u64)> {
+        if self.is_once(slot) {
+            // SAFETY: handlers stop with the slot of an op, and nothing was pre-decoded since.
+            let at = unsafe { (*slot).op.at };
+            return Some((self.once.wrapping_add(2 * u64::from(at)), self.once));
+        }
+        self.blocks.position(slot)
     }
 
     fn illegal_instruction(&self, pc: u64) -> Trap {

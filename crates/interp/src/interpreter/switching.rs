@@ -50,7 +50,7 @@ impl Interpreter {
 
     /// Whether a block that begins at `pc` has been executed, in its present form.
     pub fn reached(&self, pc: u64) -> bool {
-        self.blocks.get(pc).is_some()
+        self.blocks.get(pc).is_some() || self.first_times.was_once(pc)
     }
 
     /// Targets within `range` of indirect jumps that were neither calls nor

@@ -79,12 +79,14 @@ impl Interpreter {
         self.warm == Warm::Seen && self.pauses < FIRST_PAUSE
     }
 
-    /// How much the program has executed.
-    pub(super) fn phase(&self) -> Phase {
+    /// How much the program has executed; none if it is too little for any host code: short programs do
+    /// without sheets, since to look for one and to take it in takes longer than to pre-decode what they
+    /// execute of it.
+    pub(super) fn phase(&self) -> Option<Phase> {
         match self.pauses {
-            _ if self.is_cold() => Phase::Cold,
-            pauses if pauses < LATE_PAUSE => Phase::Early,
-            _ => Phase::Late,
+            _ if self.is_cold() => None,
+            pauses if pauses < LATE_PAUSE => Some(Phase::Early),
+            _ => Some(Phase::Late),
         }
     }
 
@@ -102,8 +104,8 @@ impl Interpreter {
             if let Some(code) = code {
                 self.context.cache_code(at, code);
                 made |= n == 0;
-                if let Some(keeper) = &self.keeper {
-                    keeper.reached(at, true, self.phase());
+                if let (Some(keeper), Some(phase)) = (&self.keeper, self.phase()) {
+                    keeper.reached(at, true, phase);
                 }
             }
         }
@@ -121,13 +123,13 @@ impl Interpreter {
     /// early do not have the block at `pc`, or have it without host code if that is `wanted`. Gives
     /// whether there was one.
     pub(super) fn recall(&mut self, pc: u64, wanted: bool) -> bool {
-        let (page, phase) = (pc - pc % PAGE, self.phase());
+        let page = pc - pc % PAGE;
+        let Some(phase) = self.phase() else { return false };
         if self.page == page | phase as u64 {
             return false;
         }
         let mut taken = false;
-        let first = if phase == Phase::Late { Phase::Early } else { phase };
-        for phase in [first, phase] {
+        for phase in [Phase::Early, phase] {
             let key = page | phase as u64;
             if self.pages.contains(&key) {
                 continue;
