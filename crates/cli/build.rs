@@ -5,8 +5,26 @@
 //! megabyte of seven, but was all over it.
 
 use std::env;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// Crates whose constants a short program needs; other crates' are many, the vectors of the
+/// conformance suite most of all.
+const CRATES: [&str; 9] = [
+    "rvrun_interp",
+    "rvrun_host",
+    "rvrun_hart",
+    "rvrun_memory",
+    "rvrun",
+    "rvrun_cli",
+    "std",
+    "rvrun_cache",
+    "rvrun_syscall",
+];
+
+/// Before the names of Rust's functions, each of which has a section of its own.
+const MANGLED: [&str; 2] = ["_ZN", "_R"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -14,14 +32,47 @@ fn main() {
     if env::var("PROFILE").as_deref() != Ok("release") || !links_with_lld() {
         return;
     }
-    let directory = env::var("CARGO_MANIFEST_DIR").expect("cargo says where the package is");
-    let order = Path::new(&directory).join("startup.order");
-    let order = format!("--symbol-ordering-file={}", order.display());
+    let [from, to] =
+        ["CARGO_MANIFEST_DIR", "OUT_DIR"].map(|name| env::var(name).expect("cargo says where"));
+    let listed = fs::read_to_string(Path::new(&from).join("startup.order")).expect("it is there");
+    let is_ours = |name: &&str| MANGLED.iter().any(|start| name.starts_with(start));
+    let (ours, others): (Vec<&str>, Vec<&str>) = listed.lines().partition(is_ours);
+    let write = |name: &str, text: String| -> PathBuf {
+        let path = Path::new(&to).join(name);
+        fs::write(&path, text).expect("cargo's folder for it can be written");
+        path
+    };
+    let script = write("startup.ld", script(&ours));
+    let order = write("startup.order", others.join("\n"));
     // Another compiler or other dependencies give functions other names: those stay where they are.
-    for argument in [order.as_str(), "--no-warn-symbol-ordering"] {
+    let order = format!("--symbol-ordering-file={}", order.display());
+    let script = format!("--script={}", script.display());
+    for argument in [script.as_str(), order.as_str(), "--no-warn-symbol-ordering"] {
         println!("cargo:rustc-link-arg-bins=-Xlinker");
         println!("cargo:rustc-link-arg-bins={argument}");
     }
+}
+
+/// What has the linker put these functions, and constants, in front of or behind all others. A list of symbols cannot do that: what the
+/// compiler uses in several of its units has a number behind its name, another one with each
+/// change of the code.
+fn script(names: &[&str]) -> String {
+    let section = |name: &&str| {
+        let unit = |start: &str| format!("*({start}.{name} {start}.{name}.llvm.*)\n");
+        [".text", ".text.unlikely"].map(unit).concat()
+    };
+    let text: String = names.iter().map(section).collect();
+    // The compiler's files have the crates' names in theirs, and the program's own begin with its name.
+    let files = CRATES.map(|name| format!("*.{name}-*"));
+    let files = files.into_iter().chain(["*/rvrun-????????????????.????????????????-cgu*".into()]);
+    let constants: String = files.map(|files| format!("{files}(.rodata .rodata.*)\n")).collect();
+    [("text", text, "BEFORE"), ("rodata", constants, "AFTER")]
+        .map(|(kind, sections, where_to)| {
+            format!(
+                "SECTIONS {{ .{kind}.startup : {{\n{sections}}} }} INSERT {where_to} .{kind};\n"
+            )
+        })
+        .concat()
 }
 
 /// Whether the linker is the toolchain's own lld, as it is by default where there is one: others

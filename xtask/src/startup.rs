@@ -3,7 +3,7 @@
 
 use crate::build::{self, Places};
 use anyhow::{Context, Result, ensure};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
@@ -17,9 +17,16 @@ const SHORTEST: &str = "examples/guest/hello";
 /// Arguments for `bash`: it is short, but is linked dynamically, forks, and executes others.
 const SHORT: [&str; 2] = ["-c", "echo $(ls /usr)"];
 
-/// What the C library does before `main`, too, where there is a vDSO, which Valgrind hides.
-const HIDDEN: [&str; 5] =
-    ["_dl_new_object", "_dl_setup_hash", "_dl_lookup_symbol_x", "__strcmp_avx2", "frame_dummy"];
+/// What Valgrind hides: what the C library does before `main`, too, where there is a vDSO, and what has
+/// several names.
+const HIDDEN: [&str; 6] = [
+    "_dl_new_object",
+    "_dl_setup_hash",
+    "_dl_lookup_symbol_x",
+    "__strcmp_avx2",
+    "frame_dummy",
+    "rvrun_guarded_syscall",
+];
 
 /// Of so many of a hundred names that are listed there has to be a function.
 const ENOUGH: usize = 75;
@@ -40,7 +47,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let places = Places::find()?;
     let rvrun = build::rvrun(&places)?;
     let order = places.root.join(ORDER);
-    let there = symbols(&rvrun)?;
+    let addresses = symbols(&rvrun)?;
+    let there: BTreeSet<String> = addresses.keys().cloned().collect();
     if arguments.check {
         return check(&there, &order);
     }
@@ -71,7 +79,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     // To valgrind's processor others' translations are no use.
     run(&["--tool=none"], &["cache", "warm"], &often)?;
     let often = called(&often)?;
-    let [always, often] = [always, often].map(|names| with_variants(names, &there));
+    let [always, often] = [always, often]
+        .map(|names| lasting(with_aliases(with_variants(names, &there), &addresses)));
     let names = always.iter().chain(often.difference(&always));
     fs::write(&order, names.map(|name| format!("{name}\n")).collect::<String>())?;
     println!("{} functions, {} of them in {SHORTEST}", always.union(&often).count(), always.len());
@@ -106,17 +115,41 @@ fn with_variants(names: BTreeSet<String>, there: &BTreeSet<String>) -> BTreeSet<
     names.into_iter().chain(variants).collect()
 }
 
-/// The names of all that is in a program.
-fn symbols(program: &Path) -> Result<BTreeSet<String>> {
+/// The same without the number that the compiler puts behind the name of what it uses in several of its
+/// units: it changes with the code.
+fn lasting(names: BTreeSet<String>) -> BTreeSet<String> {
+    let name =
+        |name: String| name.split_once(".llvm.").map_or(name.clone(), |(name, _)| name.to_owned());
+    names.into_iter().map(name).collect()
+}
+
+/// The same with all names of what has several: equal functions are one, which is where the compiler
+/// put one of them.
+fn with_aliases(names: BTreeSet<String>, addresses: &Symbols) -> BTreeSet<String> {
+    let places: BTreeSet<&String> = names.iter().filter_map(|name| addresses.get(name)).collect();
+    let aliases = addresses.iter().filter(|(_, place)| places.contains(place));
+    let aliases: Vec<String> = aliases.map(|(name, _)| name.clone()).collect();
+    names.into_iter().chain(aliases).collect()
+}
+
+/// The names of what is in a program, and where it is.
+type Symbols = BTreeMap<String, String>;
+
+fn symbols(program: &Path) -> Result<Symbols> {
     let output = Command::new("nm").arg(program).output().context("cannot run nm, of binutils")?;
     let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text.lines().filter_map(|line| line.split(' ').next_back()).map(str::to_owned).collect())
+    let symbol = |line: &str| {
+        let (place, name) = (line.split(' ').next()?, line.split(' ').next_back()?);
+        (!place.is_empty()).then(|| (name.to_owned(), place.to_owned()))
+    };
+    Ok(text.lines().filter_map(symbol).collect())
 }
 
 /// Fails if the compiler's names are others than those that are listed.
 fn check(there: &BTreeSet<String>, order: &Path) -> Result<()> {
     let listed = fs::read_to_string(order)?;
-    let (found, all) = share(listed.lines(), there);
+    let there = lasting(there.clone());
+    let (found, all) = share(listed.lines(), &there);
     println!("{found} of {all} functions are there");
     ensure!(
         found * 100 >= all * ENOUGH && all > 0,
@@ -142,6 +175,20 @@ mod tests {
         assert_eq!(function("fn=(4) 0x00007f00"), None, "has no name");
         assert_eq!(function("fn=(4) (below main)"), None);
         assert_eq!(function("calls=1 0"), None);
+    }
+
+    #[test]
+    fn all_names_of_a_function_are_its_own() {
+        let symbols = [("a", "10"), ("b", "10"), ("c", "20")];
+        let symbols = symbols.map(|(name, place)| (name.to_owned(), place.to_owned())).into();
+        let names = with_aliases(BTreeSet::from(["b", "x"].map(str::to_owned)), &symbols);
+        assert_eq!(names, BTreeSet::from(["a", "b", "x"].map(str::to_owned)));
+    }
+
+    #[test]
+    fn names_last() {
+        let names = BTreeSet::from(["a.llvm.12", "b", "c.part.0"].map(str::to_owned));
+        assert_eq!(lasting(names), BTreeSet::from(["a", "b", "c.part.0"].map(str::to_owned)));
     }
 
     #[test]
