@@ -53,9 +53,9 @@ fn main() {
     }
 }
 
-/// What has the linker put these functions, and constants, in front of or behind all others. A list of symbols cannot do that: what the
-/// compiler uses in several of its units has a number behind its name, another one with each
-/// change of the code.
+/// What has the linker put these functions next to one another, and the constants of [`CRATES`]. A
+/// list of symbols cannot do that: what the compiler uses in several of its units has a number
+/// behind its name, another one with each change of the code.
 fn script(names: &[&str]) -> String {
     let section = |name: &&str| {
         let unit = |start: &str| format!("*({start}.{name} {start}.{name}.llvm.*)\n");

@@ -1,10 +1,10 @@
 //! Blocks that are executed once.
 //!
 //! Three quarters of the blocks of a static hello are, and three fifths of `/bin/true`'s with its
-//! libraries. So at first, control that comes to a block for the first time has it executed where it
-//! was pre-decoded, and nothing of it is kept: what is kept needs memory, is to be found, and is
-//! linked to what comes next. A block to which control comes a second time is pre-decoded anew. Programs that
-//! take longer execute most of their blocks more often than once, so this ends soon.
+//! libraries. So at first, control that comes to a block for the first time has it executed where
+//! it was pre-decoded, and nothing of it is kept: what is kept needs memory, is to be found, and
+//! is linked to what comes next. A block to which control comes a second time is pre-decoded anew.
+//! Programs that take longer execute most of their blocks more often than once, so this ends soon.
 
 use rustc_hash::FxHasher;
 use rvrun_decoder::MAX_BLOCK_BYTES;
