@@ -1,4 +1,5 @@
-//! Has the linker put the functions next to one another that run in each short program.
+//! Has the linker put the functions next to one another that run in each short program, and the
+//! constants that they need.
 //!
 //! `startup.order` lists them (`cargo xtask startup` writes it). The kernel maps a program's
 //! text 64 KiB at a time, as it is touched: what a static hello executes of rvrun is half a
@@ -62,7 +63,7 @@ fn script(names: &[&str]) -> String {
         [".text", ".text.unlikely"].map(unit).concat()
     };
     let text: String = names.iter().map(section).collect();
-    // The compiler's files have the crates' names in theirs, and the program's own begin with its name.
+    // The names of the compiler's files have those of crates, and the program's own no other.
     let files = CRATES.map(|name| format!("*.{name}-*"));
     let files = files.into_iter().chain(["*/rvrun-????????????????.????????????????-cgu*".into()]);
     let constants: String = files.map(|files| format!("{files}(.rodata .rodata.*)\n")).collect();

@@ -50,7 +50,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let addresses = symbols(&rvrun)?;
     let there: BTreeSet<String> = addresses.keys().cloned().collect();
     if arguments.check {
-        return check(&there, &order);
+        return check(&lasting(there), &order);
     }
     let sysroot = places.output.with_file_name("programs").join("riscv64");
     ensure!(sysroot.exists(), "programs are not there: `cargo xtask programs busybox/true` first");
@@ -132,9 +132,10 @@ fn with_aliases(names: BTreeSet<String>, addresses: &Symbols) -> BTreeSet<String
     names.into_iter().chain(aliases).collect()
 }
 
-/// The names of what is in a program, and where it is.
+/// Where what has a name is.
 type Symbols = BTreeMap<String, String>;
 
+/// The names of all that is in a program.
 fn symbols(program: &Path) -> Result<Symbols> {
     let output = Command::new("nm").arg(program).output().context("cannot run nm, of binutils")?;
     let text = String::from_utf8_lossy(&output.stdout);
@@ -148,8 +149,7 @@ fn symbols(program: &Path) -> Result<Symbols> {
 /// Fails if the compiler's names are others than those that are listed.
 fn check(there: &BTreeSet<String>, order: &Path) -> Result<()> {
     let listed = fs::read_to_string(order)?;
-    let there = lasting(there.clone());
-    let (found, all) = share(listed.lines(), &there);
+    let (found, all) = share(listed.lines(), there);
     println!("{found} of {all} functions are there");
     ensure!(
         found * 100 >= all * ENOUGH && all > 0,

@@ -14,8 +14,8 @@ use crate::context::Context;
 use crate::gates::Gates;
 use crate::predecode::MOST_SLOTS;
 use crate::slot::{Link, Slot};
+use crate::sources::BEHIND;
 use rustc_hash::{FxHashMap, FxHasher};
-use rvrun_decoder::MAX_BLOCK_BYTES;
 use rvrun_host::large::Lasting;
 use std::alloc::{Layout, handle_alloc_error};
 use std::hash::Hasher;
@@ -375,7 +375,7 @@ impl Blocks {
         self.learn_pages();
         // A block that ends in a fetch fault depends on the bytes behind it too.
         let overlaps = |entry: &Entry| entry.pc < range.end && entry.end() + 4 > range.start;
-        let first = range.start.saturating_sub(MAX_BLOCK_BYTES + 4) / PAGE;
+        let first = range.start.saturating_sub(BEHIND) / PAGE;
         let pages = first..range.end.div_ceil(PAGE);
         let few = pages.end.saturating_sub(pages.start) < self.by_page.len() as u64;
         let candidates: Vec<Id> = if few {

@@ -9,7 +9,7 @@ const MAX_SOURCES: usize = 64;
 
 /// How far behind a mapping the bytes may be that a block depends on which begins in it: one that
 /// ends in a fetch fault depends on those behind its end.
-const BEHIND: u64 = MAX_BLOCK_BYTES + 4;
+pub const BEHIND: u64 = MAX_BLOCK_BYTES + 4;
 
 /// Executable mappings, and addresses where there was none. It may have some that are gone.
 #[derive(Default)]

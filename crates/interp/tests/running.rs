@@ -79,8 +79,7 @@ fn traps_leave_the_hart_at_the_faulting_instruction() {
     assert_eq!(guest.run(), Stop::Trap(Trap::AmoMisaligned { addr, kind }));
 }
 
-/// The jump cache must not take an empty entry for the target's.
-/// Blocks of code that nobody can write in place are kept from the second time on that control comes to them.
+/// Blocks of code that nobody can write in place are kept when control comes to them again.
 #[test]
 fn a_block_traps_in_the_same_way_each_time() {
     let mut guest = Guest::new(&["c.li a0, 1", "addi a1, a1, 2", "ld a2, 8(zero)", "ecall"]);
@@ -93,6 +92,7 @@ fn a_block_traps_in_the_same_way_each_time() {
     }
 }
 
+/// The jump cache must not take an empty entry for the target's.
 #[test]
 fn jumps_to_the_end_of_the_address_space_find_nothing() {
     for jump in ["jalr zero, 0(a0)", "jalr ra, 0(a0)", "jalr zero, 0(ra)", "jalr t1, 0(a0)"] {

@@ -6,8 +6,8 @@
 //! is linked to what comes next. A block to which control comes a second time is pre-decoded anew.
 //! Programs that take longer execute most of their blocks more often than once, so this ends soon.
 
+use crate::sources::BEHIND;
 use rustc_hash::FxHasher;
-use rvrun_decoder::MAX_BLOCK_BYTES;
 use std::hash::{BuildHasher, BuildHasherDefault};
 use std::ops::Range;
 
@@ -54,7 +54,7 @@ impl FirstTimes {
     /// The code in `range` has changed.
     pub(super) fn forget(&mut self, range: &Range<u64>) {
         // A block that begins before it may have been made from some of it.
-        let start = range.start.saturating_sub(MAX_BLOCK_BYTES + 4);
+        let start = range.start.saturating_sub(BEHIND);
         self.once.retain(|pc| !(start..range.end).contains(pc));
     }
 }
