@@ -26,11 +26,18 @@ use std::io;
 use std::sync::OnceLock;
 
 /// Assembly that adds an entry to the exception table: the access is at the
-/// label `2`, its landing is the operand `landing`.
+/// label `2`, its landing is the operand `landing`, or what is said instead.
 #[macro_export]
 macro_rules! exception_entry {
     () => {
-        ".pushsection rvrun_ex, \"aR\", @progbits\n.balign 4\n.long 2b - .\n.long {landing} - .\n.popsection"
+        $crate::exception_entry!("{landing}")
+    };
+    ($landing:literal) => {
+        concat!(
+            ".pushsection rvrun_ex, \"aR\", @progbits\n.balign 4\n.long 2b - .\n.long ",
+            $landing,
+            " - .\n.popsection"
+        )
     };
 }
 

@@ -11,6 +11,7 @@ pub mod file_map;
 pub mod guarded;
 pub mod large;
 pub mod lock;
+pub mod prefetch;
 pub mod process;
 pub mod processor;
 pub mod return_stack;

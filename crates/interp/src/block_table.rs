@@ -5,10 +5,10 @@
 //! another): all that is to be seen is in one line of the host's caches, and what is near
 //! in the guest's code is near here, since control mostly goes to what is near.
 
+use rvrun_host::prefetch;
 use std::alloc::{Layout, handle_alloc_error};
 use std::arch::x86_64::{
-    _MM_HINT_T0, _mm_castsi128_ps, _mm_cmpeq_epi32, _mm_loadu_si128, _mm_movemask_ps, _mm_prefetch,
-    _mm_set1_epi32,
+    _mm_castsi128_ps, _mm_cmpeq_epi32, _mm_loadu_si128, _mm_movemask_ps, _mm_set1_epi32,
 };
 use zerocopy::FromZeros;
 
@@ -77,8 +77,7 @@ impl BlockTable {
     /// half is.
     pub fn prefetch(&self, low: u32) {
         let bucket = self.buckets.as_ptr().wrapping_add(self.home(low));
-        // SAFETY: a prefetch reads nothing that anybody could notice, and never faults.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(bucket.cast()) };
+        prefetch::line(bucket);
     }
 
     /// The block that is the right one of those at addresses of this low half.

@@ -167,7 +167,7 @@ for_each_instruction!(emitters);
 /// The first two rows that a word may be of, by its bucket, as their places in [`EMITTERS`]:
 /// nearly all words are of one of them. Indices, not pointers: much of the time is spent getting
 /// this from memory.
-static LIKELY: [[u16; 2]; BUCKETS] = {
+pub static LIKELY: [[u16; 2]; BUCKETS] = {
     let mut likely = [[ROWS.len() as u16; 2]; BUCKETS];
     let mut bucket = 0;
     while bucket < BUCKETS {

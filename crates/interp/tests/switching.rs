@@ -4,7 +4,7 @@ mod support;
 
 use rvrun_interp::Stop;
 use std::sync::atomic::Ordering;
-use support::{CODE_BYTES, EXEC, Guest, READ, has_host_code};
+use support::{CODE_BYTES, EXEC, Guest, READ, WRITE, has_host_code};
 
 /// 2000 rounds of a loop at offset 4, whose block begins there.
 const LOOP: [&str; 4] = ["addi a1, zero, 2000", "addi a0, a0, 1", "bne a0, a1, .-4", "ecall"];
@@ -87,6 +87,44 @@ fn calls_returns_and_indirect_jumps_are_events() {
     places.iter().for_each(|place| assert!(all.contains(place), "{place:?}"));
     let returns = if has_host_code() { 0 } else { 2 };
     assert_eq!(places.len(), 3 + returns);
+}
+
+/// Code that nobody can write is executed where it stands when control comes to it for the first time.
+#[test]
+fn events_and_instructions_are_counted_from_the_first_time_on() {
+    let counts = |prot: i32| {
+        let mut guest = Guest::new(&[
+            "jal zero, .+12", // forwards: none
+            "beq zero, zero, .+12",
+            "ebreak",
+            "beq zero, zero, .-8",
+            "jal ra, .+48",
+            "jalr ra, 64(s0)",
+            "jalr zero, 32(s0)",
+            "ebreak",
+            "addi a1, a0, 1",
+            "ecall",
+        ]);
+        guest.write(64, &["c.addi a0, 1", "jalr zero, 0(ra)"]);
+        guest.space.mprotect(guest.code, CODE_BYTES, prot).unwrap();
+        guest.hart.x[8] = guest.code;
+        let mut places = Vec::new();
+        loop {
+            guest.interpreter.set_fuel(1);
+            match guest.run() {
+                Stop::Sample => places.push((guest.offset(), guest.hart.x[10])),
+                stop => break assert_eq!(stop, Stop::Syscall),
+            }
+        }
+        assert_eq!((guest.offset(), guest.hart.x[11]), (40, 3));
+        (places, guest.hart.instret)
+    };
+    let fixed = counts(READ | EXEC);
+    assert_eq!(fixed.1, 12);
+    if !has_host_code() {
+        assert_eq!(fixed.0, [(4, 0), (64, 0), (20, 1), (64, 1), (24, 2), (32, 2)]);
+        assert_eq!(fixed, counts(READ | WRITE | EXEC));
+    }
 }
 
 #[test]

@@ -12,8 +12,8 @@ use crate::GuestAddr;
 use crate::fault::{AccessKind, Fault};
 use rvrun_host::exception_entry;
 use rvrun_host::fault as host;
+use rvrun_host::prefetch;
 use std::arch::asm;
-use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
 /// An access of this thread was refused, just now.
 #[derive(Clone, Copy, Debug)]
@@ -287,11 +287,28 @@ pub fn copy_in(addr: GuestAddr, dst: &mut [u8]) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The four bytes at `addr`, or 0, which is no instruction, if they cannot be read.
+#[inline(always)]
+pub fn fetch(addr: GuestAddr) -> u32 {
+    let mut bits = 0;
+    // SAFETY: reads guest memory; a fault goes on behind that and leaves `bits` as it was.
+    unsafe {
+        asm!(
+            "2: mov {bits:e}, dword ptr [{addr}]",
+            "3:",
+            exception_entry!("3b"),
+            bits = inout(reg) bits,
+            addr = in(reg) addr,
+            options(nostack, preserves_flags, readonly),
+        );
+    }
+    bits
+}
+
 /// Has the host's processor bring what is at `addr` near, if that is there, for whoever wants it soon.
 #[inline]
 pub fn prefetch(addr: GuestAddr) {
-    // SAFETY: a prefetch reads nothing that anybody could notice, and never faults.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(addr as *const i8) };
+    prefetch::line(addr as *const u8);
 }
 
 /// Copies `src` into guest memory.

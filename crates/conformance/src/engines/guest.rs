@@ -22,6 +22,8 @@ pub struct Guest {
     pub layout: Layout,
     /// Where there is code now.
     code: Range<u64>,
+    /// Whether nobody can write it in place.
+    is_fixed: bool,
 }
 
 impl Guest {
@@ -43,7 +45,7 @@ impl Guest {
         write(rom, &[Layout::FILL; Layout::PAGE as usize]);
         space.mprotect(rom, Layout::PAGE, READ).expect("the page is mapped");
         write(layout.code_area(), &Layout::LANDING.to_le_bytes().repeat(4096));
-        Self { space, layout, code: 0..0 }
+        Self { space, layout, code: 0..0, is_fixed: false }
     }
 
     /// Puts `code` at `addr`, landings around it, and `data` into the data page.
@@ -51,6 +53,7 @@ impl Guest {
         let range = addr..addr + code.len() as u64;
         if self.code != range || read(addr, code.len()) != code {
             let old = std::mem::replace(&mut self.code, range.clone());
+            self.protect_code(READ | WRITE | EXEC);
             write(
                 old.start,
                 &Layout::LANDING.to_le_bytes().repeat((old.end - old.start) as usize / 2),
@@ -60,6 +63,20 @@ impl Guest {
             self.space.invalidate_code(range.start, range.end);
         }
         write(self.layout.address(Symbol::Data), data);
+    }
+
+    /// Has nobody write the code that is there in place.
+    pub fn fix_code(&mut self) {
+        if !self.is_fixed {
+            self.protect_code(READ | EXEC);
+        }
+        self.is_fixed = true;
+    }
+
+    fn protect_code(&mut self, prot: i32) {
+        let area = self.layout.code_area();
+        self.space.mprotect(area, Layout::CODE_BYTES, prot).expect("the pages are mapped");
+        self.is_fixed = false;
     }
 
     /// The state of `hart` and of the data page.

@@ -27,14 +27,13 @@ pub type With = fn(&mut dyn FnMut(&mut dyn Engine));
 
 /// An entry of [`ENGINES`] for a form of the interpreter.
 macro_rules! interpreter {
-    ($name:literal, $what:literal, $warm:expr) => {
+    ($name:literal, $what:literal, $engine:expr) => {
         Named {
             name: $name,
             what: $what,
             with: |run| {
                 thread_local! {
-                    static ENGINE: RefCell<InterpreterEngine> =
-                        RefCell::new(InterpreterEngine::new($warm));
+                    static ENGINE: RefCell<InterpreterEngine> = RefCell::new($engine);
                 }
                 ENGINE.with_borrow_mut(|engine| run(engine));
             },
@@ -69,9 +68,10 @@ pub const COUNTS: [(&str, &Counts); 4] =
     [("jit", &ALONE), ("jit_loop", &LOOP), ("jit_live", &LIVE), ("jit_precise", &PRECISE)];
 
 /// All of them. Another one is another entry.
-pub const ENGINES: [Named; 6] = [
-    interpreter!("interp", "interpreted", Warm::Never),
-    interpreter!("baseline", "interpreted, from templates", Warm::AtOnce),
+pub const ENGINES: [Named; 7] = [
+    interpreter!("first", "interpreted where it stands", InterpreterEngine::first()),
+    interpreter!("interp", "interpreted", InterpreterEngine::new(Warm::Never)),
+    interpreter!("baseline", "interpreted, from templates", InterpreterEngine::new(Warm::AtOnce)),
     translator!("jit", "translated", ALONE, Form::default()),
     translator!(
         "jit_loop",

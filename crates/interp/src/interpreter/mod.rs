@@ -12,6 +12,7 @@ use crate::Keeper;
 use crate::baseline::sheet::PAGE;
 use crate::blocks::{Blocks, content_hash};
 use crate::context::{Context, Exit};
+use crate::ops::direct;
 use crate::predecode::{Slots, predecode};
 use crate::slot::{Link, Slot};
 use crate::sources::Sources;
@@ -95,6 +96,7 @@ impl Interpreter {
     /// An interpreter for a hart with these extensions, without any blocks yet.
     pub fn new(space: Arc<AddressSpace>, extensions: Extensions) -> Self {
         let epoch = space.code_epoch();
+        direct::prefetch();
         Self {
             space,
             blocks: Blocks::new(),
@@ -172,19 +174,21 @@ impl Interpreter {
     fn dispatch(&mut self, hart: &mut Hart) -> Stop {
         // Somebody else may have returned from a function that was called here.
         self.context.returns.returned(hart.pc);
-        let mut slot = self.cached_entrance(hart.pc);
+        let mut slot = self.cached_entrance(hart.pc, hart);
         loop {
             self.execute(slot, hart);
             slot = match self.context.exit {
-                Exit::Unlinked(link) if self.is_once(link.cast()) => self.entrance(target(link)),
+                Exit::Unlinked(link) if self.is_once(link.cast()) => {
+                    self.entrance(target(link), hart)
+                }
                 Exit::Unlinked(link) => match self.blocks.link(link) {
                     Some(slot) => slot,
-                    None => self.lift_and_link(link),
+                    None => self.arrive_and_link(link, hart),
                 },
-                Exit::Indirect => self.indirect_entrance(hart.pc),
+                Exit::Indirect => self.indirect_entrance(hart.pc, hart),
                 Exit::IndirectJump => {
                     self.targets.record(hart.pc);
-                    self.indirect_entrance(hart.pc)
+                    self.indirect_entrance(hart.pc, hart)
                 }
                 Exit::Pause => {
                     self.pause(hart.pc);
@@ -194,7 +198,7 @@ impl Interpreter {
                     if self.context.wants_attention() {
                         return Stop::Attention;
                     }
-                    self.cached_entrance(hart.pc)
+                    self.cached_entrance(hart.pc, hart)
                 }
                 Exit::Gate => return Stop::Gate,
                 Exit::Passed => return Stop::Passed,
@@ -206,12 +210,12 @@ impl Interpreter {
                     self.fence_i();
                     // The other engine does not know of it yet.
                     self.context.passage = None;
-                    self.entrance(hart.pc)
+                    self.entrance(hart.pc, hart)
                 }
                 Exit::RoundingMode(slot) => {
                     self.set_position(hart, slot);
                     self.finish_rounding_mode(hart);
-                    self.entrance(hart.pc)
+                    self.entrance(hart.pc, hart)
                 }
                 Exit::Syscall => return Stop::Syscall,
                 Exit::Trap(slot, trap) => {
@@ -246,46 +250,50 @@ impl Interpreter {
         }
     }
 
-    /// Lifts the block to which `link` is to lead, which is not there yet.
-    fn lift_and_link(&mut self, link: *mut Link) -> *const Slot {
+    /// Goes on at the block to which `link` is to lead, which is not there yet.
+    fn arrive_and_link(&mut self, link: *mut Link, hart: &mut Hart) -> *const Slot {
         // Who clears the store frees the link's own block, too.
         let freed = self.blocks.is_full();
-        let slot = self.lift(target(link));
-        if !freed && !self.is_once(slot) {
+        let pc = target(link);
+        let Some(slot) = self.arrive(pc) else {
+            return self.execute_directly(pc, hart);
+        };
+        if !freed {
             self.blocks.link(link);
         }
         slot
     }
 
-    /// The gate or the block at `pc`; the latter is lifted if it is not there yet.
-    fn entrance(&mut self, pc: u64) -> *const Slot {
-        match self.blocks.entrance(pc) {
+    /// What to go on with at `pc`, or null for what the context says: the gate or the block there,
+    /// or what comes after the code there, if control comes to that for the first time.
+    fn entrance(&mut self, pc: u64, hart: &mut Hart) -> *const Slot {
+        match self.blocks.entrance(pc).or_else(|| self.arrive(pc)) {
             Some(slot) => slot,
-            None => self.lift(pc),
+            None => self.execute_directly(pc, hart),
         }
     }
 
-    /// Lifts the block at `pc`, which is not there; nor is a gate.
-    fn lift(&mut self, pc: u64) -> *const Slot {
+    /// The block at `pc`, which was not there, nor is a gate; or nothing if control comes to it for
+    /// the first time and it is not to be kept.
+    fn arrive(&mut self, pc: u64) -> Option<*const Slot> {
         if self.blocks.is_full() {
             self.clear();
         }
         if let Some(slot) = self.kept(pc) {
-            return slot;
+            return Some(slot);
+        }
+        // What may change in place is told from what it was by what is kept.
+        let may_go = self.warm != Warm::AtOnce && !self.code_region(pc).writable;
+        if may_go && self.first_times.is_first(pc) {
+            return None;
         }
         let (guest, writable) = self.predecode_next(pc);
-        // What may change in place is told from what it was by what is kept.
-        let may_go = !writable && self.scratch.skipped.is_none() && self.warm != Warm::AtOnce;
-        if may_go && self.first_times.is_first(pc) {
-            self.once = pc;
-            return self.scratch.as_ptr();
-        }
         let slot = self.keep(guest, writable);
         match self.warm {
             Warm::Never | Warm::Seen => {}
             Warm::AtOnce => drop(self.compile(pc)),
         }
-        slot
+        Some(slot)
     }
 
     /// Whether `slot` is of the block that is executed without being kept.
@@ -348,30 +356,34 @@ impl Interpreter {
         let Self { space, scratch, .. } = self;
         scratch.clear();
         let guest = predecode(pc, most_bytes, extensions, soft_float, scratch, move |at| {
-            let mut bits = 0;
             let near = at.wrapping_sub(start) < whole;
-            match near && access::load_u32(at, &mut bits).is_ok() {
-                true => Some(bits as u32),
-                false => instruction_bits(space, at),
+            match if near { access::fetch(at) } else { 0 } {
+                0 => instruction_bits(space, at),
+                bits => Some(bits),
             }
         });
         (guest, writable)
     }
 
     /// [`entrance`](Self::entrance), if indirect jumps are likely to go there.
-    fn cached_entrance(&mut self, pc: u64) -> *const Slot {
+    fn cached_entrance(&mut self, pc: u64, hart: &mut Hart) -> *const Slot {
         match self.context.cached(pc) {
             Some(slot) => slot,
-            None => self.indirect_entrance(pc),
+            None => self.indirect_entrance(pc, hart),
         }
     }
 
     /// The same for an indirect jump, which remembers it.
-    fn indirect_entrance(&mut self, pc: u64) -> *const Slot {
-        let slot = self.entrance(pc);
-        if !self.is_once(slot) {
-            self.context.cache(pc, slot, self.blocks.code(slot));
+    fn indirect_entrance(&mut self, pc: u64, hart: &mut Hart) -> *const Slot {
+        match self.blocks.entrance(pc).or_else(|| self.arrive(pc)) {
+            Some(slot) => self.cache(pc, slot),
+            None => self.execute_directly(pc, hart),
         }
+    }
+
+    /// Has indirect jumps to `pc` go on at `slot`, and gives that.
+    fn cache(&mut self, pc: u64, slot: *const Slot) -> *const Slot {
+        self.context.cache(pc, slot, self.blocks.code(slot));
         slot
     }
 

@@ -1,15 +1,74 @@
-//! Blocks that are executed once.
+//! Code that is executed once.
 //!
 //! Three quarters of the blocks of a static hello are, and three fifths of `/bin/true`'s with its
-//! libraries. So at first, control that comes to a block for the first time has it executed where
-//! it was pre-decoded, and nothing of it is kept: what is kept needs memory, is to be found, and
-//! is linked to what comes next. A block to which control comes a second time is pre-decoded anew.
+//! libraries. So at first, control that comes to a block for the first time has it executed where it
+//! stands, and nothing of it is pre-decoded or kept: what is kept needs memory, is to be found,
+//! and is linked to what comes next. A block to which control comes a second time is pre-decoded.
 //! Programs that take longer execute most of their blocks more often than once, so this ends soon.
 
+use super::Interpreter;
+use crate::ops::direct::{self, End};
+use crate::slot::Slot;
 use crate::sources::BEHIND;
 use rustc_hash::FxHasher;
+use rvrun_hart::Hart;
+use rvrun_host::prefetch;
+use rvrun_memory::access;
 use std::hash::{BuildHasher, BuildHasherDefault};
 use std::ops::Range;
+use std::ptr;
+
+impl Interpreter {
+    /// Executes the code at `pc` without keeping it, and what comes next as long as control comes to
+    /// that for the first time, too. Gives what to go on with, or null for what the context says.
+    pub(super) fn execute_directly(&mut self, mut pc: u64, hart: &mut Hart) -> *const Slot {
+        loop {
+            self.code_region(pc);
+            match direct::execute(pc, &self.code.range, hart, &mut self.context) {
+                End::Jump(target) => {
+                    self.prefetch(target);
+                    match self.blocks.entrance(target).or_else(|| self.arrive(target)) {
+                        Some(slot) => return slot,
+                        None => pc = target,
+                    }
+                }
+                end @ (End::Indirect(target) | End::IndirectJump(target)) => {
+                    self.prefetch(target);
+                    if let Some(slot) = self.context.cached(target) {
+                        return slot;
+                    }
+                    if let End::IndirectJump(target) = end {
+                        self.targets.record(target);
+                    }
+                    match self.blocks.entrance(target).or_else(|| self.arrive(target)) {
+                        Some(slot) => return self.cache(target, slot),
+                        None => pc = target,
+                    }
+                }
+                End::Left(rest) => return self.predecode_once(rest),
+                End::Stopped => return ptr::null(),
+            }
+        }
+    }
+
+    /// Has the host's processor bring near what is looked at when control goes to `pc` for the first
+    /// time: most of that would be waiting for memory.
+    fn prefetch(&self, pc: u64) {
+        access::prefetch(pc);
+        self.first_times.prefetch(pc);
+    }
+
+    /// Pre-decodes what is at `pc` to be executed where it is then, without keeping it, unless it
+    /// stands for other blocks, too.
+    fn predecode_once(&mut self, pc: u64) -> *const Slot {
+        let (guest, writable) = self.predecode_next(pc);
+        if writable || self.scratch.skipped.is_some() {
+            return self.keep(guest, writable);
+        }
+        self.once = pc;
+        self.scratch.as_ptr()
+    }
+}
 
 /// Blocks to which control has come.
 pub(super) struct FirstTimes {
@@ -21,8 +80,9 @@ pub(super) struct FirstTimes {
     left: usize,
 }
 
-/// Words of a bit for each hash.
+/// Words with a bit for each block: a page, which some blocks have to share.
 const WORDS: usize = 512;
+const WORDS_OF_LINE: usize = prefetch::LINE / size_of::<u64>();
 
 /// Blocks whose first time is told from others.
 const MOST: usize = 1 << 12;
@@ -31,6 +91,10 @@ impl FirstTimes {
     /// Nothing was executed yet.
     pub(super) fn new() -> Self {
         Self { seen: Box::new([0; WORDS]), once: Vec::new(), left: MOST }
+    }
+
+    fn prefetch(&self, pc: u64) {
+        prefetch::line(&raw const self.seen[place(pc).0]);
     }
 
     /// Whether control comes to the block at `pc` for the first time, and this still matters.
@@ -59,10 +123,14 @@ impl FirstTimes {
     }
 }
 
-/// The word with the bit for the block at `pc`, and the bit.
+/// The word with the bit for the block at `pc`, and the bit. Those of a kilobyte of code are in one
+/// line of the host's caches.
 fn place(pc: u64) -> (usize, u64) {
-    let hash = BuildHasherDefault::<FxHasher>::default().hash_one(pc);
-    (hash as usize / 64 % WORDS, 1 << (hash % 64))
+    const BITS: u64 = 8 * prefetch::LINE as u64;
+    let (near, bit) = (pc / 2 / BITS, pc / 2 % BITS);
+    let line = BuildHasherDefault::<FxHasher>::default().hash_one(near) as usize;
+    let first = line % (WORDS / WORDS_OF_LINE) * WORDS_OF_LINE;
+    (first + (bit / 64) as usize, 1 << (bit % 64))
 }
 
 #[cfg(test)]

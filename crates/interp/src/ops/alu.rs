@@ -2,14 +2,36 @@
 
 use rvrun_hart::carry_less_product;
 
+/// Functions that give what instructions give `rd`.
+macro_rules! values {
+    ($(#[doc = $doc:literal])* $kind:ident $($name:ident ($($operand:ident),*) $value:expr;)*) => {
+        $(#[doc = $doc])*
+        pub mod $kind {
+            use super::*;
+
+            $(
+                #[doc = concat!("`", stringify!($name), "`")]
+                #[inline(always)]
+                pub fn $name($($operand: u64),*) -> u64 {
+                    $value
+                }
+            )*
+        }
+    };
+}
+
 /// Handlers for `rd = f(rs1, rs2)`.
 macro_rules! register_register {
     ($($name:ident |$a:ident, $b:ident| $value:expr;)*) => {
+        values! {
+            /// What instructions give `rd` by `rs1` and `rs2`.
+            registers $($name ($a, $b) $value;)*
+        }
         handlers! {$(
             #[doc = concat!("`", stringify!($name), "`")]
             $name |slot, op, hart, context| {
-                let ($a, $b) = (x!(hart, op.rs1), x!(hart, op.rs2));
-                *x_mut!(hart, op.rd) = $value;
+                let value = registers::$name(x!(hart, op.rs1), x!(hart, op.rs2));
+                *x_mut!(hart, op.rd) = value;
             }
         )*}
     };
@@ -18,11 +40,15 @@ macro_rules! register_register {
 /// Handlers for `rd = f(rs1, immediate)`, the immediate sign-extended.
 macro_rules! register_immediate {
     ($($name:ident |$a:ident, $i:ident| $value:expr;)*) => {
+        values! {
+            /// What instructions give `rd` by `rs1` and the immediate.
+            immediate $($name ($a, $i) $value;)*
+        }
         handlers! {$(
             #[doc = concat!("`", stringify!($name), "`")]
             $name |slot, op, hart, context| {
-                let ($a, $i) = (x!(hart, op.rs1), i64::from(op.imm) as u64);
-                *x_mut!(hart, op.rd) = $value;
+                let value = immediate::$name(x!(hart, op.rs1), i64::from(op.imm) as u64);
+                *x_mut!(hart, op.rd) = value;
             }
         )*}
     };
@@ -31,11 +57,15 @@ macro_rules! register_immediate {
 /// Handlers for `rd = f(rs1)`.
 macro_rules! register {
     ($($name:ident |$a:ident| $value:expr;)*) => {
+        values! {
+            /// What instructions give `rd` by `rs1`.
+            register $($name ($a) $value;)*
+        }
         handlers! {$(
             #[doc = concat!("`", stringify!($name), "`")]
             $name |slot, op, hart, context| {
-                let $a = x!(hart, op.rs1);
-                *x_mut!(hart, op.rd) = $value;
+                let value = register::$name(x!(hart, op.rs1));
+                *x_mut!(hart, op.rd) = value;
             }
         )*}
     };

@@ -43,16 +43,25 @@ macro_rules! value {
 /// only these, calls and indirect jumps are events, since every loop contains one
 /// of them (see [`crate::fuel`]).
 macro_rules! branches {
-    ($($name:ident $backward:ident |$a:ident, $b:ident| $condition:expr;)*) => {$(
+    ($($name:ident $backward:ident |$a:ident, $b:ident| $condition:expr;)*) => {
+        /// Whether branches are taken, by `rs1` and `rs2`.
+        pub mod taken {$(
+            #[doc = concat!("`", stringify!($name), "`")]
+            #[inline(always)]
+            pub fn $name($a: u64, $b: u64) -> bool {
+                $condition
+            }
+        )*}
+    $(
         #[doc = concat!("`", stringify!($name), "`")]
         ///
         /// # Safety
         /// See [`Handler`](crate::slot::Handler).
         pub unsafe extern "sysv64" fn $name(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
             let op = op!(slot);
-            let ($a, $b) = (x!(hart, op.rs1), x!(hart, op.rs2));
+            let taken = taken::$name(x!(hart, op.rs1), x!(hart, op.rs2));
             hart.instret += op.imm as u64;
-            if $condition {
+            if taken {
                 follow!(data!(slot, 1), hart, context)
             }
             follow!(data!(slot, 3), hart, context)
@@ -64,9 +73,9 @@ macro_rules! branches {
         /// See [`Handler`](crate::slot::Handler).
         pub unsafe extern "sysv64" fn $backward(slot: *const Slot, hart: &mut Hart, context: &mut Context) -> Next {
             let op = op!(slot);
-            let ($a, $b) = (x!(hart, op.rs1), x!(hart, op.rs2));
+            let taken = taken::$name(x!(hart, op.rs1), x!(hart, op.rs2));
             hart.instret += op.imm as u64;
-            if $condition {
+            if taken {
                 follow_backward!(data!(slot, 1), hart, context)
             }
             follow!(data!(slot, 3), hart, context)

@@ -10,11 +10,15 @@ const CACHE_BLOCK: u64 = 64;
 /// Handlers for loads into integer registers.
 macro_rules! loads {
     ($($name:ident $access:ident;)*) => {
+        /// What loads into integer registers do.
+        pub mod load {
+            pub use rvrun_memory::access::{$($access as $name),*};
+        }
         handlers! {$(
             #[doc = concat!("`", stringify!($name), "`")]
             $name |slot, op, hart, context| {
                 let address = x!(hart, op.rs1).wrapping_add_signed(op.imm.into());
-                if access::$access(address, x_mut!(hart, op.rd)).is_err() {
+                if load::$name(address, x_mut!(hart, op.rd)).is_err() {
                     return context.refused(slot, address, AccessKind::Load);
                 }
             }
@@ -35,11 +39,15 @@ loads! {
 /// Handlers for stores from integer registers.
 macro_rules! stores {
     ($($name:ident $access:ident;)*) => {
+        /// What stores from integer registers do.
+        pub mod store {
+            pub use rvrun_memory::access::{$($access as $name),*};
+        }
         handlers! {$(
             #[doc = concat!("`", stringify!($name), "`")]
             $name |slot, op, hart, context| {
                 let address = x!(hart, op.rs1).wrapping_add_signed(op.imm.into());
-                if access::$access(address, x!(hart, op.rs2)).is_err() {
+                if store::$name(address, x!(hart, op.rs2)).is_err() {
                     return context.refused(slot, address, AccessKind::Store);
                 }
             }

@@ -130,6 +130,7 @@ pub mod alu;
 pub mod atomic;
 pub mod control;
 pub mod csr;
+pub mod direct;
 pub mod float;
 pub mod fused;
 pub mod load_store;

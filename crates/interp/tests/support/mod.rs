@@ -9,7 +9,7 @@ use rvrun_memory::{AddressSpace, access};
 use std::sync::Arc;
 
 pub const READ: i32 = 1;
-const WRITE: i32 = 2;
+pub const WRITE: i32 = 2;
 pub const EXEC: i32 = 4;
 const PRIVATE_ANONYMOUS: i32 = 0x22;
 pub const CODE_BYTES: u64 = 64 << 10;
