@@ -1,17 +1,17 @@
-//! Has the linker put the functions next to one another that run in each short program, and the
-//! constants that they need.
+//! Has the linker put the functions next to one another that run in each short program, and what
+//! they need of constants and variables.
 //!
 //! `startup.order` lists them (`cargo xtask startup` writes it). The kernel maps a program's
 //! text 64 KiB at a time, as it is touched: what a static hello executes of rvrun is half a
-//! megabyte of seven, but was all over it.
+//! megabyte of seven, but was all over it. Variables are copied a page at a time.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Crates whose constants a short program needs; other crates' are many, the vectors of the
-/// conformance suite most of all.
+/// Crates whose constants a short program needs, beside those of the functions that are listed; other
+/// crates' are many, the vectors of the conformance suite most of all.
 const CRATES: [&str; 9] = [
     "rvrun_interp",
     "rvrun_host",
@@ -19,9 +19,23 @@ const CRATES: [&str; 9] = [
     "rvrun_memory",
     "rvrun",
     "rvrun_cli",
+    "rvrun_syscall",
     "std",
     "rvrun_cache",
-    "rvrun_syscall",
+];
+
+/// Constants that no function has for itself.
+const CONSTANTS: [&str; 1] = ["*rvrun_syscall8dispatch9BY_NUMBER*"];
+
+/// Members of the C library with many constants, of which a short program needs none.
+const LARGE_MEMBERS: [&str; 2] = ["C-ctype.o", "fpioconst.o"];
+
+/// Variables of which a short program needs little, but that are large.
+const LARGE_VARIABLES: [(&str, &str); 4] = [
+    ("*", ".bss.*rvrun_host4code6ARENAS*"),
+    ("*libc.a:pthread_keys.o", ".bss"),
+    ("*", ".data.*iced_x86*"),
+    ("*", ".data.*MAPPINGS_CACHE*"),
 ];
 
 /// Before the names of Rust's functions, each of which has a section of its own.
@@ -44,6 +58,8 @@ fn main() {
         path
     };
     let script = write("startup.ld", script(&ours));
+    // What all programs run is last there, since this comes behind it.
+    let others: Vec<&str> = others.into_iter().rev().collect();
     let order = write("startup.order", others.join("\n"));
     // Another compiler or other dependencies give functions other names: those stay where they are.
     let order = format!("--symbol-ordering-file={}", order.display());
@@ -63,17 +79,31 @@ fn script(names: &[&str]) -> String {
         [".text", ".text.unlikely"].map(unit).concat()
     };
     let text: String = names.iter().map(section).collect();
-    // The names of the compiler's files have those of crates, and the program's own no other.
+    let of_functions =
+        names.iter().map(|name| format!("*(.rodata.{name} .rodata.{name}.llvm.*)\n"));
+    let constants = CONSTANTS.iter().map(|name| format!("*(.rodata.{name})\n"));
+    // The names of the compiler's files have those of crates, and the program's own no hash.
     let files = CRATES.map(|name| format!("*.{name}-*"));
-    let files = files.into_iter().chain(["*/rvrun-????????????????.????????????????-cgu*".into()]);
-    let constants: String = files.map(|files| format!("{files}(.rodata .rodata.*)\n")).collect();
-    [("text", text, "BEFORE"), ("rodata", constants, "AFTER")]
-        .map(|(kind, sections, where_to)| {
-            format!(
-                "SECTIONS {{ .{kind}.startup : {{\n{sections}}} }} INSERT {where_to} .{kind};\n"
-            )
-        })
-        .concat()
+    let files = files.into_iter().chain(["*/rvrun-????????????????.rvrun.*".into()]);
+    let of_files = files.map(|files| format!("{files}(.rodata .rodata.*)\n"));
+    let large = LARGE_MEMBERS.map(|member| format!("*{member}")).join(" ");
+    let of_libc =
+        format!("*libc.a:*(EXCLUDE_FILE({large}) .rodata EXCLUDE_FILE({large}) .rodata.*)\n");
+    let constants = of_functions.chain(constants).chain([of_libc]).chain(of_files).collect();
+    let variables = |kind: &str| {
+        let of_kind = LARGE_VARIABLES.into_iter().filter(|(_, section)| section.starts_with(kind));
+        of_kind.map(|(files, section)| format!("{files}({section})\n")).collect::<String>()
+    };
+    [
+        (".text.startup", text, "BEFORE .text"),
+        (".rodata.startup", constants, "AFTER .eh_frame_hdr"),
+        (".data.large", variables(".data"), "BEFORE .data"),
+        (".bss.large", variables(".bss"), "AFTER .bss"),
+    ]
+    .map(|(name, sections, place)| {
+        format!("SECTIONS {{ {name} : {{\n{sections}}} }} INSERT {place};\n")
+    })
+    .concat()
 }
 
 /// Whether the linker is the toolchain's own lld, as it is by default where there is one: others

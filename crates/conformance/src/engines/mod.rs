@@ -25,7 +25,8 @@ pub struct Named {
 /// Calls a function with an engine.
 pub type With = fn(&mut dyn FnMut(&mut dyn Engine));
 
-/// An entry of [`ENGINES`] for a form of the interpreter.
+/// An entry of [`ENGINES`] for a form of the interpreter. Boxed, as each thread of the process that this
+/// is part of has memory for the variable.
 macro_rules! interpreter {
     ($name:literal, $what:literal, $engine:expr) => {
         Named {
@@ -33,9 +34,9 @@ macro_rules! interpreter {
             what: $what,
             with: |run| {
                 thread_local! {
-                    static ENGINE: RefCell<InterpreterEngine> = RefCell::new($engine);
+                    static ENGINE: RefCell<Box<InterpreterEngine>> = RefCell::new(Box::new($engine));
                 }
-                ENGINE.with_borrow_mut(|engine| run(engine));
+                ENGINE.with_borrow_mut(|engine| run(&mut **engine));
             },
         }
     };
@@ -49,10 +50,10 @@ macro_rules! translator {
             what: $what,
             with: |run| {
                 thread_local! {
-                    static ENGINE: RefCell<TranslatorEngine> =
-                        RefCell::new(TranslatorEngine::new($form, &$counts));
+                    static ENGINE: RefCell<Box<TranslatorEngine>> =
+                        RefCell::new(Box::new(TranslatorEngine::new($form, &$counts)));
                 }
-                ENGINE.with_borrow_mut(|engine| run(engine));
+                ENGINE.with_borrow_mut(|engine| run(&mut **engine));
             },
         }
     };
