@@ -10,22 +10,31 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Crates whose constants a short program needs, beside those of the functions that are listed; other
-/// crates' are many, the vectors of the conformance suite most of all.
-const CRATES: [&str; 9] = [
-    "rvrun_interp",
-    "rvrun_host",
-    "rvrun_hart",
-    "rvrun_memory",
-    "rvrun",
-    "rvrun_cli",
-    "rvrun_syscall",
+/// Crates of whose constants a short program needs some that have no names; other crates' are
+/// many, the vectors of the conformance suite most of all.
+const CRATES: [&str; 10] = [
     "std",
     "rvrun_cache",
+    "rvrun_syscall",
+    "rvrun_cli",
+    "rvrun_jit",
+    "rvrun",
+    "rvrun_memory",
+    "rvrun_hart",
+    "rvrun_host",
+    "rvrun_interp",
 ];
 
-/// Constants that no function has for itself.
-const CONSTANTS: [&str; 1] = ["*rvrun_syscall8dispatch9BY_NUMBER*"];
+/// Constants that each short program needs, beside those of functions.
+const CONSTANTS: [&str; 7] = [
+    "rvrun_interp9predecode6LIKELY",
+    "rvrun_interp9predecode8EMITTERS",
+    "rvrun_interp3ops6direct9EXECUTORS",
+    "rvrun_interp3ops8HANDLERS",
+    "rvrun_isa6decode5INDEX",
+    "rvrun_isa6decode4KEYS",
+    "rvrun_syscall8dispatch9BY_NUMBER",
+];
 
 /// Members of the C library with many constants, of which a short program needs none.
 const LARGE_MEMBERS: [&str; 2] = ["C-ctype.o", "fpioconst.o"];
@@ -70,34 +79,36 @@ fn main() {
     }
 }
 
-/// What has the linker put these functions next to one another, and the constants of [`CRATES`]. A
-/// list of symbols cannot do that: what the compiler uses in several of its units has a number
-/// behind its name, another one with each change of the code.
-fn script(names: &[&str]) -> String {
-    let section = |name: &&str| {
-        let unit = |start: &str| format!("*({start}.{name} {start}.{name}.llvm.*)\n");
-        [".text", ".text.unlikely"].map(unit).concat()
+/// What has the linker put these functions next to one another, and what they need. A list of symbols
+/// cannot do that: what the compiler uses in several of its units has a number behind its name,
+/// another one with each change of the code.
+fn script(functions: &[&str]) -> String {
+    let named = |section: &str| -> String {
+        let pattern = |name| format!("*({section}.{name} {section}.{name}.llvm.*)\n");
+        functions.iter().map(pattern).collect()
     };
-    let text: String = names.iter().map(section).collect();
-    let of_functions =
-        names.iter().map(|name| format!("*(.rodata.{name} .rodata.{name}.llvm.*)\n"));
-    let constants = CONSTANTS.iter().map(|name| format!("*(.rodata.{name})\n"));
-    // The names of the compiler's files have those of crates, and the program's own no hash.
-    let files = CRATES.map(|name| format!("*.{name}-*"));
-    let files = files.into_iter().chain(["*/rvrun-????????????????.rvrun.*".into()]);
-    let of_files = files.map(|files| format!("{files}(.rodata .rodata.*)\n"));
+    // What a linker makes for the C library's functions that are chosen at the start is as the text.
+    let text = named(".text") + &named(".text.unlikely");
+    let tables = CONSTANTS.map(|name| format!("*(.rodata.*{name}*)\n")).concat();
     let large = LARGE_MEMBERS.map(|member| format!("*{member}")).join(" ");
     let of_libc =
         format!("*libc.a:*(EXCLUDE_FILE({large}) .rodata EXCLUDE_FILE({large}) .rodata.*)\n");
-    let constants = of_functions.chain(constants).chain([of_libc]).chain(of_files).collect();
-    let variables = |kind: &str| {
+    // The names of the compiler's files have those of crates, and the program's own no hash.
+    let files = CRATES.map(|name| format!("*.{name}-*"));
+    let files = files.into_iter().chain(["*/rvrun-????????????????.rvrun.*".into()]);
+    let of_crates: String = files.map(|files| format!("{files}(.rodata .rodata.*)\n")).collect();
+    let variables = |kind: &str| -> String {
         let of_kind = LARGE_VARIABLES.into_iter().filter(|(_, section)| section.starts_with(kind));
-        of_kind.map(|(files, section)| format!("{files}({section})\n")).collect::<String>()
+        of_kind.map(|(files, section)| format!("{files}({section})\n")).collect()
     };
+    // The C library reads where this begins.
+    const UNWINDING: &str = "BEFORE .eh_frame";
     [
         (".text.startup", text, "BEFORE .text"),
-        (".rodata.startup", constants, "AFTER .eh_frame_hdr"),
-        (".data.large", variables(".data"), "BEFORE .data"),
+        (".iplt", "*(.iplt)\n".into(), "AFTER .text.startup"),
+        (".rodata.startup", named(".rodata") + &of_libc + &tables, UNWINDING),
+        (".rodata.often", of_crates, "BEFORE .rodata.startup"),
+        (".data.large", variables(".data") + ". = ALIGN(4096);\n", "BEFORE .data"),
         (".bss.large", variables(".bss"), "AFTER .bss"),
     ]
     .map(|(name, sections, place)| {
