@@ -15,13 +15,13 @@ use std::process::Command;
 const CRATES: [&str; 10] = [
     "std",
     "rvrun_cache",
-    "rvrun_syscall",
-    "rvrun_cli",
     "rvrun_jit",
     "rvrun",
     "rvrun_memory",
     "rvrun_hart",
     "rvrun_host",
+    "rvrun_cli",
+    "rvrun_syscall",
     "rvrun_interp",
 ];
 
@@ -106,6 +106,7 @@ fn script(functions: &[&str]) -> String {
     [
         (".text.startup", text, "BEFORE .text"),
         (".iplt", "*(.iplt)\n".into(), "AFTER .text.startup"),
+        (".init", "KEEP(*(.init))\n".into(), "AFTER .text.startup"),
         (".rodata.startup", named(".rodata") + &of_libc + &tables, UNWINDING),
         (".rodata.often", of_crates, "BEFORE .rodata.startup"),
         (".data.large", variables(".data") + ". = ALIGN(4096);\n", "BEFORE .data"),

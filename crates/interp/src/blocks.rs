@@ -24,7 +24,7 @@ use std::ops::Range;
 use std::ptr;
 
 /// Blocks that can be found before what finds them has to grow: a small program has no more.
-const FEW_BLOCKS: usize = 1280;
+const FEW_BLOCKS: usize = 320;
 /// All slots: 128 MiB. The text of large programs (compilers, browsers) takes
 /// about four bytes of slots a byte of code that was executed.
 const MAX_SLOTS: usize = 1 << 23;

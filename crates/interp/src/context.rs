@@ -48,7 +48,7 @@ pub enum Exit {
 
 /// Entries of a jump cache: at first few, because a short program touches all
 /// pages of any cache, and more each time that they have come to replace one another.
-const FEWEST_ENTRIES: usize = 512;
+const FEWEST_ENTRIES: usize = 256;
 const MOST_ENTRIES: usize = 1 << 17;
 const GROWTH: usize = 4;
 

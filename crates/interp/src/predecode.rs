@@ -20,6 +20,7 @@ use rvrun_isa::{
     decode, for_each_instruction, length, operands,
 };
 use rvrun_memory::access;
+use std::mem::MaybeUninit;
 use std::ops::{Deref, Range};
 use std::ptr;
 
@@ -38,7 +39,8 @@ const SEARCH_SLOTS: usize = 3 + 5;
 /// The slots of a block in the making. They serve for one block after another, and never grow: to
 /// ask for that with each of them costs as much as the rest.
 pub struct Slots {
-    slots: Box<[Slot; MOST_SLOTS]>,
+    slots: Box<[MaybeUninit<Slot>; MOST_SLOTS]>,
+    /// So many of them are there.
     len: usize,
     /// Blocks that other engines execute after this one, but that its slots stand for as well.
     pub skipped: Option<[u64; 2]>,
@@ -48,8 +50,8 @@ pub struct Slots {
 
 impl Slots {
     pub fn new() -> Self {
-        // Not by way of the stack.
-        let slots = vec![Slot { value: 0 }; MOST_SLOTS].into_boxed_slice();
+        // Of most of the pages nobody needs anything.
+        let slots = Box::new_uninit_slice(MOST_SLOTS);
         let slots = slots.try_into().unwrap_or_else(|_| unreachable!("so many were asked for"));
         Self { slots, len: 0, skipped: None, ways: [0; 2] }
     }
@@ -61,7 +63,7 @@ impl Slots {
     #[inline(always)]
     fn push(&mut self, slot: Slot) {
         if let Some(place) = self.slots.get_mut(self.len) {
-            *place = slot;
+            place.write(slot);
             self.len += 1;
         }
     }
@@ -81,7 +83,8 @@ impl Deref for Slots {
     type Target = [Slot];
 
     fn deref(&self) -> &[Slot] {
-        &self.slots[..self.len]
+        // SAFETY: `push` has written all up to there.
+        unsafe { self.slots[..self.len].assume_init_ref() }
     }
 }
 
@@ -354,7 +357,7 @@ impl Emitter<'_> {
         let (handler, imm) = (fused::highest_byte as Handler, FIRST_SHIFT);
         let op = Op { handler, imm, rd: shift, rs1: value, rs2: 0, at };
         let first = self.slots.len.checked_sub(SEARCH_SLOTS)?;
-        self.slots.slots[first] = Slot { op };
+        self.slots.slots[first].write(Slot { op });
         self.slots.skipped = Some([end, again]);
         Some(rest_end)
     }

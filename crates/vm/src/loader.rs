@@ -74,6 +74,11 @@ pub fn load_program(
 pub fn load_anywhere(space: &AddressSpace, program: &ProgramFile) -> Result<Loaded, Error> {
     let image = &program.image;
     let span = image.span();
+    if let Some(first) = first_mapping(program).filter(|_| image.alignment == PAGE) {
+        let start = map_first(space, program, first, 0, span.end - span.start, 0)
+            .map_err(|errno| no_room(&program.path, errno))?;
+        return load_into(space, program, start.wrapping_sub(span.start), true);
+    }
     // Room enough to find an aligned place in.
     let room = (span.end - span.start).saturating_add(image.alignment - PAGE);
     let anonymous = map::PRIVATE | map::ANONYMOUS | map::NORESERVE;
@@ -87,16 +92,48 @@ pub fn load_anywhere(space: &AddressSpace, program: &ProgramFile) -> Result<Load
             space.munmap(from, to - from).map_err(|errno| no_room(&program.path, errno))?;
         }
     }
-    load_into(space, program, start.wrapping_sub(span.start))
+    load_into(space, program, start.wrapping_sub(span.start), false)
+}
+
+/// The first segment, if all of a program's place may be mapped as that is: the others take theirs of
+/// it then, and the place need not be reserved before.
+fn first_mapping(program: &ProgramFile) -> Option<&Segment> {
+    let first = program.image.segments.first();
+    // What is to be written counts as memory that may be needed.
+    first.filter(|segment| segment.file_size != 0 && !segment.writable)
+}
+
+/// Maps so many bytes as the first segment is, from the file.
+fn map_first(
+    space: &AddressSpace,
+    program: &ProgramFile,
+    first: &Segment,
+    start: GuestAddr,
+    len: u64,
+    flags: i32,
+) -> Result<GuestAddr, Errno> {
+    let (fd, offset) = (program.file.as_raw_fd(), first.offset - first.vaddr % PAGE);
+    space.mmap(start, len, protection(first), map::PRIVATE | flags, fd, offset, Some(name(program)))
+}
+
+fn name(program: &ProgramFile) -> Arc<str> {
+    program.path.to_string_lossy().into()
 }
 
 fn load(space: &AddressSpace, program: &ProgramFile, bias: u64) -> Result<Loaded, Error> {
     let image = &program.image;
     let span = image.span();
     let (start, len) = (span.start.wrapping_add(bias), span.end - span.start);
-    // One reservation first: the segments then replace only what is the guest's.
-    let reserve = map::PRIVATE | map::ANONYMOUS | map::NORESERVE | map::FIXED_NOREPLACE;
-    space.mmap(start, len, 0, reserve, -1, 0, None).map_err(|errno| match errno.0 {
+    // All of it first: the segments then replace only what is the guest's.
+    let first = first_mapping(program);
+    let mapped = match first {
+        Some(first) => map_first(space, program, first, start, len, map::FIXED_NOREPLACE),
+        None => {
+            let reserve = map::PRIVATE | map::ANONYMOUS | map::NORESERVE | map::FIXED_NOREPLACE;
+            space.mmap(start, len, 0, reserve, -1, 0, None)
+        }
+    };
+    mapped.map_err(|errno| match errno.0 {
         libc::EEXIST => Error::NotRunnable {
             path: program.path.clone(),
             why: format!(
@@ -107,19 +144,26 @@ fn load(space: &AddressSpace, program: &ProgramFile, bias: u64) -> Result<Loaded
         },
         _ => no_room(&program.path, errno),
     })?;
-    load_into(space, program, bias)
+    load_into(space, program, bias, first.is_some())
 }
 
-/// Maps a program where room is reserved for it.
-fn load_into(space: &AddressSpace, program: &ProgramFile, bias: u64) -> Result<Loaded, Error> {
+/// Maps a program where room is reserved for it, with the first segment's part of the file if that
+/// `is_mapped`.
+fn load_into(
+    space: &AddressSpace,
+    program: &ProgramFile,
+    bias: u64,
+    mut is_mapped: bool,
+) -> Result<Loaded, Error> {
     let image = &program.image;
     let span = image.span();
     let (start, len) = (span.start.wrapping_add(bias), span.end - span.start);
-    let name: Arc<str> = program.path.to_string_lossy().into();
+    let name = name(program);
     let mut mapped_to = start;
     for segment in &image.segments {
         let segment = Segment { vaddr: segment.vaddr.wrapping_add(bias), ..*segment };
-        load_segment(space, &program.file, &segment, &name).map_err(|errno| {
+        let file = (!std::mem::take(&mut is_mapped)).then_some(&program.file);
+        load_segment(space, file, &segment, &name).map_err(|errno| {
             let _ = space.munmap(start, len);
             no_room(&program.path, errno)
         })?;
@@ -160,9 +204,10 @@ fn unmap_gap(space: &AddressSpace, from: u64, to: u64) {
     }
 }
 
+/// Maps a segment; that is, what it has of `file`, unless that is there, and the zeroes behind it.
 fn load_segment(
     space: &AddressSpace,
-    file: &File,
+    file: Option<&File>,
     segment: &Segment,
     name: &Arc<str>,
 ) -> Result<(), Errno> {
@@ -171,7 +216,7 @@ fn load_segment(
     let file_end = segment.vaddr + segment.file_size;
     let end = (segment.vaddr + segment.mem_size).next_multiple_of(PAGE);
     let file_pages_end = file_end.next_multiple_of(PAGE);
-    if segment.file_size != 0 {
+    if let Some(file) = file.filter(|_| segment.file_size != 0) {
         let offset = segment.offset - segment.vaddr % PAGE;
         let flags = map::PRIVATE | map::FIXED;
         let len = file_pages_end - start;
