@@ -1,4 +1,5 @@
-//! The interpreter: runs guest code, pre-decoded and threaded.
+//! The interpreter: runs guest code, pre-decoded and threaded, but for what control comes to for
+//! the first time.
 //!
 //! [`Interpreter::run`] executes a hart's program until something needs
 //! attention from above ([`Stop`]). Blocks are pre-decoded on demand
@@ -15,8 +16,8 @@
 //! ([`Interpreter::set_warm`]). Without, it is the independent oracle of that and of
 //! the JIT. It knows neither the JIT nor Linux.
 //!
-//! `unsafe` is confined to the handlers ([`ops`]), host code in their place and the
-//! store of blocks ([`blocks`]), which share one invariant: a slot pointer that handlers see
+//! `unsafe` is confined to the handlers ([`ops`]), host code in their place, slots in the
+//! making ([`predecode`]) and the store of blocks ([`blocks`]), which share one invariant: a slot pointer that handlers see
 //! points into live memory, at an op that pre-decoding laid out.
 
 mod baseline;
