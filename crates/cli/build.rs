@@ -88,7 +88,6 @@ fn script(functions: &[&str]) -> String {
         let pattern = |name| format!("*({section}.{name} {section}.{name}.llvm.*)\n");
         functions.iter().map(pattern).collect()
     };
-    // What a linker makes for the C library's functions that are chosen at the start is as the text.
     let text = named(".text") + &named(".text.unlikely");
     let tables = CONSTANTS.map(|name| format!("*(.rodata.*{name}*)\n")).concat();
     let large = LARGE_MEMBERS.map(|member| format!("*{member}")).join(" ");
@@ -102,13 +101,13 @@ fn script(functions: &[&str]) -> String {
         let of_kind = LARGE_VARIABLES.into_iter().filter(|(_, section)| section.starts_with(kind));
         of_kind.map(|(files, section)| format!("{files}({section})\n")).collect()
     };
-    // The C library reads where this begins.
-    const UNWINDING: &str = "BEFORE .eh_frame";
     [
         (".text.startup", text, "BEFORE .text"),
+        // How the C library's functions are called that are chosen at the start.
         (".iplt", "*(.iplt)\n".into(), "AFTER .text.startup"),
         (".init", "KEEP(*(.init))\n".into(), "AFTER .text.startup"),
-        (".rodata.startup", named(".rodata") + &of_libc + &tables, UNWINDING),
+        // The C library reads where the information for unwinding begins.
+        (".rodata.startup", named(".rodata") + &of_libc + &tables, "BEFORE .eh_frame"),
         (".rodata.often", of_crates, "BEFORE .rodata.startup"),
         (".data.large", variables(".data") + ". = ALIGN(4096);\n", "BEFORE .data"),
         (".bss.large", variables(".bss"), "AFTER .bss"),

@@ -2,7 +2,7 @@
 //! the first time.
 //!
 //! [`Interpreter::run`] executes a hart's program until something needs
-//! attention from above ([`Stop`]). Blocks are pre-decoded on demand
+//! attention from above ([`Stop`]). Blocks are pre-decoded
 //! into slots ([`slot`]), linked as they are executed, and dropped when the
 //! guest's code changes. Each hart has an interpreter of its own, so that
 //! nothing on the hot path is shared.
@@ -17,8 +17,8 @@
 //! the JIT. It knows neither the JIT nor Linux.
 //!
 //! `unsafe` is confined to the handlers ([`ops`]), host code in their place, slots in the
-//! making ([`predecode`]) and the store of blocks ([`blocks`]), which share one invariant: a slot pointer that handlers see
-//! points into live memory, at an op that pre-decoding laid out.
+//! making ([`predecode`]) and the store of blocks ([`blocks`]), which share one invariant: a slot
+//! pointer that handlers see points into live memory, at an op that pre-decoding laid out.
 
 mod baseline;
 mod block_table;

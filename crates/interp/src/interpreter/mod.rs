@@ -273,8 +273,8 @@ impl Interpreter {
         }
     }
 
-    /// The block at `pc`, which was not there, nor is a gate; or nothing if control comes to it for
-    /// the first time and it is not to be kept.
+    /// Makes the block at `pc`, which is not there, nor is a gate; or gives nothing if control comes to
+    /// it for the first time and it is not to be kept.
     fn arrive(&mut self, pc: u64) -> Option<*const Slot> {
         if self.blocks.is_full() {
             self.clear();
