@@ -101,29 +101,38 @@ macro_rules! executors {
     ) => {
         /// By opcode, and behind them that for what is no row's, as in [`LIKELY`].
         static EXECUTORS: [Execute; ROWS.len() + 1] = [
-            $(execute_row::<{ Opcode::$op as usize }>,)*
-            $(execute_row::<{ Opcode::$alias as usize }>,)*
+            $(execute_row::<{ Opcode::$op as usize }, Of<{ Opcode::$op as usize }>>,)*
+            $(execute_row::<{ Opcode::$alias as usize }, Of<{ Opcode::$target as usize }>>,)*
             |_, _, _| Done::Nothing,
         ];
 
-        /// Executes what is in line.
-        #[inline(always)]
-        fn execute_straight(instruction: &Instruction, hart: &mut Hart, pc: u64) -> Done {
-            match instruction.opcode {
-                $(Opcode::$op => straight!($kind $name [$($field)*] instruction, hart, pc),)*
-                _ => Done::Left,
-            }
-        }
+        $(
+            impl Meaning for Of<{ Opcode::$op as usize }> {
+                #[inline(always)]
+                fn execute(_instruction: &Instruction, _hart: &mut Hart, _pc: u64) -> Done {
+                    straight!($kind $name [$($field)*] _instruction, _hart, _pc)
+                }
 
-        /// Whether a branch is taken.
-        #[inline(always)]
-        fn is_taken(branch: &Instruction, hart: &Hart) -> bool {
-            match branch.opcode {
-                $(Opcode::$op => condition!($kind $name branch, hart),)*
-                _ => false,
+                #[inline(always)]
+                fn is_taken(_branch: &Instruction, _hart: &Hart) -> bool {
+                    condition!($kind $name _branch, _hart)
+                }
             }
-        }
+        )*
     };
+}
+
+/// The opcode with this number.
+struct Of<const OPCODE: usize>;
+
+/// What an opcode means. Not a function that tells opcodes apart: each row would have all of them
+/// compiled, which took a minute.
+trait Meaning {
+    /// Executes what is in line.
+    fn execute(instruction: &Instruction, hart: &mut Hart, pc: u64) -> Done;
+
+    /// Whether a branch is taken.
+    fn is_taken(branch: &Instruction, hart: &Hart) -> bool;
 }
 
 /// Executes an instruction by the kind and the operands of its row.
@@ -181,7 +190,7 @@ macro_rules! condition {
 
 for_each_instruction!(executors);
 
-fn execute_row<const ROW: usize>(direct: &mut Direct<'_>, bits: u32, pc: u64) -> Done {
+fn execute_row<const ROW: usize, M: Meaning>(direct: &mut Direct<'_>, bits: u32, pc: u64) -> Done {
     let row = &ROWS[ROW];
     if bits & row.mask != row.value || !row.extensions.intersects(direct.extensions) {
         return Done::Nothing;
@@ -191,8 +200,8 @@ fn execute_row<const ROW: usize>(direct: &mut Direct<'_>, bits: u32, pc: u64) ->
     };
     let instruction = instruction.expanded();
     match terminator(&instruction, pc) {
-        None => execute_straight(&instruction, direct.hart, pc),
-        Some(terminator) => direct.terminate(terminator, pc, instruction.len),
+        None => M::execute(&instruction, direct.hart, pc),
+        Some(terminator) => direct.terminate::<M>(terminator, pc, instruction.len),
     }
 }
 
@@ -205,13 +214,13 @@ fn destination(instruction: &Instruction) -> u8 {
 impl Direct<'_> {
     /// Inlined, so that the row decides here. The handlers of [`super::control`] do the same.
     #[inline(always)]
-    fn terminate(&mut self, terminator: Terminator, pc: u64, len: u8) -> Done {
+    fn terminate<M: Meaning>(&mut self, terminator: Terminator, pc: u64, len: u8) -> Done {
         let behind = pc.wrapping_add(len.into());
         let event = |target| Way { target, is_event: true, end: End::Jump };
         let jump = |target| Way { target, is_event: target <= pc, end: End::Jump };
         let way = match terminator {
             Terminator::Jump { target } => jump(target),
-            Terminator::Branch { instruction, taken } if is_taken(&instruction, self.hart) => {
+            Terminator::Branch { instruction, taken } if M::is_taken(&instruction, self.hart) => {
                 jump(taken)
             }
             Terminator::Branch { .. } => Way { target: behind, is_event: false, end: End::Jump },
