@@ -15,6 +15,7 @@ use crate::slot::{Handler, Link, Op, Slot, Way};
 use rvrun_decoder::search::{FIRST_SHIFT, Search, is_first_shift};
 use rvrun_decoder::{MAX_BLOCK_BYTES, Terminator, is_link_register, terminator};
 use rvrun_hart::SINK;
+use rvrun_host::prefetch;
 use rvrun_isa::{
     BUCKETS, Extensions, Instruction, Kind, Opcode, ROWS, bucket, candidate, candidates, csr,
     decode, for_each_instruction, length, operands,
@@ -23,9 +24,6 @@ use rvrun_memory::access;
 use std::mem::MaybeUninit;
 use std::ops::{Deref, Range};
 use std::ptr;
-
-/// Bytes of a line of the host's caches.
-const LINE: u64 = 64;
 
 /// `pause` reaches engines as the fence that it is encoded as.
 const PAUSE_SETS: i32 = 0x10;
@@ -199,15 +197,21 @@ fn emit_any(block: &mut Emitter<'_>, bits: u32) -> Emitted {
         .unwrap_or(Emitted::Nothing)
 }
 
-fn emit<const ROW: usize>(block: &mut Emitter<'_>, bits: u32) -> Emitted {
+/// What `bits` are as an instruction of a row, expanded; nothing if they are none that `extensions` have,
+/// or the operands are reserved.
+#[inline(always)]
+pub fn expanded<const ROW: usize>(bits: u32, extensions: Extensions) -> Option<Instruction> {
     let row = &ROWS[ROW];
-    if bits & row.mask != row.value || !row.extensions.intersects(block.extensions) {
-        return Emitted::Nothing;
+    if bits & row.mask != row.value || !row.extensions.intersects(extensions) {
+        return None;
     }
-    let Some(instruction) = operands::<ROW>(bits) else {
+    Some(operands::<ROW>(bits)?.expanded())
+}
+
+fn emit<const ROW: usize>(block: &mut Emitter<'_>, bits: u32) -> Emitted {
+    let Some(instruction) = expanded::<ROW>(bits, block.extensions) else {
         return Emitted::Nothing;
     };
-    let instruction = instruction.expanded();
     if let Some(terminator) = terminator(&instruction, block.pc) {
         block.count += 1;
         block.end(terminator, block.pc.wrapping_add(instruction.len.into()));
@@ -436,7 +440,7 @@ impl Emitter<'_> {
             access::prefetch(target);
             slots.ways[0] = target;
         }
-        access::prefetch(end.wrapping_add(LINE));
+        access::prefetch(end.wrapping_add(prefetch::LINE as u64));
         match terminator {
             Terminator::FallThrough => slots.extend([op(control::jump, 0, 0), link(end), way]),
             Terminator::Jump { target } => {
@@ -491,7 +495,9 @@ impl Emitter<'_> {
     }
 }
 
-fn sink(rd: u8) -> u8 {
+/// Where an instruction puts its result whose destination is `rd`.
+#[inline(always)]
+pub fn sink(rd: u8) -> u8 {
     if rd == 0 { SINK } else { rd }
 }
 

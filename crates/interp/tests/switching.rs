@@ -62,6 +62,19 @@ fn without_fuel_set_there_is_no_sample_and_after_one_no_other() {
     assert_eq!(guest.hart.x[10], 2000);
 }
 
+/// Where each event goes up to an environment call, by its offset, and a0 there.
+fn events(guest: &mut Guest) -> Vec<(u64, u64)> {
+    let mut places = Vec::new();
+    loop {
+        guest.interpreter.set_fuel(1);
+        match guest.run() {
+            Stop::Sample => places.push((guest.offset(), guest.hart.x[10])),
+            stop => break assert_eq!(stop, Stop::Syscall),
+        }
+    }
+    places
+}
+
 #[test]
 fn calls_returns_and_indirect_jumps_are_events() {
     let mut guest = Guest::new(&[
@@ -74,14 +87,7 @@ fn calls_returns_and_indirect_jumps_are_events() {
     ]);
     guest.write(64, &["c.addi a0, 1", "jalr zero, 0(ra)"]);
     guest.hart.x[8] = guest.code;
-    let mut places = Vec::new();
-    loop {
-        guest.interpreter.set_fuel(1);
-        match guest.run() {
-            Stop::Sample => places.push((guest.offset(), guest.hart.x[10])),
-            stop => break assert_eq!(stop, Stop::Syscall),
-        }
-    }
+    let places = events(&mut guest);
     let all = [(64, 0), (4, 1), (64, 1), (8, 2), (16, 2)];
     // Where host code returns from a call that it knows of, the call was enough.
     places.iter().for_each(|place| assert!(all.contains(place), "{place:?}"));
@@ -108,14 +114,7 @@ fn events_and_instructions_are_counted_from_the_first_time_on() {
         guest.write(64, &["c.addi a0, 1", "jalr zero, 0(ra)"]);
         guest.space.mprotect(guest.code, CODE_BYTES, prot).unwrap();
         guest.hart.x[8] = guest.code;
-        let mut places = Vec::new();
-        loop {
-            guest.interpreter.set_fuel(1);
-            match guest.run() {
-                Stop::Sample => places.push((guest.offset(), guest.hart.x[10])),
-                stop => break assert_eq!(stop, Stop::Syscall),
-            }
-        }
+        let places = events(&mut guest);
         assert_eq!((guest.offset(), guest.hart.x[11]), (40, 3));
         (places, guest.hart.instret)
     };

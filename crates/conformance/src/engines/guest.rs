@@ -53,7 +53,10 @@ impl Guest {
         let range = addr..addr + code.len() as u64;
         if self.code != range || read(addr, code.len()) != code {
             let old = std::mem::replace(&mut self.code, range.clone());
-            self.protect_code(READ | WRITE | EXEC);
+            if self.is_fixed {
+                self.protect_code(READ | WRITE | EXEC);
+                self.is_fixed = false;
+            }
             write(
                 old.start,
                 &Layout::LANDING.to_le_bytes().repeat((old.end - old.start) as usize / 2),
@@ -69,14 +72,13 @@ impl Guest {
     pub fn fix_code(&mut self) {
         if !self.is_fixed {
             self.protect_code(READ | EXEC);
+            self.is_fixed = true;
         }
-        self.is_fixed = true;
     }
 
-    fn protect_code(&mut self, prot: i32) {
+    fn protect_code(&self, prot: i32) {
         let area = self.layout.code_area();
         self.space.mprotect(area, Layout::CODE_BYTES, prot).expect("the pages are mapped");
-        self.is_fixed = false;
     }
 
     /// The state of `hart` and of the data page.

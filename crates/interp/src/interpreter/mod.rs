@@ -267,10 +267,16 @@ impl Interpreter {
     /// What to go on with at `pc`, or null for what the context says: the gate or the block there,
     /// or what comes after the code there, if control comes to that for the first time.
     fn entrance(&mut self, pc: u64, hart: &mut Hart) -> *const Slot {
-        match self.blocks.entrance(pc).or_else(|| self.arrive(pc)) {
+        match self.come_to(pc) {
             Some(slot) => slot,
             None => self.execute_directly(pc, hart),
         }
+    }
+
+    /// The gate or the block at `pc`, which is made if it is not there; or nothing if control comes to
+    /// it for the first time and it is not to be kept.
+    fn come_to(&mut self, pc: u64) -> Option<*const Slot> {
+        self.blocks.entrance(pc).or_else(|| self.arrive(pc))
     }
 
     /// Makes the block at `pc`, which is not there, nor is a gate; or gives nothing if control comes to
@@ -375,7 +381,7 @@ impl Interpreter {
 
     /// The same for an indirect jump, which remembers it.
     fn indirect_entrance(&mut self, pc: u64, hart: &mut Hart) -> *const Slot {
-        match self.blocks.entrance(pc).or_else(|| self.arrive(pc)) {
+        match self.come_to(pc) {
             Some(slot) => self.cache(pc, slot),
             None => self.execute_directly(pc, hart),
         }

@@ -27,7 +27,7 @@ impl Interpreter {
             match direct::execute(pc, &self.code.range, hart, &mut self.context) {
                 End::Jump(target) => {
                     self.prefetch(target);
-                    match self.blocks.entrance(target).or_else(|| self.arrive(target)) {
+                    match self.come_to(target) {
                         Some(slot) => return slot,
                         None => pc = target,
                     }
@@ -40,7 +40,7 @@ impl Interpreter {
                     if let End::IndirectJump(target) = end {
                         self.targets.record(target);
                     }
-                    match self.blocks.entrance(target).or_else(|| self.arrive(target)) {
+                    match self.come_to(target) {
                         Some(slot) => return self.cache(target, slot),
                         None => pc = target,
                     }

@@ -9,13 +9,11 @@ use super::alu::{immediate, register, registers};
 use super::control::taken;
 use super::load_store::{load, store};
 use crate::context::{Context, Exit};
-use crate::predecode::LIKELY;
+use crate::predecode::{LIKELY, expanded, sink};
 use rvrun_decoder::{Terminator, is_link_register, terminator};
-use rvrun_hart::{Hart, SINK};
+use rvrun_hart::Hart;
 use rvrun_host::prefetch;
-use rvrun_isa::{
-    Extensions, Instruction, Opcode, ROWS, bucket, for_each_instruction, length, operands,
-};
+use rvrun_isa::{Extensions, Instruction, Opcode, ROWS, bucket, for_each_instruction, length};
 use rvrun_memory::access;
 use std::ops::Range;
 
@@ -138,31 +136,31 @@ trait Meaning {
 /// Executes an instruction by the kind and the operands of its row.
 macro_rules! straight {
     (Alu auipc [$($field:ident)*] $i:ident, $hart:ident, $pc:ident) => {{
-        *x_mut!($hart, destination($i)) = $pc.wrapping_add_signed($i.imm.into());
+        *x_mut!($hart, sink($i.rd)) = $pc.wrapping_add_signed($i.imm.into());
         Done::Executed
     }};
     (Alu lui [$($field:ident)*] $i:ident, $hart:ident, $pc:ident) => {{
-        *x_mut!($hart, destination($i)) = i64::from($i.imm) as u64;
+        *x_mut!($hart, sink($i.rd)) = i64::from($i.imm) as u64;
         Done::Executed
     }};
     (Alu $name:ident [RD RS1 RS2] $i:ident, $hart:ident, $pc:ident) => {{
         let value = registers::$name(x!($hart, $i.rs1), x!($hart, $i.rs2));
-        *x_mut!($hart, destination($i)) = value;
+        *x_mut!($hart, sink($i.rd)) = value;
         Done::Executed
     }};
     (Alu $name:ident [RD RS1] $i:ident, $hart:ident, $pc:ident) => {{
         let value = register::$name(x!($hart, $i.rs1));
-        *x_mut!($hart, destination($i)) = value;
+        *x_mut!($hart, sink($i.rd)) = value;
         Done::Executed
     }};
     (Alu $name:ident [RD RS1 $immediate:ident] $i:ident, $hart:ident, $pc:ident) => {{
         let value = immediate::$name(x!($hart, $i.rs1), i64::from($i.imm) as u64);
-        *x_mut!($hart, destination($i)) = value;
+        *x_mut!($hart, sink($i.rd)) = value;
         Done::Executed
     }};
     (Load $name:ident [RD DISP_I BASE] $i:ident, $hart:ident, $pc:ident) => {{
         let address = x!($hart, $i.rs1).wrapping_add_signed($i.imm.into());
-        match load::$name(address, x_mut!($hart, destination($i))) {
+        match load::$name(address, x_mut!($hart, sink($i.rd))) {
             Ok(()) => Done::Executed,
             Err(_) => Done::Left,
         }
@@ -191,24 +189,13 @@ macro_rules! condition {
 for_each_instruction!(executors);
 
 fn execute_row<const ROW: usize, M: Meaning>(direct: &mut Direct<'_>, bits: u32, pc: u64) -> Done {
-    let row = &ROWS[ROW];
-    if bits & row.mask != row.value || !row.extensions.intersects(direct.extensions) {
-        return Done::Nothing;
-    }
-    let Some(instruction) = operands::<ROW>(bits) else {
+    let Some(instruction) = expanded::<ROW>(bits, direct.extensions) else {
         return Done::Nothing;
     };
-    let instruction = instruction.expanded();
     match terminator(&instruction, pc) {
         None => M::execute(&instruction, direct.hart, pc),
         Some(terminator) => direct.terminate::<M>(terminator, pc, instruction.len),
     }
-}
-
-/// Where an instruction puts its result.
-#[inline(always)]
-fn destination(instruction: &Instruction) -> u8 {
-    if instruction.rd == 0 { SINK } else { instruction.rd }
 }
 
 impl Direct<'_> {
