@@ -222,6 +222,11 @@ impl Blocks {
         }
     }
 
+    /// Whether there are no gates.
+    pub fn has_no_gates(&self) -> bool {
+        self.gates.is_empty()
+    }
+
     /// Where gates are, in no order.
     pub fn gates(&self) -> impl Iterator<Item = u64> {
         self.gates.addresses()

@@ -88,11 +88,11 @@ pub const BUCKETS: usize = COMPRESSED_BUCKETS + (1 << BUCKET_BITS[1].len());
 /// opcodes apart.
 #[inline]
 pub const fn bucket(word: u32) -> usize {
-    if length(word as u16) == 2 {
-        (word >> 5 & 3 | word >> 8 & 0xfc | (word & 3) << 8) as usize
-    } else {
-        COMPRESSED_BUCKETS + (word >> 29 | word >> 9 & 0x38 | word << 4 & 0x7c0) as usize
-    }
+    let compressed = word >> 5 & 3 | word >> 8 & 0xfc | (word & 3) << 8;
+    let whole = COMPRESSED_BUCKETS as u32 + (word >> 29 | word >> 9 & 0x38 | word << 4 & 0x7c0);
+    // Not a branch: which one comes next nobody can predict.
+    let is_whole = (length(word as u16) == 4) as u32;
+    (compressed ^ (compressed ^ whole) & is_whole.wrapping_neg()) as usize
 }
 
 /// The opcodes that words in this bucket may have, in decoding order: the one with this number;

@@ -13,7 +13,6 @@ use crate::sources::BEHIND;
 use rustc_hash::FxHasher;
 use rvrun_hart::Hart;
 use rvrun_host::prefetch;
-use rvrun_memory::access;
 use std::hash::{BuildHasher, BuildHasherDefault};
 use std::ops::Range;
 use std::ptr;
@@ -22,18 +21,18 @@ impl Interpreter {
     /// Executes the code at `pc` without keeping it, and what comes next as long as control comes to
     /// that for the first time, too. Gives what to go on with, or null for what the context says.
     pub(super) fn execute_directly(&mut self, mut pc: u64, hart: &mut Hart) -> *const Slot {
+        // Where nothing was executed there is no block, unless others have made it, nor a gate.
+        let alone = self.blocks.has_no_gates() && (self.keeper.is_none() || self.is_cold());
         loop {
             self.code_region(pc);
-            match direct::execute(pc, &self.code.range, hart, &mut self.context) {
-                End::Jump(target) => {
-                    self.prefetch(target);
-                    match self.come_to(target) {
-                        Some(slot) => return slot,
-                        None => pc = target,
-                    }
-                }
+            let Self { code, context, first_times, .. } = self;
+            let goes_on = |target| alone && first_times.is_first(target);
+            match direct::execute(pc, &code.range, hart, context, goes_on) {
+                End::Jump(target) => match self.come_to(target) {
+                    Some(slot) => return slot,
+                    None => pc = target,
+                },
                 end @ (End::Indirect(target) | End::IndirectJump(target)) => {
-                    self.prefetch(target);
                     if let Some(slot) = self.context.cached(target) {
                         return slot;
                     }
@@ -49,13 +48,6 @@ impl Interpreter {
                 End::Stopped => return ptr::null(),
             }
         }
-    }
-
-    /// Has the host's processor bring near what is looked at when control goes to `pc` for the first
-    /// time: most of that would be waiting for memory.
-    fn prefetch(&self, pc: u64) {
-        access::prefetch(pc);
-        self.first_times.prefetch(pc);
     }
 
     /// Pre-decodes what is at `pc` to be executed where it is then, without keeping it, unless it
@@ -91,10 +83,6 @@ impl FirstTimes {
     /// Nothing was executed yet.
     pub(super) fn new() -> Self {
         Self { seen: Box::new([0; WORDS]), once: Vec::new(), left: MOST }
-    }
-
-    fn prefetch(&self, pc: u64) {
-        prefetch::line(&raw const self.seen[place(pc).0]);
     }
 
     /// Whether control comes to the block at `pc` for the first time, and this still matters.

@@ -52,8 +52,15 @@ struct Direct<'a> {
     end: End,
 }
 
-/// Executes code from `start` on up to a jump. All of what it reads of the guest's code is in `code`.
-pub fn execute(start: u64, code: &Range<u64>, hart: &mut Hart, context: &mut Context) -> End {
+/// Executes code from `start` on up to a jump, and on from where that goes if `goes_on` says so. All of
+/// what it reads of the guest's code is in `code`.
+pub fn execute(
+    start: u64,
+    code: &Range<u64>,
+    hart: &mut Hart,
+    context: &mut Context,
+    mut goes_on: impl FnMut(u64) -> bool,
+) -> End {
     // Where no four bytes lie in the mapping, handlers find out what there is.
     let whole = (code.end - code.start).saturating_sub(3);
     let extensions = context.extensions;
@@ -70,14 +77,21 @@ pub fn execute(start: u64, code: &Range<u64>, hart: &mut Hart, context: &mut Con
             done = EXECUTORS[second as usize](&mut direct, bits, pc);
         }
         match done {
-            Done::Executed => executed += 1,
-            Done::Ended => {
-                executed += 1;
-                break direct.end;
-            }
+            Done::Executed => pc = pc.wrapping_add(length(bits as u16).into()),
+            Done::Ended => match direct.end {
+                End::Jump(target) | End::Indirect(target)
+                    if target.wrapping_sub(code.start) < whole && goes_on(target) =>
+                {
+                    pc = target;
+                }
+                end => {
+                    executed += 1;
+                    break end;
+                }
+            },
             Done::Nothing | Done::Left => break End::Left(pc),
         }
-        pc = pc.wrapping_add(length(bits as u16).into());
+        executed += 1;
     };
     direct.hart.instret += executed;
     end
