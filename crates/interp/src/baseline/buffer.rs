@@ -1,6 +1,7 @@
 //! Where host code is assembled.
 
 use dynasmrt::{AssemblyOffset, DynasmApi};
+use std::mem::MaybeUninit;
 
 /// Bytes that there is room for: more than the code of any block has.
 pub const CAPACITY: usize = 1 << 16;
@@ -11,13 +12,16 @@ const MOST: usize = 8;
 /// whether there is room. What is beyond the capacity overwrites the beginning, so who has
 /// assembled asks for the [length](Self::len).
 pub struct Buffer {
-    bytes: Box<[u8; CAPACITY + MOST]>,
+    /// Of most of the pages nobody needs anything.
+    bytes: Box<[MaybeUninit<u8>; CAPACITY + MOST]>,
     len: usize,
 }
 
 impl Buffer {
     pub fn new() -> Self {
-        Self { bytes: Box::new([0; CAPACITY + MOST]), len: 0 }
+        let bytes = Box::new_uninit_slice(CAPACITY + MOST);
+        let bytes = bytes.try_into().unwrap_or_else(|_| unreachable!("so many were asked for"));
+        Self { bytes, len: 0 }
     }
 
     /// How many bytes were assembled.
@@ -31,7 +35,9 @@ impl Buffer {
 
     /// What was assembled; none if that was too much.
     pub fn bytes(&self) -> Option<&[u8]> {
-        self.bytes[..CAPACITY].get(..self.len)
+        let bytes = self.bytes[..CAPACITY].get(..self.len)?;
+        // SAFETY: `put` has written all up to there.
+        Some(unsafe { bytes.assume_init_ref() })
     }
 
     /// Appends up to [`MOST`] bytes.
@@ -39,7 +45,7 @@ impl Buffer {
     pub fn put<const N: usize>(&mut self, bytes: [u8; N]) {
         const { assert!(N <= MOST) }
         let at = self.len % CAPACITY;
-        self.bytes[at..at + N].copy_from_slice(&bytes);
+        self.bytes[at..at + N].write_copy_of_slice(&bytes);
         self.len += N;
     }
 
