@@ -17,8 +17,8 @@ use rvrun_decoder::{MAX_BLOCK_BYTES, Terminator, is_link_register, terminator};
 use rvrun_hart::SINK;
 use rvrun_host::prefetch;
 use rvrun_isa::{
-    BUCKETS, Extensions, Instruction, Kind, Opcode, ROWS, bucket, candidate, candidates, csr,
-    decode, for_each_instruction, length, operands,
+    BUCKETS, Extensions, Instruction, Kind, Opcode, ROWS, bucket, candidates, csr, decode,
+    for_each_instruction, length, likely, operands,
 };
 use rvrun_memory::access;
 use std::mem::MaybeUninit;
@@ -102,14 +102,21 @@ pub fn predecode(
     let first = First { rd: 0, rs1: 0, at: 0, what: What::Nothing };
     let mut block =
         Emitter { start: pc, pc, count: 0, extensions, soft_float, first, search: None, slots };
+    let look = |pc| {
+        let bits = fetch(pc)?;
+        let [first, second] = LIKELY[bucket(bits)];
+        Some((bits, EMITTERS[first as usize], second))
+    };
+    let mut ahead = look(pc);
     let end = loop {
-        let Some(bits) = fetch(block.pc) else {
+        let Some((bits, emit, second)) = ahead else {
             break block.end(Terminator::FetchFault, block.pc);
         };
         let len = length(bits as u16);
         let next = block.pc.wrapping_add(len.into());
-        let [first, second] = LIKELY[bucket(bits)];
-        let mut emitted = EMITTERS[first as usize](&mut block, bits);
+        // As code is looked up that is executed where it stands ([`ops::direct`]).
+        ahead = look(next);
+        let mut emitted = emit(&mut block, bits);
         if emitted == Emitted::Nothing {
             emitted = EMITTERS[second as usize](&mut block, bits);
         }
@@ -165,23 +172,23 @@ macro_rules! emitters {
 
 for_each_instruction!(emitters);
 
-/// The first two rows that a word may be of, by its bucket, as their places in [`EMITTERS`]:
+/// The two rows that a word is most likely to be of, by its bucket, as their places in [`EMITTERS`]:
 /// nearly all words are of one of them. Indices, not pointers: much of the time is spent getting
 /// this from memory.
 pub static LIKELY: [[u16; 2]; BUCKETS] = {
-    let mut likely = [[ROWS.len() as u16; 2]; BUCKETS];
+    let mut rows = [[ROWS.len() as u16; 2]; BUCKETS];
     let mut bucket = 0;
     while bucket < BUCKETS {
         let mut number = 0;
         while number < 2 {
-            if let Some(opcode) = candidate(bucket, number) {
-                likely[bucket][number] = opcode as u16;
+            if let Some(opcode) = likely(bucket, number) {
+                rows[bucket][number] = opcode as u16;
             }
             number += 1;
         }
         bucket += 1;
     }
-    likely
+    rows
 };
 
 fn emit_nothing(_: &mut Emitter<'_>, _: u32) -> Emitted {

@@ -1,6 +1,6 @@
 //! Bits to [`Instruction`].
 
-use crate::row::{ROW_TABLE, Row};
+use crate::row::{Kind, ROW_TABLE, Row};
 use crate::{Extensions, Instruction, Opcode, ROWS};
 
 /// Bytes of the instruction whose first 16 bits are `parcel`: 2 or 4.
@@ -75,34 +75,77 @@ pub fn operands<const ROW: usize>(word: u32) -> Option<Instruction> {
 
 /// Rows are looked up by the bits that tell most of them apart: for 32-bit
 /// words the major opcode, funct3 and the top three bits, for 16-bit ones the
-/// quadrant, the top six bits and those that tell arithmetic apart. Those that are operands of
-/// most are the low ones of a bucket's number, so that tables by it have an instruction's buckets
-/// in few lines of the host's caches: a short program looks at most of these for the first time.
+/// quadrant, the top six bits and those that tell arithmetic apart. These are the bits of a bucket's
+/// number, the lowest one first; a word's two lowest, which say what it is, count from bit 8 on.
 const BUCKET_BITS: [&[u32]; 2] =
-    [&[5, 6, 10, 11, 12, 13, 14, 15, 0, 1], &[29, 30, 31, 12, 13, 14, 2, 3, 4, 5, 6]];
-const COMPRESSED_BUCKETS: usize = 1 << BUCKET_BITS[0].len();
+    [&[10, 11, 12, 13, 14, 15, 5, 6, 0, 1], &[29, 30, 31, 12, 13, 14, 2, 3, 4, 5, 6]];
+const COMPRESSED_BUCKETS: usize = 3 << 8;
 /// How many buckets there are.
 pub const BUCKETS: usize = COMPRESSED_BUCKETS + (1 << BUCKET_BITS[1].len());
+
+/// What brings the bits of [`BUCKET_BITS`] together at the top of a product: each run of them is where
+/// it belongs in one of the products that the sum consists of, and in the others below or gone, where it
+/// meets none.
+#[derive(Clone, Copy)]
+struct Gather {
+    mask: u64,
+    factor: u64,
+}
+
+/// By a word's two lowest bits. What kind of word comes next nobody can predict, so this is no branch.
+const GATHERS: [Gather; 4] = {
+    let compressed = Gather { mask: 0xfc60, factor: 1 << 43 | 1 << 54 };
+    let whole = Gather { mask: 0xe000_707c, factor: 1 << 24 | 1 << 44 | 1 << 57 };
+    [compressed, compressed, compressed, whole]
+};
+const GATHERED_FROM: u32 = u64::BITS - BUCKET_BITS[1].len() as u32;
 
 /// The bucket of `word`, below [`BUCKETS`]: words in one have most of the bits in common that tell
 /// opcodes apart.
 #[inline]
 pub const fn bucket(word: u32) -> usize {
-    let compressed = word >> 5 & 3 | word >> 8 & 0xfc | (word & 3) << 8;
-    let whole = COMPRESSED_BUCKETS as u32 + (word >> 29 | word >> 9 & 0x38 | word << 4 & 0x7c0);
-    // Not a branch: which one comes next nobody can predict.
-    let is_whole = (length(word as u16) == 4) as u32;
-    (compressed ^ (compressed ^ whole) & is_whole.wrapping_neg()) as usize
+    let quadrant = (word & 3) as usize;
+    let Gather { mask, factor } = GATHERS[quadrant];
+    (quadrant << 8) + ((word as u64 & mask).wrapping_mul(factor) >> GATHERED_FROM) as usize
 }
 
-/// The opcodes that words in this bucket may have, in decoding order: the one with this number;
-/// nothing if there are not so many.
+/// The opcodes that words in this bucket are most likely to have, in decoding order: the one with this
+/// number; nothing if there are not so many. Hints that do nothing are left out where what they are a
+/// form of does the same for their words: they would be the first, and hardly any word is one.
 ///
 /// # Panics
 /// If there is no such bucket.
-pub const fn candidate(bucket: usize, number: usize) -> Option<Opcode> {
-    let at = INDEX.starts[bucket] as usize + number;
-    if at < INDEX.starts[bucket + 1] as usize { Some(INDEX.opcodes[at]) } else { None }
+pub const fn likely(bucket: usize, number: usize) -> Option<Opcode> {
+    let (mut at, mut left) = (INDEX.starts[bucket] as usize, number);
+    let end = INDEX.starts[bucket + 1] as usize;
+    while at < end {
+        if !is_covered_hint(at, end) {
+            if left == 0 {
+                return Some(INDEX.opcodes[at]);
+            }
+            left -= 1;
+        }
+        at += 1;
+    }
+    None
+}
+
+/// Whether the opcode there computes nothing, and one behind it, before `end`, stands for the same and has
+/// all of its words.
+const fn is_covered_hint(at: usize, end: usize) -> bool {
+    let hint = INDEX.opcodes[at].row();
+    let mut other = at + 1;
+    while other < end && matches!(hint.kind, Kind::Alu) && !hint.writes_integer {
+        let row = INDEX.opcodes[other].row();
+        if row.stands_for as usize == hint.stands_for as usize
+            && hint.mask & row.mask == row.mask
+            && hint.value & row.mask == row.value
+        {
+            return true;
+        }
+        other += 1;
+    }
+    false
 }
 
 struct Index {
@@ -235,3 +278,44 @@ static INDEX: Index = {
     }
     index
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether both do the same.
+    fn are_equal(a: &Instruction, b: &Instruction) -> bool {
+        let does_nothing = |i: &Instruction| i.row().kind == Kind::Alu && i.rd == 0;
+        a == b || does_nothing(a) && does_nothing(b)
+    }
+
+    #[test]
+    fn what_is_likely_does_what_it_decodes_to() {
+        let (mut random, mut found) = (1u32, 0);
+        for row in &ROWS {
+            for _ in 0..200 {
+                random = random.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
+                let word = row.value | random.rotate_left(16) & !row.mask;
+                let likely = (0..2).filter_map(|number| likely(bucket(word), number));
+                let one = likely
+                    .filter(|opcode| word & opcode.row().mask == opcode.row().value)
+                    .find_map(|opcode| operands_of(opcode, word));
+                let decoded = decode(word, Extensions::ALL);
+                if let (Some(one), Some(decoded)) = (one, decoded) {
+                    let [one, decoded] = [one, decoded].map(|instruction| instruction.expanded());
+                    assert!(are_equal(&one, &decoded), "{word:#x}: {one:?}, {decoded:?}");
+                    found += 1;
+                }
+            }
+        }
+        assert!(found > 100 * ROWS.len());
+    }
+
+    #[test]
+    fn hints_are_not_likely() {
+        let is_likely =
+            |opcode: Opcode, number| likely(bucket(opcode.row().value), number) == Some(opcode);
+        assert!(is_likely(Opcode::Add, 0) && is_likely(Opcode::Ori, 0));
+        assert!(!is_likely(Opcode::NtlP1, 0) && !is_likely(Opcode::NtlP1, 1));
+    }
+}

@@ -26,7 +26,7 @@ mod row;
 mod table;
 mod text;
 
-pub use decode::{BUCKETS, bucket, candidate, candidates, decode, length, operands};
+pub use decode::{BUCKETS, bucket, candidates, decode, length, likely, operands};
 pub use encode::encode;
 pub use extension::Extensions;
 pub use register::{F_NAMES, FLI_NAMES, ROUNDING_NAMES, X_NAMES, csr};

@@ -79,10 +79,13 @@ const WORDS_OF_LINE: usize = prefetch::LINE / size_of::<u64>();
 /// Blocks whose first time is told from others.
 const MOST: usize = 1 << 12;
 
+/// Blocks of a small program: what grows is copied, to fresh pages.
+const FEW: usize = 1 << 10;
+
 impl FirstTimes {
     /// Nothing was executed yet.
     pub(super) fn new() -> Self {
-        Self { seen: Box::new([0; WORDS]), once: Vec::new(), left: MOST }
+        Self { seen: Box::new([0; WORDS]), once: Vec::with_capacity(FEW), left: MOST }
     }
 
     /// Whether control comes to the block at `pc` for the first time, and this still matters.
