@@ -92,8 +92,7 @@ impl Settings {
                 )));
             }
             // Guests change their working directory.
-            Some(directory) => Some(directory.canonicalize().unwrap_or(directory.clone()))
-                .filter(|directory| directory != Path::new("/")),
+            Some(directory) => Some(full_path(directory)).filter(|d| d != Path::new("/")),
             None => rvrun::default_sysroots().find(|d| d.is_dir()).map(Path::to_path_buf),
         };
         let extensions = match &self.cpu {

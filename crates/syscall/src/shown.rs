@@ -39,13 +39,8 @@ const CACHES: std::ops::RangeInclusive<u64> = 40..=47;
 pub(crate) fn tell(image: &ProcessImage) -> bool {
     // The VM's own: its C library relies on where that is.
     let brk = raw::syscall(libc::SYS_brk, [0; 6]);
-    let auxv: Vec<u8> = image
-        .auxv
-        .chunks_exact(16)
-        .filter(|entry| !CACHES.contains(&key(entry)))
-        .flatten()
-        .copied()
-        .collect();
+    let known = image.auxv.chunks_exact(16).filter(|entry| !CACHES.contains(&key(entry)));
+    let auxv = known.collect::<Vec<&[u8]>>().concat();
     let layout = &image.layout;
     let map = Map {
         start_code: layout.code.start,

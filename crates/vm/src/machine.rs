@@ -360,6 +360,7 @@ fn load(
     space: &Arc<AddressSpace>,
 ) -> Result<(Hart, Config, ProcessImage), Error> {
     let sysroot = program.sysroot.as_deref().map(Sysroot::new);
+    let sysroot = sysroot.filter(|sysroot| sysroot.root() != Path::new("/"));
     let (program, file) = script::open(program, sysroot.as_ref())?;
     let random_bytes = process::random_bytes()
         .map_err(|source| Error::Host { what: "cannot get random numbers".into(), source })?;
@@ -383,13 +384,12 @@ fn load(
 
     let path = file.resolved_path();
     let argv0 = program.argv0.unwrap_or_else(|| program.path.clone().into_os_string());
-    let args: Vec<Vec<u8>> =
-        std::iter::once(argv0).chain(program.args).map(OsString::into_vec).collect();
+    let args: Vec<OsString> = std::iter::once(argv0).chain(program.args).collect();
     let execfn = program.execfn.unwrap_or_else(|| program.path.clone().into_os_string()).into_vec();
     let contents = Contents {
-        args,
-        env: program.env.iter().map(|(k, v)| [k.as_bytes(), b"=", v.as_bytes()].concat()).collect(),
-        execfn: execfn.clone(),
+        args: &args,
+        env: &program.env,
+        execfn: &execfn,
         random: random_bytes,
         auxv: [(key::SYSINFO_EHDR, vdso)]
             .into_iter()
