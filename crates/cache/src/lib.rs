@@ -20,6 +20,7 @@ mod shelf;
 
 use directory::Directory;
 use rustc_hash::FxHashMap;
+use rustix::buffer::spare_capacity;
 use rustix::fs::FileType;
 use rvrun_host::lock::Mutex;
 use shelf::Shelf;
@@ -191,9 +192,9 @@ fn content(object: BorrowedFd) -> Option<u128> {
     if !FileType::from_raw_mode(attributes.st_mode).is_file() || attributes.st_nlink == 0 {
         return None;
     }
-    let mut page = [0; PAGE];
-    let n = rustix::io::pread(object, &mut page, 0).ok()?;
-    Some(xxh3_128_with_seed(&page[..n], attributes.st_size as u64))
+    let mut page = Vec::with_capacity(PAGE);
+    rustix::io::pread(object, spare_capacity(&mut page), 0).ok()?;
+    Some(xxh3_128_with_seed(&page, attributes.st_size as u64))
 }
 
 /// How a path is shown.

@@ -64,6 +64,13 @@ struct News {
     found: FxHashMap<(u32, u64), usize>,
 }
 
+impl News {
+    /// Short programs bring none.
+    fn are_none(&self) -> bool {
+        self.profiles.is_empty() && self.reached.iter().all(Vec::is_empty)
+    }
+}
+
 /// The engines' way to the cache.
 pub struct Kept {
     cache: Cache,
@@ -126,7 +133,7 @@ impl Kept {
     /// Writes what is new of a program in `space` on harts with these extensions; if it `waits`, since
     /// it was asked to, all of it, and even if others are just doing so.
     pub fn save(&self, space: &AddressSpace, extensions: Extensions, waits: bool) {
-        if self.is_noting() {
+        if self.is_noting() && !self.news.lock().are_none() {
             let time = process_time();
             if time >= SHORT {
                 self.save_profiles();

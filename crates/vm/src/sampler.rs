@@ -143,13 +143,15 @@ impl Sampler {
     }
 
     /// The addresses that have the [part](SHARE) of all instructions that makes them hot, the
-    /// hottest first; none if to translate them would take longer than the program has run for.
-    pub fn hottest(&self, time: Duration) -> Vec<u64> {
+    /// hottest first; none if to translate them would take longer than the program has run for, which
+    /// is asked for if there are any.
+    pub fn hottest(&self, time: impl FnOnce() -> Duration) -> Vec<u64> {
         let spent = self.spent.iter().map(|(pc, spent)| (spent.all, *pc));
         let mut hottest: Vec<_> = spent.filter(|(all, _)| all * SHARE >= self.total).collect();
         hottest.sort_unstable();
         let hottest: Vec<u64> = hottest.into_iter().rev().map(|(_, pc)| pc).collect();
-        if COMPILING * hottest.len() as u32 <= time { hottest } else { Vec::new() }
+        let takes = COMPILING * hottest.len() as u32;
+        if takes.is_zero() || takes <= time() { hottest } else { Vec::new() }
     }
 
     /// Forgets what was counted.
@@ -223,13 +225,13 @@ mod tests {
         };
         (0..50).for_each(|pc| count(pc, 1000));
         [200, 300, 200].into_iter().for_each(|pc| count(pc, 1 << 20));
-        assert_eq!(sampler.hottest(COMPILING * 2), [200, 300]);
+        assert_eq!(sampler.hottest(|| COMPILING * 2), [200, 300]);
         assert!(
-            sampler.hottest(COMPILING).is_empty(),
+            sampler.hottest(|| COMPILING).is_empty(),
             "it ran for less than translating both takes"
         );
         sampler.forget();
-        assert!(sampler.hottest(COMPILING).is_empty());
+        assert!(sampler.hottest(|| COMPILING).is_empty());
     }
 
     #[test]

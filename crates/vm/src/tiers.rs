@@ -550,7 +550,7 @@ impl Tiers {
     /// Notes for later runs what this one has found hot.
     pub(crate) fn note_hot(&self) {
         if self.engine == Engine::Auto && self.engines.keeps() {
-            let hottest = self.sampler.hottest(process_time());
+            let hottest = self.sampler.hottest(process_time);
             hottest.into_iter().for_each(|pc| self.engines.note_hot(pc));
         }
     }
