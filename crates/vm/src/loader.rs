@@ -315,7 +315,8 @@ mod tests {
             executable_stack: false,
         };
         let space = AddressSpace::new();
-        let loaded = load_anywhere(&space, &ProgramFile { path, file, image }).unwrap();
+        let loaded =
+            load_anywhere(&space, &ProgramFile { path, file, image, is_direct: false }).unwrap();
         let mut bytes = vec![0; (PAGE - FILE_SIZE) as usize];
         access::copy_in(loaded.bias + FILE_SIZE, &mut bytes).unwrap();
         bytes
