@@ -224,7 +224,7 @@ pub(crate) fn populate_pages(start: usize, end: usize) {
 /// are asked for at once: even a short program's VM needs them.
 pub fn keep_heap_high() {
     const FIRST: usize = 132 << 10;
-    const USED: usize = 56 << 10;
+    const USED: usize = 52 << 10;
     // SAFETY: asks for the program break without moving it.
     let end = unsafe { libc::sbrk(0) as usize }.next_multiple_of(PAGE);
     let start = end.saturating_sub(FIRST);
