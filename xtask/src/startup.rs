@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 /// all of them do.
 const ORDER: &str = "crates/cli/startup.order";
 
-/// A program that does next to nothing: what it needs comes first.
+/// A program that does next to nothing: what it needs all programs do.
 const SHORTEST: &str = "examples/guest/hello";
 /// How often that is run, by names of different lengths: the C library's copying differs with that.
 const RUNS: usize = 6;
